@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// Starts the command line: compiled from dist/ in an installed package, straight from src/ in a checkout.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const file = (path) => fileURLToPath(new URL(path, import.meta.url))
+const isCheckout = existsSync(file('../src/runtime/main.ts'))
+const isNode = !('Bun' in globalThis) && !('Deno' in globalThis)
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const stripsTypes = !isNode || major > 22 || (major === 22 && minor >= 18)
+const localNode = file('../node_modules/node/bin/node')
+
+if (isCheckout && !stripsTypes && existsSync(localNode)) {
+  // A checkout's sources need a Node that strips types; the development dependency `node` is one.
+  const { status, signal } = spawnSync(localNode, [file('./vllm-edge-router.js'), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
+  process.exitCode = status ?? (signal === null ? 1 : 130)
+} else {
+  const { main } = await import(isCheckout ? '../src/runtime/main.ts' : '../dist/runtime/main.js')
+  await main()
+}

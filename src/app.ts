@@ -1,0 +1,149 @@
+// Route table and stage order, nothing else.
+
+import { Hono, type MiddlewareHandler } from 'hono'
+import { cors } from 'hono/cors'
+import { RouterError } from './errors/router-error.ts'
+import { access } from './middleware/access.ts'
+import type { AppEnv } from './middleware/app-env.ts'
+import { toErrorAnswer } from './middleware/on-error.ts'
+import { checkPath } from './middleware/path-guard.ts'
+import { requestIdOf } from './middleware/request-id.ts'
+import { closeExchange } from './pipeline/close.ts'
+import { type Exchange, openExchange } from './pipeline/exchange.ts'
+import type { RouterParts } from './pipeline/router-parts.ts'
+import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID } from './pipeline/routing-headers.ts'
+import type { RequestContext } from './platform.ts'
+import { INFERENCE_ROUTES, OWN_ROUTES, STORED_RESPONSE_ROUTES } from './routes/catalogue.ts'
+import { health, liveness, readiness, version } from './routes/health.ts'
+import { inference } from './routes/inference.ts'
+import { listAllModels, retrieveModel } from './routes/models.ts'
+import { passthrough, PASSTHROUGH_METHODS } from './routes/passthrough.ts'
+import { storedResponse } from './routes/stored-responses.ts'
+
+export type FetchHandler = (request: Request, context: RequestContext) => Promise<Response>
+
+/** The fetch handler over the given parts. Everything a route needs comes through `env`, nothing is global. */
+export function createApp(parts: RouterParts): FetchHandler {
+  const app = buildRoutes(parts)
+  return async function fetch(request, context) {
+    const exchange = openExchange({
+      requestId: requestIdOf(request.headers, () => parts.platform.randomId()),
+      receivedAtMs: parts.platform.now(),
+      config: parts.config,
+      context,
+    })
+    try {
+      checkPath(context.rawTarget ?? targetOf(request.url))
+      const response = await app.fetch(request, { exchange, parts })
+      return withRequestId(response, exchange)
+    } catch (error) {
+      return toErrorAnswer(parts, exchange, error)
+    }
+  }
+}
+
+function buildRoutes(parts: RouterParts): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  const { corsAllowedOrigins, passthroughPaths } = parts.config
+  if (corsAllowedOrigins.length > 0) app.use('*', allowOrigins(corsAllowedOrigins))
+
+  for (const route of INFERENCE_ROUTES) {
+    app.on(route.method, route.path, matched(route.path, route), access(), inference(route))
+  }
+  for (const route of STORED_RESPONSE_ROUTES) {
+    app.on(route.method, route.path, matched(route.path), access(), storedResponse(route))
+  }
+  for (const path of passthroughPaths) {
+    app.on([...PASSTHROUGH_METHODS], path, matched(path), access(), passthrough(path))
+  }
+  app.get('/v1/models', access(), answeredHere(parts, '/v1/models'), listAllModels)
+  app.get('/v1/models/*', access(), answeredHere(parts, '/v1/models/:id'), retrieveModel)
+  app.get('/health', health)
+  app.get('/liveness', liveness)
+  app.get('/readiness', readiness)
+  app.get('/version', version)
+
+  for (const { path, shape, methods } of knownPaths(passthroughPaths)) {
+    if (shape !== null) app.all(path, matched(path, shape))
+    app.all(path, () => {
+      throw new RouterError('method_not_allowed', `This path takes ${methods.join(', ')} only.`, { allow: methods })
+    })
+  }
+  app.notFound(() => {
+    throw new RouterError('not_found', 'There is no such route here; the API reference lists those there are.')
+  })
+  app.onError((error, context) => toErrorAnswer(parts, context.env.exchange, error))
+  return app
+}
+
+/** What of a route decides how its errors look. */
+type RouteShape = Pick<Exchange, 'dialect' | 'isCacheable'>
+
+const PLAIN_SHAPE: RouteShape = { dialect: 'openai', isCacheable: false }
+
+/** Notes in the exchange which inference route matched, before anything can fail on it. */
+function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandler<AppEnv> {
+  return async function matched({ env: { exchange } }, next) {
+    exchange.route = path
+    exchange.isInference = true
+    exchange.dialect = shape.dialect
+    exchange.isCacheable = shape.isCacheable
+    await next()
+  }
+}
+
+/** Closes the exchange of a route that the router answers by itself. */
+function answeredHere(parts: RouterParts, path: string): MiddlewareHandler<AppEnv> {
+  return async function answeredHere(context, next) {
+    const { exchange } = context.env
+    exchange.route = path
+    exchange.method = 'none'
+    await next()
+    closeExchange(parts, exchange, { status: context.res.status, streamEnd: null, errorCode: null })
+  }
+}
+
+function allowOrigins(origins: readonly string[]): MiddlewareHandler<AppEnv> {
+  return cors({
+    origin: origins.includes('*') ? '*' : [...origins],
+    allowMethods: ['GET', 'POST', 'DELETE'],
+    allowHeaders: ['authorization', 'content-type', 'x-api-key', 'x-router-key', HEADER_REQUEST_ID, 'x-session-id'],
+    exposeHeaders: [HEADER_REQUEST_ID, 'retry-after', ...ALL_EXPLAINABILITY_HEADERS],
+    maxAge: 3_600,
+  })
+}
+
+interface KnownPath {
+  readonly path: string
+  /** Null on routes that the router answers by itself. */
+  readonly shape: RouteShape | null
+  readonly methods: string[]
+}
+
+/** Every path that exists with the methods it takes, for the answer to any other method. */
+function knownPaths(passthroughPaths: readonly string[]): Iterable<KnownPath> {
+  const known = new Map<string, KnownPath>()
+  const note = (path: string, method: string, shape: RouteShape | null) => {
+    const entry = known.get(path) ?? { path, shape, methods: [] }
+    entry.methods.push(method)
+    known.set(path, entry)
+  }
+  for (const route of INFERENCE_ROUTES) note(route.path, route.method, route)
+  for (const { path, method } of STORED_RESPONSE_ROUTES) note(path, method, PLAIN_SHAPE)
+  for (const { path, method } of OWN_ROUTES) note(path, method, null)
+  for (const path of passthroughPaths) for (const method of PASSTHROUGH_METHODS) note(path, method, PLAIN_SHAPE)
+  return known.values()
+}
+
+function withRequestId(response: Response, exchange: Exchange): Response {
+  if (response.headers.has(HEADER_REQUEST_ID)) return response
+  response.headers.set(HEADER_REQUEST_ID, exchange.requestId)
+  return response
+}
+
+/** Path and query of a request's URL as the runtime shows it, without letting a URL parser normalise it. */
+function targetOf(url: string): string {
+  const authorityAt = url.indexOf('//') + 2
+  const pathAt = url.indexOf('/', authorityAt)
+  return pathAt === -1 ? '/' : url.slice(pathAt)
+}

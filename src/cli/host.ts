@@ -1,0 +1,53 @@
+// What the command line needs of the machine it runs on. `runtime/` fulfils it; commands know no file system.
+
+import type { RunningServer, ServerRuntime } from '../server.ts'
+import type { SimulatedWorkerOptions } from '../simulator/options.ts'
+
+export type RuntimeName = 'workerd' | 'node' | 'bun' | 'deno'
+
+export const RUNTIME_NAMES: readonly RuntimeName[] = ['workerd', 'node', 'bun', 'deno']
+
+/** A router that runs in workerd, beside this process. */
+export interface WorkerdServer {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+export interface StartWorkerdOptions {
+  readonly host: string
+  readonly port: number
+  /** The configuration as text, and the variables it refers to. */
+  readonly configText: string
+  readonly variables: Readonly<Record<string, string>>
+  /** Files with policies to bundle into the Worker, as absolute paths. */
+  readonly plugins: readonly string[]
+}
+
+export interface Host {
+  /** Arguments after the program's name. */
+  readonly args: readonly string[]
+  /** The runtime this process is. */
+  readonly runtime: Exclude<RuntimeName, 'workerd'>
+  readonly serverRuntime: ServerRuntime
+  env(name: string): string | undefined
+  /** The text of a file; rejects with a readable message when it can't be read. */
+  readFile(path: string): Promise<string>
+  /** Loads a module of the operator's. */
+  importModule(path: string): Promise<Readonly<Record<string, unknown>>>
+  absolutePath(path: string): string
+  writeOut(text: string): void
+  writeError(text: string): void
+  /** One line of the log; cheap enough for every request. */
+  writeLine(line: string): void
+  /** Runs this same command line under another runtime, in place of this process. Resolves with its exit code. */
+  runUnder(runtime: Exclude<RuntimeName, 'workerd'>, args: readonly string[]): Promise<number>
+  startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer>
+  startSimulatedWorker(options: SimulatedWorkerOptions): Promise<{ readonly url: string; close(): Promise<void> }>
+  /** Resolves when the process is asked to end (SIGTERM, SIGINT). */
+  untilAsked(): Promise<void>
+}
+
+export type { RunningServer }
+
+/** Exit codes of every command. */
+export const EXIT = { good: 0, finding: 1, usage: 2 } as const

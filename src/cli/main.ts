@@ -1,0 +1,69 @@
+// The command line: which command, and the help that lists them.
+
+import { ROUTER_VERSION } from '../version.ts'
+import { EXIT, type Host } from './host.ts'
+import { serve } from './serve.ts'
+import { runSimWorker } from './sim-worker.ts'
+import { runValidate } from './validate.ts'
+import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
+
+interface Command {
+  readonly about: string
+  run(host: Host, args: readonly string[]): Promise<number>
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: { about: 'route requests to a fleet of vLLM workers', run: serve },
+  validate: { about: 'check a configuration and say everything that is wrong with it', run: validate },
+  'sim-worker': { about: 'run a simulated vLLM worker, for demos and tests', run: simWorker },
+}
+
+function validate(host: Host, args: readonly string[]): Promise<number> {
+  return runValidate({
+    args,
+    readFile: host.readFile,
+    policies: BUILT_IN_POLICIES,
+    env: host.env,
+    write: host.writeOut,
+    writeError: host.writeError,
+  })
+}
+
+function simWorker(host: Host, args: readonly string[]): Promise<number> {
+  return runSimWorker(args, {
+    start: host.startSimulatedWorker,
+    printLine: (line) => host.writeOut(`${line}\n`),
+    printError: (line) => host.writeError(`${line}\n`),
+    untilStopped: host.untilAsked,
+  })
+}
+
+function help(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
+  return `vllm-edge-router ${ROUTER_VERSION}: one OpenAI-compatible address in front of a vLLM fleet
+
+Commands:
+${lines.join('\n')}
+
+\`vllm-edge-router COMMAND --help\` explains one. Exit codes: 0 good, 1 finding, 2 wrong usage.
+`
+}
+
+/** Runs the command named by the arguments; resolves with the exit code. */
+export async function runCommandLine(host: Host): Promise<number> {
+  const [name, ...rest] = host.args
+  if (name === '--version') {
+    host.writeOut(`${ROUTER_VERSION}\n`)
+    return EXIT.good
+  }
+  if (name === undefined || name === '--help' || name === 'help') {
+    host.writeOut(help())
+    return name === undefined ? EXIT.usage : EXIT.good
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined) {
+    host.writeError(`unknown command ${name}\n\n${help()}`)
+    return EXIT.usage
+  }
+  return command.run(host, rest)
+}

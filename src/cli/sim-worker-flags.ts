@@ -1,0 +1,97 @@
+// The flags of `sim-worker`: one table for the parser and for the help, so that no flag goes without a word.
+
+import { DEFAULT_WORKER_OPTIONS } from '../simulator/options.ts'
+import type { SimulatedWorkerOptions } from '../simulator/options.ts'
+
+/** One flag and the option it sets. */
+export interface SimWorkerFlag {
+  readonly name: string
+  readonly option: keyof SimulatedWorkerOptions
+  readonly kind: 'text' | 'texts' | 'boolean' | 'number' | 'count' | 'faults'
+  readonly help: string
+  /** Smallest number allowed; 0 unless given. */
+  readonly least?: number
+}
+
+export const SIM_WORKER_FLAGS: readonly SimWorkerFlag[] = [
+  { name: 'port', option: 'port', kind: 'count', help: 'port to listen on; 0 for any' },
+  { name: 'host', option: 'host', kind: 'text', help: 'address to listen on' },
+  { name: 'control-port', option: 'controlPort', kind: 'count', help: 'second port, for /sim/* even while refusing' },
+  { name: 'model', option: 'models', kind: 'texts', help: 'model id to serve; repeat for several (required)' },
+  { name: 'lora', option: 'loras', kind: 'texts', help: 'LoRA adapter on top of the first model; repeatable' },
+  { name: 'seed', option: 'seed', kind: 'count', help: 'seed of answers, jitter and fault dice' },
+  { name: 'max-num-seqs', option: 'maxNumSeqs', kind: 'count', least: 1, help: 'requests that run at once' },
+  { name: 'prefill-overhead-ms', option: 'prefillOverheadMs', kind: 'number', help: 'fixed part of a prefill' },
+  { name: 'ttft-ms', option: 'prefillOverheadMs', kind: 'number', help: 'the same as --prefill-overhead-ms' },
+  { name: 'prefill-ms-per-token', option: 'prefillMsPerToken', kind: 'number', help: 'per prompt token not cached' },
+  { name: 'itl-ms', option: 'itlMs', kind: 'number', help: 'time between tokens' },
+  { name: 'itl-jitter', option: 'itlJitter', kind: 'number', help: 'its deviation as a share, clamped to 70 %' },
+  { name: 'load-factor', option: 'loadFactor', kind: 'number', least: 1, help: 'how much slower when every slot runs' },
+  { name: 'kv-blocks', option: 'kvBlocks', kind: 'count', least: 1, help: 'cache size in blocks of 16 tokens' },
+  { name: 'output-tokens', option: 'outputTokens', kind: 'count', least: 1, help: 'length of an answer' },
+  { name: 'embedding-size', option: 'embeddingSize', kind: 'count', least: 1, help: 'length of an embedding' },
+  { name: 'max-model-len', option: 'maxModelLen', kind: 'count', least: 1, help: 'context limit in tokens' },
+  { name: 'api-key', option: 'apiKey', kind: 'text', help: 'key that /v1 and /v2 ask for' },
+  { name: 'data-parallel-size', option: 'dataParallelSize', kind: 'count', least: 1, help: 'number of engine ranks' },
+  { name: 'enable-request-id-headers', option: 'enableRequestIdHeaders', kind: 'boolean', help: 'echo X-Request-Id' },
+  {
+    name: 'enable-prompt-tokens-details',
+    option: 'enablePromptTokensDetails',
+    kind: 'boolean',
+    help: 'cached tokens in usage; switch off with --no-enable-prompt-tokens-details',
+  },
+  { name: 'enable-server-load-tracking', option: 'enableServerLoadTracking', kind: 'boolean', help: 'count in /load' },
+  {
+    name: 'enable-force-include-usage',
+    option: 'enableForceIncludeUsage',
+    kind: 'boolean',
+    help: 'usage on every stream',
+  },
+  { name: 'allow-request-faults', option: 'allowRequestFaults', kind: 'boolean', help: 'obey the x-sim-fault header' },
+  { name: 'fault', option: 'faults', kind: 'faults', help: 'fault rule as JSON; repeatable, see below' },
+  { name: 'log-requests', option: 'logRequests', kind: 'count', help: 'requests that /sim/state shows' },
+  { name: 'version', option: 'version', kind: 'text', help: 'answer of /version' },
+]
+
+const FAULT_HELP = `Faults, alone or together in one JSON object (also for POST /sim/faults, which replaces all rules):
+  {"refuse":true,"refuse_ms":500}        stop listening; listen again after refuse_ms, or when cleared
+  {"hang":true}                          accept, never answer
+  {"slow_headers_ms":300}                wait before answering
+  {"die_before_headers":true}            reset the connection
+  {"die_mid_stream":{"after_events":3,"mode":"rst"}}
+      rst                                reset the connection
+      fin                                end it without the final chunk
+      clean                              end the body properly, without a terminator
+      done_without_finish                [DONE] without a finish_reason
+      mid_event                          end it inside an event
+  {"stall_mid_stream":{"after_events":3,"for_ms":500}}   fall silent; for ever without for_ms
+  {"error_in_stream":{"after_events":3,"status":500}}    an error event, then [DONE]
+  {"status":503,"retry_after":1}         an error answer
+  {"health":503}                         /health and /ping answer so
+  {"html_200":true}                      a web page with status 200
+  {"gzip":true}                          compress, whatever the caller accepts
+  {"truncated_json":true}                promise more bytes than are sent, then end the connection
+  {"extra_headers":true}                 cookies, a value that is not ASCII, an internal header; or {"name":"value"}
+Each can be narrowed with "match" (text in the body), "path" (prefix; without it a rule befalls every POST), "rate"
+(share of requests), "times" (expires after so many).`
+
+/** The text of --help. */
+export function toSimWorkerHelp(): string {
+  const width = Math.max(...SIM_WORKER_FLAGS.map(({ name }) => name.length)) + 4
+  const lines = SIM_WORKER_FLAGS.map((flag) => `  ${`--${flag.name}`.padEnd(width)}${flag.help}${defaultOf(flag)}`)
+  return [
+    'Usage: vllm-edge-router sim-worker --port P --model M [--model M2 ...] [options]',
+    '',
+    'A simulated vLLM worker: real routes and streams, made-up answers, and faults on demand.',
+    '',
+    ...lines,
+    '',
+    FAULT_HELP,
+  ].join('\n')
+}
+
+function defaultOf(flag: SimWorkerFlag): string {
+  if (flag.option === 'models') return ''
+  const value = DEFAULT_WORKER_OPTIONS[flag.option]
+  return value === null || Array.isArray(value) ? '' : ` (${String(value)})`
+}

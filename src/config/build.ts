@@ -1,0 +1,75 @@
+// A checked file to the Config the router runs on, and the hash that stands for it on every record.
+
+import type { Config } from './config.ts'
+import type { ChosenPolicy } from './policy-section.ts'
+import type { PoolEntry } from './pool.ts'
+import { replaceSecrets } from './schema-walk.ts'
+import { DEFAULT_TOTAL_MS, type ConfigFile } from './schema.ts'
+
+/** Puts the parts together; everything in them has been checked. */
+export async function buildConfig(file: ConfigFile, pool: readonly PoolEntry[], chosen: ChosenPolicy): Promise<Config> {
+  const settings = settingsOf(file, pool)
+  return { ...settings, policy: chosen.policy, hash: await hashOf(settings, chosen) }
+}
+
+type Settings = Omit<Config, 'hash' | 'policy'>
+
+function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
+  const { timeouts, request_timeout_secs: requestTimeoutSecs } = file
+  const requestTimeoutMs = requestTimeoutSecs === undefined ? DEFAULT_TOTAL_MS : requestTimeoutSecs * 1000
+  return {
+    host: file.host,
+    port: file.port,
+    workers: pool.map(({ worker }) => worker),
+    defaultModel: file.default_model,
+    inboundApiKey: file.inbound_api_key ?? null,
+    allowAnonymous: file.allow_anonymous,
+    exposeRoutingHeaders: file.expose_routing_headers,
+    maxPayloadBytes: file.max_payload_size,
+    corsAllowedOrigins: [...new Set(file.cors_allowed_origins)],
+    forwardHeaders: [...new Set(file.forward_headers)],
+    passthroughPaths: [...new Set(file.passthrough_paths)],
+    timeouts: {
+      connectMs: timeouts.connect,
+      firstByteMs: timeouts.first_byte,
+      idleMs: timeouts.idle,
+      // null is `off`, which is a choice; undefined is none.
+      totalMs: timeouts.total === undefined ? requestTimeoutMs : timeouts.total,
+    },
+    modelRefreshMs: file.model_refresh_secs * 1000,
+    responseTtlMs: file.responses.ttl_secs * 1000,
+    logLevel: file.log_level,
+    shutdownGraceMs: file.shutdown_grace_secs * 1000,
+    fleet: { replicas: file.fleet.replicas, locationHint: file.fleet.location_hint },
+  }
+}
+
+async function hashOf(settings: Settings, { type, options, schema }: ChosenPolicy): Promise<string> {
+  // A changed key is a changed configuration, so keys count, but only as digests.
+  const workers = settings.workers.map(async (worker) => ({ ...worker, apiKey: await digestOrNull(worker.apiKey) }))
+  const effective = {
+    ...settings,
+    workers: await Promise.all(workers),
+    inboundApiKey: await digestOrNull(settings.inboundApiKey),
+    policy: { type, options: await replaceSecrets(schema, options, digest) },
+  }
+  return digest(canonicalJson(effective))
+}
+
+async function digestOrNull(secret: string | null): Promise<string | null> {
+  return secret === null ? null : digest(secret)
+}
+
+/** First 16 hexadecimal digits of the SHA-256 of a text. */
+async function digest(text: string): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** JSON with the keys of every map in order, so that equal configurations are equal text. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
+    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}

@@ -1,0 +1,22 @@
+// Every file of configs/ loads as it stands, with nothing in the environment and nothing to remark.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
+import { loadConfig } from './load.ts'
+
+const FOLDER = new URL('../../configs/', import.meta.url)
+// Its policy comes from a plug-in, and the test of that plug-in loads it.
+const WITH_PLUGIN = ['custom-policy.yaml']
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml') && !WITH_PLUGIN.includes(name))
+
+test.each(files)('%s', async (name) => {
+  const text = readFileSync(new URL(name, FOLDER), 'utf8')
+  const result = await loadConfig(text, { env: () => undefined, policies: BUILT_IN_POLICIES, source: name })
+  expect(result.findings).toEqual([])
+  expect(result.ok).toBe(true)
+})
+
+test.each([...BUILT_IN_POLICIES.keys()])('%s has an example of its own', (policy) => {
+  expect(files).toContain(`${policy.replaceAll('_', '-')}.yaml`)
+})

@@ -1,0 +1,141 @@
+// What no single field can know: checks between the parts of a file.
+// Each check sees the valid parts only, and says nothing about parts that are missing because they were refused.
+
+import type { Partly } from './check-section.ts'
+import { errorAt, formatPath, warningAt, withoutUserInfo, type Problem } from './finding.ts'
+import { isOwnPath } from './http-values.ts'
+import { workerNameOf, type PoolEntry } from './pool.ts'
+import type { ConfigFile } from './schema.ts'
+import { fewCandidates } from './unavailable.ts'
+
+/** What the checks look at. */
+export interface CrossCheckInput {
+  readonly file: Partly<ConfigFile>
+  readonly pool: readonly PoolEntry[]
+  /** The timeouts as written: a default never conflicts with anything. */
+  readonly written: { readonly timeouts: ReadonlySet<string> }
+  readonly policyType: string | null
+  /** False when a worker was refused; then nothing can be said about workers that seem to be missing. */
+  readonly isPoolComplete: boolean
+  readonly ownPaths: readonly string[]
+  /** Bindings the runtime has; null when not known. */
+  readonly bindings: readonly string[] | null
+}
+
+/** Runs every check. */
+export function crossCheck(input: CrossCheckInput): Problem[] {
+  return [checkPool, checkWorkerKeys, checkBindings, checkPaths, checkTimeouts, checkAccess, checkChoice].flatMap((check) =>
+    check(input),
+  )
+}
+
+function checkPool({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {
+  if (pool.length === 0 && isPoolComplete) return [emptyPool(file)]
+  const problems: Problem[] = []
+  const byId = new Map<string, PoolEntry>()
+  const byUrl = new Map<string, PoolEntry>()
+  for (const entry of pool) {
+    const { id, url, isNamed } = entry.worker
+    const sameUrl = byUrl.get(url)
+    const sameId = byId.get(id)
+    if (sameUrl !== undefined && !(isNamed && sameUrl.worker.isNamed)) {
+      const where = formatPath(sameUrl.path)
+      problems.push(errorAt([...entry.path, 'url'], `is the URL of ${where} as well; remove one, or give each an id of its own`))
+    } else if (sameId !== undefined) {
+      const where = formatPath(sameId.path)
+      problems.push(errorAt([...entry.path, 'id'], `"${id}" already names ${where}; ids are unique in the pool`))
+    }
+    byUrl.set(url, sameUrl ?? entry)
+    byId.set(id, sameId ?? entry)
+  }
+  return [...problems, ...repeatedUrls(file)]
+}
+
+function emptyPool(file: Partly<ConfigFile>): Problem {
+  const path = (file.workers?.length ?? 0) === 0 && file.mode !== undefined ? ['mode', 'worker_urls'] : ['workers']
+  return errorAt(path, 'there is no worker to route to; list at least one URL in mode.worker_urls or in workers')
+}
+
+function repeatedUrls(file: Partly<ConfigFile>): Problem[] {
+  const urls = file.mode?.worker_urls ?? []
+  return urls.flatMap((url, index) => {
+    const first = url === undefined ? index : urls.indexOf(url)
+    if (first === index) return []
+    return [warningAt(['mode', 'worker_urls', index], `repeats mode.worker_urls[${first}]; it counts once`)]
+  })
+}
+
+function checkWorkerKeys({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {
+  const takenBy = new Map<PoolEntry, string>()
+  return Object.keys(file.worker_api_keys ?? {}).flatMap((name) => {
+    const path = ['worker_api_keys', name]
+    const url = workerNameOf(name)
+    const entries = pool.filter(({ worker }) => worker.id === name || worker.url === url)
+    if (entries.length === 0) return isPoolComplete ? [unknownWorker(name, pool)] : []
+    if (entries.every(({ hasOwnKey }) => hasOwnKey)) {
+      return [{ ...warningAt(path, `is not used: ${entries[0]?.worker.id} has an api_key of its own`), atKey: true }]
+    }
+    const twice = entries.find((entry) => takenBy.has(entry))
+    for (const entry of entries) takenBy.set(entry, name)
+    if (twice === undefined) return []
+    return [{ ...errorAt(path, `gives ${twice.worker.id} a second key; keep one of the two`), atKey: true }]
+  })
+}
+
+function unknownWorker(name: string, pool: readonly PoolEntry[]): Problem {
+  const known = pool.slice(0, 8).map(({ worker }) => worker.id)
+  const hint = name.includes('${') ? '; ${NAME} is replaced in values only, so use the id of the worker' : ''
+  const message = `names no worker${hint}; workers: ${known.join(', ')}${pool.length > 8 ? ', …' : ''}`
+  return { ...errorAt(['worker_api_keys', name], withoutUserInfo(message)), atKey: true }
+}
+
+function checkBindings({ pool, bindings }: CrossCheckInput): Problem[] {
+  if (bindings === null) return []
+  return pool.flatMap(({ worker, path }) => {
+    if (worker.binding === null || bindings.includes(worker.binding)) return []
+    const known = bindings.length === 0 ? 'this runtime has none' : `bindings: ${bindings.join(', ')}`
+    return [errorAt([...path, 'binding'], `no binding is called "${worker.binding}"; ${known}`)]
+  })
+}
+
+function checkPaths({ file, ownPaths }: CrossCheckInput): Problem[] {
+  return (file.passthrough_paths ?? []).flatMap((path, index) => {
+    if (path === undefined || !isOwnPath(path, ownPaths)) return []
+    return [errorAt(['passthrough_paths', index], `the router answers ${path} itself; list only paths beyond its own`)]
+  })
+}
+
+function checkTimeouts({ file, written }: CrossCheckInput): Problem[] {
+  const problems: Problem[] = []
+  if (file.request_timeout_secs !== undefined && written.timeouts.has('total')) {
+    problems.push(errorAt(['request_timeout_secs'], 'is the same as timeouts.total, which is set too; keep one of the two'))
+  }
+  const { connect, first_byte, idle, total } = file.timeouts ?? {}
+  const pairs = [
+    { inner: 'connect', outer: 'first_byte', innerMs: connect, outerMs: first_byte },
+    { inner: 'first_byte', outer: 'total', innerMs: first_byte, outerMs: total },
+    { inner: 'idle', outer: 'total', innerMs: idle, outerMs: total },
+  ]
+  for (const { inner, outer, innerMs, outerMs } of pairs) {
+    if (!written.timeouts.has(inner) || !written.timeouts.has(outer) || innerMs == null || outerMs == null) continue
+    if (innerMs > outerMs) problems.push(warningAt(['timeouts', inner], `is longer than timeouts.${outer}, which ends it first`))
+  }
+  return problems
+}
+
+function checkAccess({ file }: CrossCheckInput): Problem[] {
+  if (file.inbound_api_key === undefined || file.allow_anonymous !== true) return []
+  return [warningAt(['allow_anonymous'], 'has no effect: inbound_api_key is set, so callers need that key')]
+}
+
+function checkChoice({ file, pool, policyType, isPoolComplete }: CrossCheckInput): Problem[] {
+  if (!isPoolComplete) return []
+  const candidates = pool.reduce((sum, { worker }) => sum + worker.dataParallelSize, 0)
+  const few = policyType === null ? null : fewCandidates(policyType, candidates)
+  const models = pool.map(({ worker }) => worker.models)
+  const isMissing = file.default_model != null && models.every((list) => list?.includes(file.default_model ?? '') === false)
+  return [
+    ...(few === null ? [] : [few]),
+    ...(isMissing ? [warningAt(['default_model'], `no worker lists ${file.default_model} among its models`)] : []),
+  ]
+}

@@ -1,0 +1,117 @@
+// YAML text to Config: reads, replaces placeholders, checks everything and reports every problem in one pass.
+// Neither files nor the environment are touched here; both come in.
+
+import type { PolicyRegistry } from '../routing/policy.ts'
+import { buildConfig } from './build.ts'
+import { checkSection } from './check-section.ts'
+import type { Config } from './config.ts'
+import { crossCheck, type CrossCheckInput } from './cross-checks.ts'
+import { valueAt } from './explain.ts'
+import { byPlace, errorAt, formatPath, pathKey, type Finding, type Problem } from './finding.ts'
+import { OWN_PATHS } from './http-values.ts'
+import { interpolate } from './interpolate.ts'
+import { readPolicy } from './policy-section.ts'
+import { poolOf } from './pool.ts'
+import { readYaml, type YamlTree } from './read-yaml.ts'
+import { configSchema } from './schema.ts'
+import { HARMLESS_KEYS, setAside } from './unavailable.ts'
+
+const MAX_FINDINGS = 200
+
+export interface LoadOptions {
+  /** Reads the environment or the Worker's secrets. */
+  readonly env: (name: string) => string | undefined
+  readonly policies: PolicyRegistry
+  /** How messages call the file; `the configuration` when left out. */
+  readonly source?: string
+  /** What the runtime can do (`Platform.showsConnectPhase`); when known to be false, a note says what that means. */
+  readonly showsConnectPhase?: boolean
+  /** Names of the bindings the runtime has; left out, `workers[].binding` is taken on trust. */
+  readonly bindings?: readonly string[]
+  /** Paths that `passthrough_paths` can't open, `/*` at the end for all below; the built-in routes when left out. */
+  readonly ownPaths?: readonly string[]
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config; readonly findings: readonly Finding[] }
+  | { readonly ok: false; readonly findings: readonly Finding[] }
+
+/** Loads a configuration. Never throws for what is in the text; warnings and notes come with a good one too. */
+export async function loadConfig(text: string, options: LoadOptions): Promise<LoadResult> {
+  const read = readYaml(text)
+  if (!read.ok) return read
+  const { value } = read.tree
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: false, findings: [...place([notAMap(value, options)], read.tree)] }
+  }
+  const checked = checkFile({ ...value }, options)
+  const problems = [...read.tree.problems, ...checked.problems]
+  const findings = place(problems, read.tree)
+  if (checked.build === null || problems.some(({ severity }) => severity === 'error')) return { ok: false, findings }
+  return { ok: true, config: await checked.build(), findings }
+}
+
+function notAMap(value: unknown, { source = 'the configuration' }: LoadOptions): Problem {
+  const example = 'the least it takes is workers: [{url: "http://10.0.0.7:8000"}]'
+  return errorAt([], `${source} ${value === null ? 'is empty' : 'is no map of keys and values'}; ${example}`)
+}
+
+interface CheckedFile {
+  readonly problems: readonly Problem[]
+  /** Builds the Config; null when a part of it is missing. */
+  readonly build: (() => Promise<Config>) | null
+}
+
+function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions): CheckedFile {
+  const { rest, problems: unavailable } = setAside(tree)
+  const { value, wholes, problems: unresolved } = interpolate(rest, options.env)
+  const known = new Set(unresolved.map(({ path }) => pathKey(path)))
+  const schema = configSchema
+  const file = checkSection({ schema, value, base: [], wholes, known, alsoKnown: HARMLESS_KEYS })
+  const policy = readPolicy(valueAt(value, ['policy']), options.policies, { wholes, known })
+  const found = [...unavailable, ...unresolved, ...file.problems, ...policy.problems]
+
+  const part = file.part ?? {}
+  const pool = poolOf(part)
+  const isPoolComplete = !found.some(hidesWorker)
+  const cross = crossCheck({ ...contextOf(value, options), file: part, pool, policyType: policy.type, isPoolComplete })
+  const problems = [...found, ...cross, ...connectNote(value, options)]
+
+  const { data } = file
+  const { chosen } = policy
+  return { problems, build: data === null || chosen === null ? null : () => buildConfig(data, pool, chosen) }
+}
+
+// With a worker's URL or id refused, who is in the pool is not known; with its weight refused, it is.
+function hidesWorker({ severity, path: [section, index, field] }: Problem): boolean {
+  if (severity !== 'error') return false
+  if (section === 'workers') return index === undefined || field === undefined || field === 'url' || field === 'id'
+  return section === 'mode'
+}
+
+function contextOf(value: unknown, options: LoadOptions): Pick<CrossCheckInput, 'written' | 'ownPaths' | 'bindings'> {
+  const timeouts = valueAt(value, ['timeouts'])
+  return {
+    written: { timeouts: new Set(typeof timeouts === 'object' && timeouts !== null ? Object.keys(timeouts) : []) },
+    ownPaths: options.ownPaths ?? OWN_PATHS,
+    bindings: options.bindings ?? null,
+  }
+}
+
+function connectNote(value: unknown, { showsConnectPhase }: LoadOptions): Problem[] {
+  const connect = valueAt(value, ['timeouts', 'connect'])
+  if (showsConnectPhase !== false || connect === undefined) return []
+  const message = 'this runtime does not show when a connection stands, so connect counts within first_byte'
+  return [{ severity: 'note', path: ['timeouts', 'connect'], message }]
+}
+
+function place(problems: readonly Problem[], tree: YamlTree): Finding[] {
+  const findings = problems.slice(0, MAX_FINDINGS).map(({ severity, path, message, atKey = false }): Finding => {
+    const at = tree.locate(path, atKey)
+    return { severity, path: formatPath(path), line: at?.line ?? null, column: at?.column ?? null, message }
+  })
+  const left = problems.length - findings.length
+  const rest: Finding[] =
+    left > 0 ? [{ severity: 'error', path: '', line: null, column: null, message: `and ${left} more problems` }] : []
+  return [...findings.sort(byPlace), ...rest]
+}

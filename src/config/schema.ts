@@ -1,0 +1,115 @@
+// The configuration as operators write it: every key of the YAML file, its type and its default.
+// Keys of the Rust router that this version does not have are in unavailable.ts.
+
+import { z } from 'zod'
+import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
+import { byteSize, duration, flag, seconds, text, wholeNumber } from './scalars.ts'
+import { secretString } from './schema-walk.ts'
+import { workerUrl } from './worker-url.ts'
+
+// Regions of Cloudflare's Durable Objects: https://developers.cloudflare.com/durable-objects/reference/data-location/
+const LOCATION_HINTS = ['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'] as const
+
+function list<Item extends z.ZodType>(item: Item, example: string) {
+  return z.array(item, { error: `must be a list such as ${example}` })
+}
+
+const workerId = z
+  .string({ error: 'must be text; put quotes around numbers' })
+  .regex(/^[A-Za-z0-9._:/-]{1,128}$/, { error: 'must be 1 to 128 letters, digits or . _ : / - (no @, no space)' })
+
+const workerSchema = z.strictObject(
+  {
+    /** Shown in headers and records instead of the URL. */
+    id: workerId.optional(),
+    url: workerUrl(),
+    /** Model ids the worker serves; learned from its /v1/models when left out. */
+    models: list(text(), '[llama-3.1-8b]')
+      .min(1, { error: 'lists no model; remove the line to learn the models from the worker' })
+      .nullable()
+      .default(null),
+    /** Relative capacity. */
+    weight: z.number({ error: 'must be a number above 0' }).positive({ error: 'must be above 0' }).default(1),
+    labels: z
+      .record(z.string(), z.string({ error: 'must be text; put quotes around numbers' }), {
+        error: 'must be a map such as {zone: a}',
+      })
+      .default({}),
+    /** Bearer key sent to this worker. */
+    api_key: secretString().nullable().default(null),
+    /** Service or VPC binding to fetch through, on Workers. */
+    binding: text().nullable().default(null),
+    /** Engines behind the URL that take `X-data-parallel-rank`. */
+    data_parallel_size: wholeNumber(1, 1024).optional(),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'must be a map such as {url: "http://10.0.0.7:8000"}' : undefined) },
+)
+
+const modeSchema = z.strictObject(
+  {
+    type: z.literal('regular'),
+    worker_urls: list(workerUrl(), '["http://10.0.0.7:8000"]').default([]),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'must be a map such as {type: regular, worker_urls: [...]}' : undefined) },
+)
+
+const timeoutsSchema = z.strictObject({
+  /** Until the connection stands, where the runtime shows it; else it counts within first_byte. */
+  connect: duration().default(5_000),
+  /** Until the first byte of the answer. */
+  first_byte: duration().default(600_000),
+  /** Between two bytes of the answer. */
+  idle: duration().default(60_000),
+  /** For the whole exchange. */
+  total: duration().optional(),
+})
+
+/** Everything a configuration file can say, except the options of its policy. */
+export const configSchema = z.strictObject({
+  mode: modeSchema.optional(),
+  workers: list(workerSchema, '[{url: "http://10.0.0.7:8000"}]').default([]),
+  /** Checked against the registry of policies, which a schema can't know; policy-section.ts does it. */
+  policy: z.unknown().optional(),
+  intra_node_data_parallel_size: wholeNumber(1, 1024).default(1),
+  host: text()
+    .regex(/^[^/\s]+$/, { error: 'must be a host name or an address such as 0.0.0.0, without http://' })
+    .default('127.0.0.1'),
+  port: wholeNumber(1, 65_535).default(3001),
+  /** Bearer key for every worker that has none of its own. */
+  api_key: secretString().nullable().default(null),
+  /** Keys by worker URL or id. */
+  worker_api_keys: z
+    .record(z.string(), secretString(), { error: 'must be a map from worker URL or id to key' })
+    .default({}),
+  // Not nullable: a key that came out empty must never open the router.
+  inbound_api_key: secretString().optional(),
+  allow_anonymous: flag().default(false),
+  default_model: text().nullable().default(null),
+  expose_routing_headers: flag().default(true),
+  max_payload_size: byteSize().nullable().default(null),
+  cors_allowed_origins: z
+    .preprocess((value) => (value === '*' ? ['*'] : value), list(corsOrigin(), '["https://app.example.com"], or "*"'))
+    .default([]),
+  forward_headers: list(forwardHeader(), '[x-team]').default([]),
+  passthrough_paths: list(passthroughPath(), '[/metrics]').default([]),
+  timeouts: timeoutsSchema.prefault({}),
+  /** The Rust router's name for timeouts.total. */
+  request_timeout_secs: seconds().optional(),
+  model_refresh_secs: seconds().default(10),
+  responses: z.strictObject({ ttl_secs: seconds().default(86_400) }).prefault({}),
+  log_level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  shutdown_grace_secs: seconds({ zero: true }).default(30),
+  fleet: z
+    .strictObject({
+      /** Durable Objects that isolates are spread over to read the fleet's state. */
+      replicas: wholeNumber(1, 64).default(4),
+      location_hint: z.enum(LOCATION_HINTS).nullable().default(null),
+    })
+    .prefault({}),
+})
+
+/** A checked file: snake_case as in YAML, defaults filled in, durations in milliseconds. */
+export type ConfigFile = z.output<typeof configSchema>
+
+/** Used when neither `timeouts.total` nor `request_timeout_secs` says otherwise. */
+export const DEFAULT_TOTAL_MS = 1_800_000

@@ -1,0 +1,126 @@
+// Lets whole events through and holds an unfinished one back, so that something can follow cleanly after a cut.
+// Bytes stay as they are and in order; what is held is bounded, and an event beyond that bound passes as it comes.
+
+import { createSseScan, readSseEvent, resetSseScan, scanSseEvent, type SseEvent, type SseScan } from './sse.ts'
+
+export interface EventGate {
+  readonly scan: SseScan
+  /** The unfinished event, in the first `heldBytes` of a buffer with room to grow. */
+  held: Uint8Array
+  heldBytes: number
+  big: BigEvent | null
+}
+
+/** An event too big to hold: how much of it has passed, and what is needed to judge it at its end. */
+interface BigEvent {
+  passedBytes: number
+  readonly name: Uint8Array | null
+  tail: Uint8Array
+}
+
+/** Sees each event with data as it passes; returns bytes to put in front of it, or null. */
+export type OnEvent = (event: SseEvent) => Uint8Array | null
+
+/** An unfinished event is held back up to here; a bigger one passes as it comes. */
+export const MAX_HELD_BYTES = 64 * 1024
+
+/** Kept of an event that is too big to hold, for the fields at its end. */
+const TAIL_BYTES = 4 * 1024
+
+export function createEventGate(): EventGate {
+  return { scan: createSseScan(), held: new Uint8Array(0), heldBytes: 0, big: null }
+}
+
+/** What may go on now; null when nothing may. The chunk itself when it ends with an event and nothing was held. */
+export function pushChunk(gate: EventGate, chunk: Uint8Array, onEvent: OnEvent): Uint8Array | null {
+  if (gate.big !== null) return pushIntoBig(gate, gate.big, { chunk, onEvent })
+  if (gate.heldBytes === 0) return passWholeEvents(gate, { chunk, onEvent }, 0)
+  appendToHeld(gate, chunk)
+  return passWholeEvents(gate, { chunk: gate.held.subarray(0, gate.heldBytes), onEvent }, 0)
+}
+
+/** Takes the unfinished event out, to send or to drop. */
+export function takeHeld(gate: EventGate): Uint8Array | null {
+  const held = gate.heldBytes === 0 ? null : gate.held.subarray(0, gate.heldBytes)
+  gate.heldBytes = 0
+  return held
+}
+
+interface Push {
+  readonly chunk: Uint8Array
+  readonly onEvent: OnEvent
+}
+
+function passWholeEvents(gate: EventGate, { chunk, onEvent }: Push, from: number): Uint8Array | null {
+  let passed = from
+  let insertion: { readonly bytes: Uint8Array; readonly at: number } | null = null
+  for (;;) {
+    const eventEnd = scanSseEvent(gate.scan, chunk, passed)
+    if (eventEnd < 0) break
+    const event = readSseEvent(gate.scan, chunk, passed)
+    const bytes = event === null ? null : onEvent(event)
+    if (bytes !== null) insertion = { bytes, at: passed }
+    resetSseScan(gate.scan)
+    passed = eventEnd
+  }
+  if (chunk.length - passed > MAX_HELD_BYTES) passed = startBig(gate, { chunk, onEvent }, passed)
+  holdFrom(gate, chunk, passed)
+  if (passed === 0) return null
+  const whole = passed === chunk.length ? chunk : chunk.subarray(0, passed)
+  if (insertion === null) return whole
+  return concat(whole.subarray(0, insertion.at), insertion.bytes, whole.subarray(insertion.at))
+}
+
+// A copy, because the chunk is the caller's; a fresh one, because a held buffer that was passed on is the receiver's.
+function holdFrom(gate: EventGate, chunk: Uint8Array, from: number): void {
+  const rest = chunk.length - from
+  if (from === 0 && gate.heldBytes > 0) return
+  gate.heldBytes = rest
+  gate.held = rest === 0 ? EMPTY : new Uint8Array(Math.max(512, rest * 2))
+  if (rest > 0) gate.held.set(chunk.subarray(from))
+}
+
+function appendToHeld(gate: EventGate, chunk: Uint8Array): void {
+  const total = gate.heldBytes + chunk.length
+  if (total > gate.held.length) {
+    const grown = new Uint8Array(total * 2)
+    grown.set(gate.held.subarray(0, gate.heldBytes))
+    gate.held = grown
+  }
+  gate.held.set(chunk, gate.heldBytes)
+  gate.heldBytes = total
+}
+
+function startBig(gate: EventGate, { chunk, onEvent }: Push, eventStart: number): number {
+  const { nameStart, nameEnd } = gate.scan
+  const name = nameStart < 0 ? null : chunk.slice(eventStart + nameStart, eventStart + nameEnd)
+  const head = chunk.subarray(eventStart)
+  gate.big = { passedBytes: head.length, name, tail: head.slice(-TAIL_BYTES) }
+  onEvent({ name, data: head, part: 'head' })
+  return chunk.length
+}
+
+function pushIntoBig(gate: EventGate, big: BigEvent, push: Push): Uint8Array | null {
+  const { chunk, onEvent } = push
+  const eventEnd = scanSseEvent(gate.scan, chunk, -big.passedBytes)
+  const own = eventEnd < 0 ? chunk : chunk.subarray(0, eventEnd)
+  big.tail = concat(big.tail, own.subarray(-TAIL_BYTES)).slice(-TAIL_BYTES)
+  big.passedBytes += own.length
+  if (eventEnd < 0) return chunk
+  onEvent({ name: big.name, data: big.tail, part: 'tail' })
+  gate.big = null
+  resetSseScan(gate.scan)
+  return passWholeEvents(gate, push, eventEnd)
+}
+
+const EMPTY = new Uint8Array(0)
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}

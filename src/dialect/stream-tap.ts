@@ -1,0 +1,112 @@
+// Watches a streamed answer on its way to the client, and knows whether it ended as its dialect says it must.
+// A transport can't tell a cut stream from a finished one (workerd#6818), so only the events themselves decide.
+
+import type { ErrorCodeName } from '../errors/codes.ts'
+import { messageStream } from './anthropic/stream.ts'
+import { createEventGate, pushChunk, takeHeld, type EventGate } from './event-gate.ts'
+import { responsesStream } from './openai/responses-stream.ts'
+import { audioStream, completionStream } from './openai/stream.ts'
+import type { SseEvent } from './sse.ts'
+import { createStreamFacts, type StreamDialect, type StreamFacts } from './stream-dialect.ts'
+import type { TokenUsage } from './usage.ts'
+
+export type StreamKind = 'chat' | 'completions' | 'responses' | 'messages' | 'other'
+
+export type StreamOutcome = 'complete' | 'truncated' | 'error_reported'
+
+export interface StreamTapState {
+  /** An event with data has come by; comments don't count. */
+  readonly firstEventSeen: boolean
+  readonly terminatorSeen: boolean
+  /** The worker reported an error in the stream itself. */
+  readonly errorSeen: boolean
+}
+
+export interface StreamTap {
+  /** What may go on to the client now; null when nothing may. The chunk itself whenever that is possible. */
+  push(chunk: Uint8Array): Uint8Array | null
+  /** The worker's stream ended without a transport error. `bytes` are the last to send. */
+  end(): { bytes: Uint8Array | null; outcome: StreamOutcome }
+  /** The stream broke or timed out: the error frame to send, null when the client has an ending or an error already. */
+  fail(message: string, code?: ErrorCodeName): Uint8Array | null
+  readonly state: StreamTapState
+  usage(): TokenUsage | null
+  /** Id under which a worker keeps a response, as soon as a /v1/responses stream has named it. */
+  responseId(): string | null
+}
+
+const TRUNCATED = 'The worker ended the stream before the answer was complete.'
+
+const DIALECTS: Readonly<Record<StreamKind, StreamDialect>> = {
+  chat: completionStream,
+  completions: completionStream,
+  responses: responsesStream,
+  messages: messageStream,
+  other: audioStream,
+}
+
+interface Tap {
+  readonly dialect: StreamDialect
+  readonly facts: StreamFacts
+  readonly gate: EventGate
+  /** The router has put an error frame into the stream. */
+  reported: boolean
+}
+
+/** A tap for one answer. Without server-sent events there is no terminator to know: bytes pass, a clean end is good. */
+export function createStreamTap(kind: StreamKind, contentType: string = 'text/event-stream'): StreamTap {
+  if (!/^\s*text\/event-stream\s*(?:;|$)/i.test(contentType)) return createOpaqueTap()
+  const tap: Tap = { dialect: DIALECTS[kind], facts: createStreamFacts(), gate: createEventGate(), reported: false }
+  const onEvent = (event: SseEvent) => inspect(tap, event)
+  return {
+    push: (chunk) => pushChunk(tap.gate, chunk, onEvent),
+    end: () => end(tap),
+    fail: (message, code = 'upstream_unreachable') => fail(tap, message, code),
+    state: tap.facts,
+    usage: () => tap.dialect.usage(tap.facts),
+    responseId: () => tap.facts.responseId,
+  }
+}
+
+function createOpaqueTap(): StreamTap {
+  const facts = createStreamFacts()
+  return {
+    push(chunk) {
+      facts.firstEventSeen = true
+      return chunk
+    },
+    end: () => ({ bytes: null, outcome: 'complete' }),
+    fail: () => null,
+    state: facts,
+    usage: () => null,
+    responseId: () => null,
+  }
+}
+
+function inspect(tap: Tap, event: SseEvent): Uint8Array | null {
+  tap.facts.firstEventSeen = true
+  if (tap.dialect.inspect(tap.facts, event) === 'pass') return null
+  return report(tap, TRUNCATED, 'upstream_unreachable')
+}
+
+function end(tap: Tap): { bytes: Uint8Array | null; outcome: StreamOutcome } {
+  const { terminatorSeen, errorSeen } = tap.facts
+  if (!terminatorSeen && !errorSeen) {
+    return { bytes: fail(tap, TRUNCATED, 'upstream_unreachable'), outcome: 'truncated' }
+  }
+  const outcome = tap.reported ? 'truncated' : errorSeen ? 'error_reported' : 'complete'
+  return { bytes: takeHeld(tap.gate), outcome }
+}
+
+function fail(tap: Tap, message: string, code: ErrorCodeName): Uint8Array | null {
+  takeHeld(tap.gate)
+  const { terminatorSeen, errorSeen } = tap.facts
+  return terminatorSeen || errorSeen || tap.reported ? null : report(tap, message, code)
+}
+
+function report(tap: Tap, message: string, code: ErrorCodeName): Uint8Array {
+  tap.reported = true
+  // Half of a big event is out already: end it, so that the frame is an event of its own.
+  const separator = tap.gate.big === null ? '' : '\n\n'
+  return new TextEncoder().encode(separator + tap.dialect.errorFrame({ message, code }))
+}

@@ -1,0 +1,13 @@
+// What hono's context carries for one request.
+
+import type { Exchange } from '../pipeline/exchange.ts'
+import type { RouterParts } from '../pipeline/router-parts.ts'
+
+export interface AppEnv {
+  Bindings: {
+    readonly exchange: Exchange
+    readonly parts: RouterParts
+    /** Moves the fields hono would look up per platform; none are used. */
+    readonly incoming?: never
+  }
+}

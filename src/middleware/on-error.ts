@@ -1,0 +1,32 @@
+// The only place that builds error answers: in the caller's dialect, with the request id, and with no word of what went
+// wrong inside.
+
+import { errorBody } from '../dialect/error-body.ts'
+import { RouterError } from '../errors/router-error.ts'
+import { closeExchange } from '../pipeline/close.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
+import type { RouterParts } from '../pipeline/router-parts.ts'
+import { setRoutingHeaders } from '../pipeline/routing-headers.ts'
+
+/** The answer to a request that failed, and the end of its exchange. */
+export function toErrorAnswer(parts: RouterParts, exchange: Exchange, error: unknown): Response {
+  const known = error instanceof RouterError ? error : internal(parts, exchange, error)
+  const { status } = known.definition
+  const isClientGone = known.code === 'client_closed_request'
+  closeExchange(parts, exchange, {
+    status,
+    streamEnd: isClientGone ? 'client_aborted' : known.code === 'upstream_timeout' ? 'timeout' : null,
+    errorCode: known.code,
+  })
+  const headers = new Headers({ 'content-type': 'application/json' })
+  setRoutingHeaders(headers, exchange)
+  if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
+  if (known.allow !== null) headers.set('allow', known.allow.join(', '))
+  if (known.code === 'invalid_api_key') headers.set('www-authenticate', 'Bearer')
+  return new Response(errorBody(exchange.dialect, known, exchange.requestId), { status, headers })
+}
+
+function internal(parts: RouterParts, exchange: Exchange, cause: unknown): RouterError {
+  parts.events.defect(exchange.requestId, cause)
+  return new RouterError('internal_error', 'The router failed on this request; its log has the request id.', { cause })
+}

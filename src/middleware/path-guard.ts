@@ -1,0 +1,61 @@
+// Refuses request targets that two parsers could read differently. A router that matches one reading while a guard or a
+// worker sees another is how access checks get bypassed, so such targets reach no route at all.
+
+import { RouterError } from '../errors/router-error.ts'
+
+const UNRESERVED = /^[A-Za-z0-9\-._~]$/
+
+/**
+ * Checks the path part of a request target as it came over the wire (or as much of it as the runtime shows). Throws
+ * `invalid_path` for dot segments, empty segments, backslashes, broken or needless percent-encodings, control
+ * characters, and for `%2F` anywhere but in a model id.
+ */
+export function checkPath(target: string): void {
+  const path = target.split(/[?#]/, 1)[0] ?? ''
+  const complaint = findComplaint(path)
+  if (complaint !== null) {
+    throw new RouterError('invalid_path', `The request path ${complaint}; send the plain form of the path.`)
+  }
+}
+
+function findComplaint(path: string): string | null {
+  if (!path.startsWith('/')) return 'does not begin with a slash'
+  if (path.includes('\\')) return 'has a backslash'
+  if (path.includes('//')) return 'has an empty segment'
+  if (path.includes(';')) return 'has path parameters'
+  if (hasForeignCharacter(path)) return 'has characters that must be percent-encoded'
+  if (path.includes('%')) {
+    const complaint = findEncodingComplaint(path)
+    if (complaint !== null) return complaint
+  }
+  const hasDotSegment = path.split('/').some((segment) => segment === '.' || segment === '..')
+  return hasDotSegment ? 'has a dot segment' : null
+}
+
+function hasForeignCharacter(path: string): boolean {
+  for (let index = 0; index < path.length; index += 1) {
+    const code = path.charCodeAt(index)
+    if (code <= 0x20 || code >= 0x7f) return true
+  }
+  return false
+}
+
+function findEncodingComplaint(path: string): string | null {
+  for (const [escape] of path.matchAll(/%.{0,2}/g)) {
+    if (!/^%[0-9A-Fa-f]{2}$/.test(escape)) return 'has a broken percent-encoding'
+    const code = Number.parseInt(escape.slice(1), 16)
+    if (code <= 0x20 || code === 0x7f) return 'has an encoded control character'
+    const character = String.fromCharCode(code)
+    if (UNRESERVED.test(character)) return 'encodes a character that needs no encoding'
+    if (character === '%' || character === '\\') return 'encodes a percent sign or backslash'
+    // Model ids hold slashes, and clients encode them; no other route has one inside a segment.
+    if (character === '/' && !path.startsWith('/v1/models/')) return 'encodes a slash'
+  }
+  try {
+    decodeURIComponent(path)
+    return null
+  } catch {
+    // The escapes are well formed, so what can't be decoded is a byte sequence that is no UTF-8.
+    return 'has a percent-encoding that is not UTF-8'
+  }
+}

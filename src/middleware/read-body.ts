@@ -1,0 +1,80 @@
+// Reads a request's body within its limit: refused before it is read whole, whether its length is stated or not.
+
+import type { RouterParts } from '../pipeline/router-parts.ts'
+import { RouterError } from '../errors/router-error.ts'
+
+/** How long a body may take to arrive. A client that drips bytes must not hold a place for ever. */
+const BODY_TIMEOUT_MS = 60_000
+
+export function maxBodyBytes({ config, platform }: RouterParts): number {
+  return config.maxPayloadBytes ?? platform.defaultMaxPayloadBytes
+}
+
+/** Throws `body_too_large` when the stated length alone is too much. */
+export function checkStatedLength(headers: Headers, maxBytes: number): void {
+  const stated = headers.get('content-length')
+  if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes)
+}
+
+/** Throws `unsupported_media_type` for a compressed body: what it unpacks to could not be bounded by its length. */
+export function checkContentEncoding(headers: Headers): void {
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && encoding.trim() !== '' && encoding.trim().toLowerCase() !== 'identity') {
+    throw new RouterError('unsupported_media_type', 'Compressed request bodies are not taken; send the body plain.')
+  }
+}
+
+/** The whole body, at most `maxBytes` of it. Throws `body_too_large`, `request_timeout`, or `client_closed_request`. */
+export async function readBody(parts: RouterParts, request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  const maxBytes = maxBodyBytes(parts)
+  checkStatedLength(request.headers, maxBytes)
+  if (request.body === null) return new Uint8Array(0)
+  let callOff: () => void = () => {}
+  const tooSlow = new Promise<never>((_, reject) => {
+    callOff = parts.platform.after(BODY_TIMEOUT_MS, () =>
+      reject(new RouterError('request_timeout', 'The request body took too long to arrive.')),
+    )
+  })
+  try {
+    return await Promise.race([readAll(request, maxBytes), tooSlow])
+  } catch (cause) {
+    if (cause instanceof RouterError) throw cause
+    throw new RouterError('client_closed_request', 'The request body broke off.', { cause })
+  } finally {
+    callOff()
+  }
+}
+
+async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  // A stated length is enforced by every HTTP server, and the runtime's own reading is far faster than chunk by chunk.
+  if (request.headers.has('content-length')) return new Uint8Array(await request.arrayBuffer())
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const reader = request.body?.getReader()
+  for (;;) {
+    const next = await reader?.read()
+    if (next === undefined || next.done) break
+    size += next.value.length
+    if (size > maxBytes) {
+      // Not awaited: a client that goes on sending must not delay its refusal.
+      void reader?.cancel().catch(() => {})
+      throw tooLarge(maxBytes)
+    }
+    chunks.push(next.value)
+  }
+  return concatenate(chunks, size)
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
+function tooLarge(maxBytes: number): RouterError {
+  return new RouterError('body_too_large', `The request body is larger than the ${maxBytes} bytes allowed.`)
+}

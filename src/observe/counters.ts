@@ -1,0 +1,24 @@
+// Counts of what happened, by route, status class and end. Later exporters read them; nothing is sampled.
+
+import type { PipelineEvents } from '../pipeline/events.ts'
+
+export interface Counters extends Pick<PipelineEvents, 'recordClosed' | 'defect'> {
+  /** Counts by name and labels, such as `requests{route="/v1/chat/completions",status="2xx"}`. */
+  snapshot(): Readonly<Record<string, number>>
+}
+
+export function createCounters(): Counters {
+  // Labels are routes of the catalogue, status classes and fixed words, so the number of keys is bounded.
+  const counts = new Map<string, number>()
+  const add = (key: string, amount = 1) => counts.set(key, (counts.get(key) ?? 0) + amount)
+  return {
+    recordClosed(record) {
+      add(`requests{route="${record.route}",status="${Math.floor(record.status / 100)}xx"}`)
+      if (record.stream_end !== undefined) add(`stream_ends{end="${record.stream_end}"}`)
+      if (record.error !== undefined) add(`errors{code="${record.error}"}`)
+      add('attempts', record.attempts.length)
+    },
+    defect: () => void add('defects'),
+    snapshot: () => Object.fromEntries(counts),
+  }
+}

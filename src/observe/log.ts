@@ -1,0 +1,28 @@
+// One JSON line per request and per defect. A line says what was decided and how it ended, never what was asked.
+
+import type { LogLevel } from '../config/config.ts'
+import type { PipelineEvents } from '../pipeline/events.ts'
+
+const RANK = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>
+
+/** Lines below `level` are left out. A request that failed for a reason on our side of the client is a warning. */
+export function createLog(
+  level: LogLevel,
+  writeLine: (line: string) => void,
+): Pick<PipelineEvents, 'recordClosed' | 'defect'> {
+  const writes = (line: LogLevel) => RANK[line] >= RANK[level]
+  return {
+    recordClosed(record) {
+      const isTrouble = record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
+      const line = isTrouble ? 'warn' : 'info'
+      if (!writes(line)) return
+      writeLine(JSON.stringify({ level: line, event: 'request', ...record }))
+    },
+    defect(requestId, cause) {
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+      writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: text }))
+    },
+  }
+}
+
+const TROUBLED_ENDS: ReadonlySet<string> = new Set(['truncated', 'upstream_error', 'timeout'])

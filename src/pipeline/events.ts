@@ -1,0 +1,22 @@
+// What the pipeline tells the rest of the router. Observers subscribe; the pipeline does not know who they are.
+
+import type { DecisionRecord } from './record.ts'
+
+export interface PipelineEvents {
+  /** A request has ended and its record is complete. Called off the request's path; must not throw. */
+  recordClosed(record: DecisionRecord): void
+  /** A defect of the router surfaced. The cause is for the log, never for the caller. */
+  defect(requestId: string, cause: unknown): void
+}
+
+/** Passes each event on to every observer, in order. */
+export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineEvents {
+  return {
+    recordClosed(record) {
+      for (const observer of observers) observer.recordClosed?.(record)
+    },
+    defect(requestId, cause) {
+      for (const observer of observers) observer.defect?.(requestId, cause)
+    },
+  }
+}

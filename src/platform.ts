@@ -1,0 +1,62 @@
+// What a runtime fulfils. Nothing outside `runtime/` can tell where it runs; what differs between runtimes is here.
+
+import type { FleetStore } from './store/fleet-store.ts'
+
+/** A service or VPC binding: something with a `fetch` that reaches one private network. */
+export interface Fetcher {
+  fetch(request: Request): Promise<Response>
+}
+
+/** Outgoing HTTP. `connectTimeoutMs` is honoured only where `Platform.showsConnectPhase` is true. */
+export type SendRequest = (url: string, init: SendRequestInit) => Promise<Response>
+
+export interface SendRequestInit {
+  readonly method: string
+  readonly headers: Headers
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
+  readonly signal: AbortSignal
+  readonly connectTimeoutMs: number | null
+}
+
+/** What lives as long as the process or isolate. */
+export interface Platform {
+  /** Milliseconds since the epoch. May stand still while code runs (workerd). */
+  now(): number
+  /** A number in [0, 1), unpredictable. */
+  random(): number
+  /** 128 random bits, 32 hexadecimal digits. */
+  randomId(): string
+  /** Calls `task` once after `delayMs`; the function returned calls it off. */
+  after(delayMs: number, task: () => void): () => void
+  send: SendRequest
+  /** A service or VPC binding by name; null when there is none of that name, or the runtime has no bindings. */
+  binding(name: string): Fetcher | null
+  /** The truth about the fleet that processes or isolates agree on. */
+  readonly fleet: FleetStore
+  /** One line of the log, already serialised. */
+  writeLine(line: string): void
+  /** True where a failed connection can be told from a request that broke later, and timed apart. */
+  readonly showsConnectPhase: boolean
+  /** Default of `max_payload_size` in bytes. */
+  readonly defaultMaxPayloadBytes: number
+  /** Sorts what `send` rejected with: what is known about how far the request got. */
+  classifySendError(error: unknown): SendFailure
+}
+
+/**
+ * How far a failed request surely got. `not_sent`: no byte reached the worker (refused, DNS, TLS, connect timeout).
+ * `maybe_sent`: the worker may have begun (reset or closed before headers), or the runtime doesn't tell.
+ */
+export interface SendFailure {
+  readonly phase: 'not_sent' | 'maybe_sent'
+  /** Short word for records and metrics, such as `refused`, `dns`, `tls`, `connect_timeout`, `reset`, `network`. */
+  readonly reason: string
+}
+
+/** What comes with one request. */
+export interface RequestContext {
+  /** Keeps the runtime alive for work that outlives the answer. */
+  waitUntil(task: Promise<unknown>): void
+  /** The request target as it came over the wire, where the runtime shows it; else null. */
+  readonly rawTarget: string | null
+}

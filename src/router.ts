@@ -1,0 +1,51 @@
+// Puts a router together: configuration, platform, and the observers of its pipeline.
+
+import { createApp, type FetchHandler } from './app.ts'
+import type { Config } from './config/config.ts'
+import { createCounters, type Counters } from './observe/counters.ts'
+import { createDecisionRing, type DecisionRing } from './observe/decision-ring.ts'
+import { createLog } from './observe/log.ts'
+import { fanOut } from './pipeline/events.ts'
+import type { Platform } from './platform.ts'
+import { createFleetMirror } from './store/fleet-mirror.ts'
+
+export interface Router {
+  readonly fetch: FetchHandler
+  /** Refuses new work from now on; what runs goes on. */
+  drain(): void
+  /** Requests that have a worker at the moment, streams included. */
+  inFlight(): number
+  readonly decisions: Pick<DecisionRing, 'recent'>
+  readonly counters: Pick<Counters, 'snapshot'>
+}
+
+/** A router for one configuration on one platform. Lives as long as the process or isolate. */
+export function assembleRouter(config: Config, platform: Platform): Router {
+  const mirror = createFleetMirror({
+    store: platform.fleet,
+    workers: config.workers,
+    now: platform.now,
+    random: platform.random,
+    randomId: platform.randomId,
+  })
+  const decisions = createDecisionRing()
+  const counters = createCounters()
+  const log = createLog(config.logLevel, platform.writeLine)
+  let isDraining = false
+  const fetch = createApp({
+    config,
+    platform,
+    mirror,
+    events: fanOut([decisions, counters, log]),
+    isDraining: () => isDraining,
+  })
+  return {
+    fetch,
+    drain() {
+      isDraining = true
+    },
+    inFlight: mirror.inFlight,
+    decisions,
+    counters,
+  }
+}

@@ -1,0 +1,46 @@
+// Probes of the router itself. None of them names a worker: they are open to anybody who can reach the port.
+
+import type { Context } from 'hono'
+import type { AppEnv } from '../middleware/app-env.ts'
+import { ROUTER_VERSION } from '../version.ts'
+
+/** The router serves requests. */
+export function health(context: Context<AppEnv>): Response {
+  return context.json({ status: 'ok' })
+}
+
+/** The process lives. */
+export function liveness(context: Context<AppEnv>): Response {
+  return context.text('OK')
+}
+
+export function version(context: Context<AppEnv>): Response {
+  return context.json({ name: 'vllm-edge-router', version: ROUTER_VERSION })
+}
+
+/** Ready when every configured model (or, with none configured, the fleet) has a worker that can answer. */
+export async function readiness(context: Context<AppEnv>): Promise<Response> {
+  const { parts, exchange } = context.env
+  const { config, mirror } = parts
+  const freshened = mirror.ensureFresh(exchange.context.waitUntil, null)
+  if (freshened !== null) await freshened
+  const up = new Set(
+    mirror
+      .view()
+      .candidates.filter(({ availability }) => availability === 'up')
+      .map(({ workerId }) => workerId),
+  )
+  const served = new Set([...up].flatMap((workerId) => [...(mirror.modelsOf(workerId) ?? [])]))
+  const configured = new Set(config.workers.flatMap((worker) => worker.models ?? []))
+  if (config.defaultModel !== null) configured.add(config.defaultModel)
+  const missing = [...configured].filter((model) => !served.has(model))
+  const counts = { healthy_workers: up.size, total_workers: config.workers.length }
+  if (parts.isDraining()) return notReady(context, 'shutting down', counts)
+  if (up.size === 0) return notReady(context, 'no worker answers', counts)
+  if (missing.length > 0) return notReady(context, `no worker for: ${missing.join(', ')}`, counts)
+  return context.json({ status: 'ready', ...counts })
+}
+
+function notReady(context: Context<AppEnv>, reason: string, counts: Readonly<Record<string, number>>): Response {
+  return context.json({ status: 'not_ready', reason, ...counts }, 503)
+}

@@ -1,0 +1,71 @@
+// POST routes that hand a body to a worker: JSON is read for what steers it and sent on byte for byte, multipart is
+// read up to its model and streamed.
+
+import type { Context } from 'hono'
+import { parseJsonBody, readSteering } from '../dialect/json-body.ts'
+import { readMultipartModel } from '../dialect/multipart.ts'
+import { RouterError } from '../errors/router-error.ts'
+import type { AppEnv } from '../middleware/app-env.ts'
+import { checkContentEncoding, checkStatedLength, maxBodyBytes, readBody } from '../middleware/read-body.ts'
+import type { InferenceRequest } from '../pipeline/inference-request.ts'
+import type { RouterParts } from '../pipeline/router-parts.ts'
+import { run } from '../pipeline/run.ts'
+import type { InferenceRoute } from './catalogue.ts'
+import { findResponseOwner, rememberResponse } from './stored-responses.ts'
+import { workerTarget } from './target.ts'
+
+/** The handler of one inference route. */
+export function inference(route: InferenceRoute): (context: Context<AppEnv>) => Promise<Response> {
+  return async function inference(context) {
+    const { parts, exchange } = context.env
+    const request = context.req.raw
+    const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, request)
+    const owner = read.previousResponseId === null ? null : await findResponseOwner(parts, read.previousResponseId)
+    return run(parts, exchange, {
+      method: route.method,
+      target: workerTarget(route.path, request.url),
+      headers: request.headers,
+      body: read.body,
+      json: read.json,
+      requestedModel: read.model,
+      needsModel: true,
+      wantsStream: read.wantsStream,
+      streamKind: route.streamKind,
+      pinnedWorkerId: owner?.workerId ?? null,
+      signal: request.signal,
+      onResponseId: route.storesResponse
+        ? (responseId, workerId) => rememberResponse(parts, responseId, workerId)
+        : null,
+    })
+  }
+}
+
+interface ReadRequest extends Pick<InferenceRequest, 'body' | 'json' | 'wantsStream'> {
+  readonly model: string | null
+  readonly previousResponseId: string | null
+}
+
+async function readJson(parts: RouterParts, request: Request): Promise<ReadRequest> {
+  const type = request.headers.get('content-type') ?? ''
+  if (!/^application\/(?:json|[a-z0-9.+-]+\+json)\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type.trim())) {
+    throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')
+  }
+  checkContentEncoding(request.headers)
+  const { bytes, value } = parseJsonBody(await readBody(parts, request))
+  const { model, stream, previousResponseId } = readSteering(value)
+  return { body: bytes, json: value, model, wantsStream: stream, previousResponseId }
+}
+
+async function readMultipart(parts: RouterParts, request: Request): Promise<ReadRequest> {
+  const type = request.headers.get('content-type') ?? ''
+  if (!/^multipart\/form-data\b/i.test(type.trim())) {
+    throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: multipart/form-data`.')
+  }
+  checkContentEncoding(request.headers)
+  const maxBytes = maxBodyBytes(parts)
+  checkStatedLength(request.headers, maxBytes)
+  if (request.body === null) throw new RouterError('invalid_multipart', 'The request has no body.')
+  const { model, body } = await readMultipartModel(request.body, type, { maxBodyBytes: maxBytes })
+  // Whether a form asks for events is not known for sure before its end, so its answer is taken as it comes.
+  return { body, json: null, model, wantsStream: false, previousResponseId: null }
+}

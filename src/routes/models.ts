@@ -1,0 +1,60 @@
+// GET /v1/models: what the fleet serves, asked of the workers themselves, so that every field they give survives.
+
+import type { Context } from 'hono'
+import type { WorkerConfig } from '../config/config.ts'
+import { quoted, RouterError } from '../errors/router-error.ts'
+import type { AppEnv } from '../middleware/app-env.ts'
+import { RETRY_AFTER_SECONDS } from '../pipeline/resolve-model.ts'
+import type { RouterParts } from '../pipeline/router-parts.ts'
+import { forEachInWaves, listModels, type ModelEntry } from '../upstream/probe.ts'
+
+/** Workers asked at the same time; Cloudflare allows six connections that wait for headers. */
+const WAVE = 6
+
+export async function listAllModels(context: Context<AppEnv>): Promise<Response> {
+  const models = await gatherModels(context.env.parts)
+  return context.json({ object: 'list', data: [...models.values()] })
+}
+
+/** `:id` may hold slashes, as model names do, encoded or plain. */
+export async function retrieveModel(context: Context<AppEnv>): Promise<Response> {
+  const { parts } = context.env
+  const id = modelIdOf(context.req.raw.url)
+  const entry = (await gatherModels(parts)).get(id)
+  if (entry === undefined) {
+    throw new RouterError('model_not_found', `The model ${quoted(id)} does not exist here.`, { param: 'model' })
+  }
+  return context.json(entry)
+}
+
+function modelIdOf(url: string): string {
+  const path = new URL(url).pathname
+  return decodeURIComponent(path.slice('/v1/models/'.length))
+}
+
+/** Union over the workers that answer, by id; the first worker in configured order wins where several serve a model. */
+async function gatherModels(parts: RouterParts): Promise<ReadonlyMap<string, ModelEntry>> {
+  const { config, platform } = parts
+  const lists = new Map<string, readonly ModelEntry[]>()
+  await forEachInWaves(config.workers, WAVE, async (worker) => {
+    const entries = await listModels(platform, worker)
+    if (entries !== null) lists.set(worker.id, toServed(worker, entries))
+  })
+  if (lists.size === 0) {
+    throw new RouterError('no_worker', 'No worker answers at the moment, so the models are not known.', {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+    })
+  }
+  const union = new Map<string, ModelEntry>()
+  for (const worker of config.workers) {
+    for (const entry of lists.get(worker.id) ?? []) if (!union.has(entry.id)) union.set(entry.id, entry)
+  }
+  return union
+}
+
+/** With models configured, exactly those: the worker's own entry where it has one, else a minimal one. */
+function toServed(worker: WorkerConfig, entries: readonly ModelEntry[]): readonly ModelEntry[] {
+  if (worker.models === null) return entries
+  const byId = new Map(entries.map((entry) => [entry.id, entry]))
+  return worker.models.map((id) => byId.get(id) ?? { id, object: 'model', created: 0, owned_by: 'vllm' })
+}

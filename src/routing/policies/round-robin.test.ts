@@ -1,0 +1,60 @@
+// Round robin: exact turns, weights, and a fair guess without a ticket.
+
+import { describe, expect, test } from 'vitest'
+import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
+import { decide } from '../decide.ts'
+import type { CandidateView } from '../policy.ts'
+import { roundRobin } from './round-robin.ts'
+
+policyConformance('round_robin', roundRobin)
+policyConformance('round_robin', roundRobin, { strict: true })
+
+const policy = roundRobin.create({ strict: false })
+const three = ['a', 'b', 'c'].map((id) => candidateOf(id))
+
+function turnOf(ticket: number | null, candidates: readonly CandidateView[] = three, seed = 1): string | undefined {
+  return decide(inputOf({ ticket }), { policy }, viewOf(candidates), seed).chosen?.id
+}
+
+describe('equal weights', () => {
+  test('everybody in turn', () => {
+    expect([0, 1, 2, 3, 4, 5].map((ticket) => turnOf(ticket))).toEqual(['a', 'b', 'c', 'a', 'b', 'c'])
+    expect(turnOf(Number.MAX_SAFE_INTEGER)).toBe('bca'.charAt(Number(BigInt(Number.MAX_SAFE_INTEGER) % 3n) - 1) || 'a')
+  })
+
+  test('the scores show the order of turns', () => {
+    const { candidates } = decide(inputOf({ ticket: 4 }), { policy }, viewOf(three), 1)
+    expect(candidates.map(({ score }) => score)).toEqual([-2, 0, -1])
+  })
+
+  test('a worker that is down is passed over, and its turns are shared evenly', () => {
+    const fleet = [...three, candidateOf('d', { availability: 'down' })]
+    const counts = new Map<string | undefined, number>()
+    for (let ticket = 0; ticket < 300; ticket += 1) {
+      counts.set(turnOf(ticket, fleet), (counts.get(turnOf(ticket, fleet)) ?? 0) + 1)
+    }
+    expect(Object.fromEntries(counts)).toEqual({ a: 100, b: 100, c: 100 })
+  })
+})
+
+test('unequal weights: exact shares, and never two turns in a row for the lighter', () => {
+  const fleet = [candidateOf('a', { weight: 0.5 }), candidateOf('b', { weight: 1 })]
+  expect([0, 1, 2, 3, 4, 5].map((ticket) => turnOf(ticket, fleet)).join('')).toBe('abbabb')
+  const { candidates } = decide(inputOf({ ticket: 0 }), { policy }, viewOf(fleet), 1)
+  expect(candidates.map(({ score }) => score)).toEqual([0, -1])
+})
+
+test('without a ticket the seed takes a turn, fairly', () => {
+  const counts = new Map<string | undefined, number>()
+  for (let seed = 0; seed < 30_000; seed += 1) {
+    const id = turnOf(null, three, seed)
+    counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  expect(counts.size).toBe(3)
+  for (const count of counts.values()) expect(Math.abs(count - 10_000)).toBeLessThan(400)
+})
+
+test('`strict` asks for every turn from the one count of the fleet', () => {
+  expect(policy.needs.ticket).toBe('block')
+  expect(roundRobin.create({ strict: true }).needs.ticket).toBe('strict')
+})

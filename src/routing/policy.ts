@@ -1,0 +1,98 @@
+// The contract of a routing policy, and of the registry that YAML names are looked up in.
+// Everything in this folder is pure: no fetch, no clock, no randomness of its own, no environment.
+
+import type { z } from 'zod'
+
+/** Whether a worker can take requests as far as the router knows. `unknown` is usable: nobody has asked it yet. */
+export type Availability = 'unknown' | 'up' | 'down'
+
+/**
+ * One thing a request can be sent to: a worker, or one data-parallel rank of a worker. A plain value, so that a stored
+ * view can be decided on again.
+ */
+export interface CandidateView {
+  /** Unique in the view: the worker's id, or `<worker id>@<rank>` for a data-parallel rank. */
+  readonly id: string
+  /** Id of the worker behind it; ranks of one engine share it. */
+  readonly workerId: string
+  /** Sent as `X-data-parallel-rank`; null for a worker that is one engine. */
+  readonly rank: number | null
+  /** Relative capacity, above zero; 1 when nobody said otherwise. */
+  readonly weight: number
+  readonly labels: Readonly<Record<string, string>>
+  /** Model ids it serves, base models and adapters; null until it has been asked or configured. */
+  readonly models: ReadonlySet<string> | null
+  readonly availability: Availability
+  /** Requests this process (or isolate) has in flight on it: exact. */
+  readonly inFlightHere: number
+  /** Requests others have in flight on it, as last heard. */
+  readonly inFlightElsewhere: number
+}
+
+/** What stands for the caller's session when a policy wants affinity. The key's text is never kept, only its hash. */
+export interface Affinity {
+  /** Where the key came from, such as `header:x-session-id`, `body:user` or `prompt`. */
+  readonly source: string
+  /** 64-bit hash of the key, 16 hexadecimal digits. */
+  readonly hash: string
+}
+
+/** What a policy sees: the candidates nothing has ruled out, and what it declared it needs. */
+export interface PolicyInput {
+  readonly candidates: readonly CandidateView[]
+  /** The session's key; null when the policy did not ask for one or the request offers none. */
+  readonly affinity: Affinity | null
+  /** The request's turn, a count that rises by one a request over all isolates; null unless asked for. */
+  readonly ticket: number | null
+  /** Milliseconds since `inFlightElsewhere` was true. */
+  readonly loadAgeMs: number
+  /** Repeatable randomness in [0, 1): the same seed gives the same numbers on every runtime. */
+  readonly random: () => number
+}
+
+/** A policy's word on one candidate. */
+export interface Verdict {
+  /** Higher is better; null when the policy did not look at this candidate. */
+  readonly score: number | null
+  /** The numbers the score was made of, by name, for explanations. */
+  readonly parts?: Readonly<Record<string, number>>
+  /** Why the policy leaves this candidate out although nothing else does. */
+  readonly veto?: string
+}
+
+/** What a policy wants the pipeline to find out before the decision. */
+export interface PolicyNeeds {
+  /** `block`: turns come from a leased block, fair to one request per block. `strict`: one count for the whole fleet. */
+  readonly ticket?: 'block' | 'strict'
+  /** The session's key; `headers` replaces the default list of headers it may come from, best first. */
+  readonly affinity?: { readonly headers?: readonly string[] }
+}
+
+export interface Policy {
+  /** The name YAML, headers and records use. */
+  readonly name: string
+  readonly needs: PolicyNeeds
+  /**
+   * Scores every candidate, in the order given. The best score wins; `decide` breaks ties with the seed. Called with at
+   * least one candidate, and must not keep anything between calls.
+   */
+  score(input: PolicyInput): readonly Verdict[]
+}
+
+/** How a policy is named, configured and built. Register it with `createRouter({ policies })`. */
+export interface PolicyDefinition<Options = unknown> {
+  readonly name: string
+  /** Schema of the options that stand beside `type` in YAML; strict, so that a typo is an error. */
+  readonly options: z.ZodType<Options>
+  create(options: Options): Policy
+  /** What an operator should be told when the configuration loads, such as an accepted key that has no effect. */
+  warnings?(options: Options): readonly string[]
+}
+
+/** Policies by the name YAML uses. */
+export type PolicyRegistry = ReadonlyMap<string, PolicyDefinition>
+
+/** Ties a policy's schema to its factory, so that `create` gets typed options. */
+export function definePolicy<Options>(definition: PolicyDefinition<Options>): PolicyDefinition<Options> {
+  return definition
+}

@@ -1,0 +1,39 @@
+// The bindings of the deployed Worker, and outgoing HTTP there.
+
+import type { Fetcher, Platform } from '../platform.ts'
+
+export interface RouterEnv {
+  /** Objects that isolates agree through. */
+  readonly FLEET: DurableObjectNamespace
+  /** Configuration documents. */
+  readonly CONFIG?: KVNamespace
+  /** Decision log. */
+  readonly DECISIONS?: R2Bucket
+  /** The configuration as YAML text, in place of the bundled one. */
+  readonly ROUTER_CONFIG?: string
+  /** `local` when the Worker runs under `serve` on somebody's machine and is no deployment. */
+  readonly ROUTER_SERVE?: string
+  /** Secrets and variables that `${NAME}` refers to, and service or VPC bindings. */
+  readonly [name: string]: unknown
+}
+
+/** What both the Worker and its objects need to send requests. */
+export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send' | 'binding'> {
+  return {
+    now: () => Date.now(),
+    after(delayMs, task) {
+      const timer = setTimeout(task, delayMs)
+      return () => clearTimeout(timer)
+    },
+    // workerd has no connect phase of its own to time; `first_byte` covers it.
+    send: (url, { method, headers, body, signal }) => fetch(url, { method, headers, body, signal, redirect: 'manual' }),
+    binding(name) {
+      const candidate = env[name]
+      return isFetcher(candidate) ? candidate : null
+    },
+  }
+}
+
+function isFetcher(value: unknown): value is Fetcher {
+  return typeof value === 'object' && value !== null && 'fetch' in value && typeof value.fetch === 'function'
+}

@@ -1,0 +1,107 @@
+// Cloudflare Workers: the fetch handler and the `Fleet` class over one configuration.
+
+import { errorBody } from '../dialect/error-body.ts'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { definitionsOf } from '../routing/definitions-of.ts'
+import { type ErrorCodeName } from '../errors/codes.ts'
+import { RouterError } from '../errors/router-error.ts'
+import { assembleRouter, type Router } from '../router.ts'
+import { policyRegistry } from '../routing/policies/index.ts'
+import type { PolicyDefinition } from '../routing/policy.ts'
+import { createDurableFleetStore, type FleetStub } from '../store/durable-object.ts'
+import { outgoing, type RouterEnv } from './cloudflare-env.ts'
+import { createFleetClass } from './cloudflare-fleet.ts'
+
+/** Cloudflare's own limit is 100 MB on most plans, and an isolate has 128 MB for everything. */
+const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
+
+/** The pool that a Worker's isolates share. */
+const POOL = 'default'
+
+export interface CreateWorkerOptions {
+  /** The configuration as YAML text; the variable `ROUTER_CONFIG` takes its place where it is set. */
+  readonly config: string
+  /** Policies beyond the built-in ones, by the name YAML uses. */
+  readonly policies?: Record<string, PolicyDefinition>
+}
+
+/** The policies that plugin modules export, by name, for `createWorker`. */
+export function policiesOf(modules: readonly Readonly<Record<string, unknown>>[]): Record<string, PolicyDefinition> {
+  return Object.fromEntries(modules.flatMap(definitionsOf).map((definition) => [definition.name, definition]))
+}
+
+/** The two exports of a Worker's entry: `export default worker.handler` and `export const Fleet = worker.Fleet`. */
+export function createWorker(options: CreateWorkerOptions) {
+  const load = (env: RouterEnv) => loadWorkerConfig(options, env)
+  // Settled values only: on workerd a request may not wait for a promise that another request made.
+  const routers = new WeakMap<RouterEnv, Router>()
+
+  async function fetch(request: Request, env: RouterEnv, context: ExecutionContext): Promise<Response> {
+    try {
+      let router = routers.get(env)
+      if (router === undefined) {
+        const config = await load(env)
+        router = assembleRouter(config, platformOf(env, config))
+        routers.set(env, router)
+      }
+      return await router.fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
+    } catch (error) {
+      return toRefusal(error)
+    }
+  }
+  return { handler: { fetch }, Fleet: createFleetClass({ loadConfig: load }) }
+}
+
+async function loadWorkerConfig(options: CreateWorkerOptions, env: RouterEnv): Promise<Config> {
+  const result = await loadConfig(env.ROUTER_CONFIG ?? options.config, {
+    env: (name) => (typeof env[name] === 'string' ? env[name] : undefined),
+    policies: policyRegistry(options.policies),
+    showsConnectPhase: false,
+  })
+  if (!result.ok) {
+    for (const finding of result.findings) console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
+    throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
+  }
+  const { inboundApiKey, allowAnonymous } = result.config
+  if (inboundApiKey === null && !allowAnonymous && env.ROUTER_SERVE !== 'local') {
+    throw new RouterError(
+      'access_not_configured',
+      'This router is deployed without a key and refuses all requests: set `inbound_api_key`, or `allow_anonymous: true`.',
+    )
+  }
+  return result.config
+}
+
+function platformOf(env: RouterEnv, config: Config) {
+  const { replicas, locationHint } = config.fleet
+  // The schema allows Cloudflare's hints only.
+  const hint = locationHint === null ? {} : { locationHint: locationHint as DurableObjectLocationHint }
+  return {
+    ...outgoing(env),
+    fleet: createDurableFleetStore({
+      // The namespace's own type carries RPC wrappers that say the same less readably.
+      namespace: (name) => env.FLEET.get(env.FLEET.idFromName(name), hint) as unknown as FleetStub,
+      pool: POOL,
+      replica: Math.floor(Math.random() * replicas),
+    }),
+    random: () => Math.random(),
+    randomId: () => crypto.randomUUID().replaceAll('-', ''),
+    writeLine: (line: string) => console.log(line),
+    showsConnectPhase: false,
+    // workerd says the same words for refused, reset and closed, so nothing is surely unsent.
+    classifySendError: () => ({ phase: 'maybe_sent' as const, reason: 'network' }),
+    defaultMaxPayloadBytes: MAX_PAYLOAD_BYTES,
+  }
+}
+
+function toRefusal(error: unknown): Response {
+  const code: ErrorCodeName = 'internal_error'
+  const known = error instanceof RouterError ? error : new RouterError(code, 'The router failed to start.')
+  if (known.code === 'internal_error') console.error(error)
+  const requestId = `req-${crypto.randomUUID().replaceAll('-', '')}`
+  return new Response(errorBody('openai', known, requestId), {
+    status: known.definition.status,
+    headers: { 'content-type': 'application/json', 'x-request-id': requestId },
+  })
+}

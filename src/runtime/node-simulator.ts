@@ -1,0 +1,230 @@
+// Simulated workers on node:http. The only part of the simulator that knows sockets: it carries requests in and answers
+// out with back-pressure, tells the worker when a client goes, and cuts or refuses connections when a fault says so.
+
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../simulator/clock.ts'
+import { SocketCut } from '../simulator/fault-rules.ts'
+import { faultDocumentSchema } from '../simulator/fault-schema.ts'
+import type { FaultRuleInput } from '../simulator/fault-schema.ts'
+import type { SimulatedWorkerOptions } from '../simulator/options.ts'
+import { toSimulatorState } from '../simulator/simulator-state.ts'
+import type { SimulatorState } from '../simulator/simulator-state.ts'
+import { createSimulatedWorker } from '../simulator/worker.ts'
+import type { SimulatedWorker } from '../simulator/worker.ts'
+
+/** A running worker. */
+export interface StartedWorker {
+  readonly port: number
+  /** Without a slash at the end. */
+  readonly url: string
+  /** Where /sim/* answers even while the worker refuses connections; null unless a control port was asked for. */
+  readonly controlUrl: string | null
+  state(): SimulatorState
+  /** Replaces all fault rules; settles when a change of `refuse` has taken effect. */
+  setFaults(rules: FaultRuleInput | readonly FaultRuleInput[]): Promise<void>
+  /** Forgets requests, stored responses, caches and faults. */
+  reset(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts a worker. Many fit in one process. */
+export async function startSimulatedWorker(options: SimulatedWorkerOptions): Promise<StartedWorker> {
+  const worker = createSimulatedWorker(options, { clock: nodeClock, sha256 })
+  const { faults, settings } = worker.context
+  const gate = new Gate(worker)
+  const port = await gate.open(settings.port)
+  const control = settings.controlPort === null ? null : createControl(worker, gate)
+  const controlPort = control === null ? 0 : await listen(control, settings.controlPort ?? 0, settings.host)
+  faults.onChange(() => gate.follow())
+  gate.follow()
+  await gate.settled
+  return {
+    port,
+    url: `http://${settings.host}:${port}`,
+    controlUrl: control === null ? null : `http://${settings.host}:${controlPort}`,
+    state: () => toSimulatorState(worker.context),
+    setFaults: (rules) => {
+      faults.set(faultDocumentSchema.parse(rules))
+      return gate.settled
+    },
+    reset: () => {
+      worker.context.reset()
+      return gate.settled
+    },
+    close: async () => {
+      await Promise.all([gate.close(), control === null ? null : closeServer(control)])
+    },
+  }
+}
+
+/** Opens and closes the port of a worker. The port number stays the same. */
+class Gate {
+  settled: Promise<void> = Promise.resolve()
+  readonly #worker: SimulatedWorker
+  #server: Server | null = null
+  #port = 0
+  #reopenTimer: NodeJS.Timeout | null = null
+  // A worker that refuses connections is still a process, and nothing else would keep it alive.
+  readonly #keepAlive = setInterval(() => {}, 2 ** 30)
+
+  constructor(worker: SimulatedWorker) {
+    this.#worker = worker
+  }
+
+  get isOpen(): boolean {
+    return this.#server !== null
+  }
+
+  async open(port: number): Promise<number> {
+    const server = createHttpServer((incoming, outgoing) => void serve(this.#worker, this, { incoming, outgoing }))
+    this.#server = server
+    this.#port = await listen(server, port, this.#worker.context.settings.host)
+    return this.#port
+  }
+
+  /** Brings the port in line with the fault rules. */
+  follow(): void {
+    this.settled = this.settled.then(() => this.#apply())
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#keepAlive)
+    if (this.#reopenTimer !== null) clearTimeout(this.#reopenTimer)
+    await this.settled
+    if (this.#server !== null) await closeServer(this.#server)
+  }
+
+  async #apply(): Promise<void> {
+    const { faults } = this.#worker.context
+    const { refusal } = faults
+    if (refusal === null && this.#server === null) await this.open(this.#port)
+    if (refusal === null || this.#server === null) return
+    // Requests under way are answered; `serve` closes their connections after that.
+    this.#server.close()
+    this.#server.closeIdleConnections()
+    this.#server = null
+    if (refusal.refuse_ms === undefined) return
+    this.#reopenTimer = setTimeout(() => {
+      faults.set(faults.rules.filter((rule) => rule.refuse !== true))
+    }, refusal.refuse_ms)
+  }
+}
+
+/** Answers /sim/* and nothing else, whatever befalls the worker itself. */
+function createControl(worker: SimulatedWorker, gate: Gate): Server {
+  return createHttpServer((incoming, outgoing) => {
+    if (incoming.url?.startsWith('/sim/') === true) void serve(worker, gate, { incoming, outgoing })
+    else outgoing.writeHead(404).end()
+  })
+}
+
+function createHttpServer(handler: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Server {
+  // Five seconds is uvicorn's keep-alive. A prefill may be silent for minutes, so there is no limit on a request.
+  return createServer({ noDelay: true, keepAlive: true, keepAliveTimeout: 5_000, requestTimeout: 0 }, handler)
+}
+
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port // a TCP server has no other kind of address
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+interface Connection {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
+
+async function serve(worker: SimulatedWorker, gate: Gate, { incoming, outgoing }: Connection): Promise<void> {
+  const client = new AbortController()
+  let isOurDoing = false
+  outgoing.on('close', () => {
+    if (!outgoing.writableFinished && !isOurDoing) client.abort()
+  })
+  try {
+    const body = await readBody(incoming)
+    const target = incoming.url ?? '/'
+    const response = await worker.fetch(toRequest(incoming, target), { target, body, signal: client.signal })
+    if (target.startsWith('/sim/')) await gate.settled
+    if (!gate.isOpen) outgoing.shouldKeepAlive = false
+    await writeResponse(outgoing, response, client.signal)
+    if (!gate.isOpen) outgoing.socket?.destroySoon()
+  } catch (error) {
+    if (error instanceof SocketCut) {
+      isOurDoing = true
+      await cutSocket(outgoing, error.how)
+    } else {
+      // The client has gone, in the middle of its request or of the answer: nobody is left to tell.
+      outgoing.destroy()
+    }
+  }
+}
+
+function toRequest(incoming: IncomingMessage, target: string): Request {
+  const headers = new Headers()
+  const { rawHeaders } = incoming
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    headers.append(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')
+  }
+  return new Request(`http://worker${target}`, { method: incoming.method ?? 'GET', headers })
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk)
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+async function writeResponse(outgoing: ServerResponse, response: Response, signal: AbortSignal): Promise<void> {
+  outgoing.writeHead(response.status, ['server', 'uvicorn', ...[...response.headers].flat()])
+  if (response.body === null) return void outgoing.end()
+  if (!response.headers.has('content-length')) outgoing.flushHeaders()
+  const reader = response.body.getReader()
+  const cancel = (): void => void reader.cancel(signal.reason)
+  if (signal.aborted) cancel()
+  else signal.addEventListener('abort', cancel, { once: true })
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    if (!outgoing.write(value)) await once(outgoing, 'drain', { signal })
+  }
+  outgoing.end()
+}
+
+/** Cuts the connection once what was written is with the kernel: a reset overtakes what still waits in the process. */
+async function cutSocket(outgoing: ServerResponse, how: SocketCut['how']): Promise<void> {
+  const { socket } = outgoing
+  if (socket === null) return
+  await new Promise((resolve) => setImmediate(resolve))
+  if (socket.writableLength > 0) await new Promise((resolve) => socket.write('', resolve))
+  if (how === 'reset') socket.resetAndDestroy()
+  else socket.destroySoon()
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The clock of the wall. Its timers don't keep the process alive; the listening socket does. */
+const nodeClock: Clock = {
+  now: () => performance.timeOrigin + performance.now(),
+  after: (ms, run) => {
+    // A timeout of nothing would still wait a millisecond, and cap what a load test can measure.
+    if (ms <= 0) {
+      const immediate = setImmediate(run)
+      return () => clearImmediate(immediate)
+    }
+    const timer = setTimeout(run, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}

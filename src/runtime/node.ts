@@ -1,0 +1,70 @@
+// Node: node:http through @hono/node-server in front, undici behind, whose own timeouts would cut long generations.
+
+import { serve } from '@hono/node-server'
+import type { Server } from 'node:http'
+import { Agent, fetch } from 'undici'
+import type { SendFailure } from '../platform.ts'
+import type { ServerRuntime } from '../server.ts'
+import { findCode, type FailureTable } from './failure-codes.ts'
+
+/** Undici's and Node's codes for a connection that never stood; anything else may have reached the worker. */
+const NOT_SENT: FailureTable = {
+  ECONNREFUSED: 'refused',
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
+  EHOSTUNREACH: 'unroutable',
+  ENETUNREACH: 'unroutable',
+  ETIMEDOUT: 'connect_timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'connect_timeout',
+  CERT_HAS_EXPIRED: 'tls',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'tls',
+}
+
+const MAYBE_SENT: FailureTable = { ECONNRESET: 'reset', EPIPE: 'reset', UND_ERR_SOCKET: 'closed' }
+
+const NO_LIMIT = 0
+
+export function serverRuntime(): ServerRuntime {
+  const agents = new Map<number | null, Agent>()
+  function agentFor(connectTimeoutMs: number | null): Agent {
+    const known = agents.get(connectTimeoutMs)
+    if (known !== undefined) return known
+    const agent = new Agent({
+      connect: { timeout: connectTimeoutMs ?? NO_LIMIT },
+      headersTimeout: NO_LIMIT,
+      bodyTimeout: NO_LIMIT,
+    })
+    agents.set(connectTimeoutMs, agent)
+    return agent
+  }
+
+  return {
+    showsConnectPhase: true,
+    async send(url, { method, headers, body, signal, connectTimeoutMs }) {
+      const dispatcher = agentFor(connectTimeoutMs)
+      const init = { method, headers, body, signal, dispatcher, redirect: 'manual', duplex: 'half' } as const
+      // The same classes by the standard; undici's own declarations name theirs apart.
+      return (await fetch(url, init as unknown as Parameters<typeof fetch>[1])) as unknown as Response
+    },
+    classifySendError(error): SendFailure {
+      const notSent = findCode(error, NOT_SENT)
+      if (notSent !== null) return { phase: 'not_sent', reason: notSent }
+      return { phase: 'maybe_sent', reason: findCode(error, MAYBE_SENT) ?? 'network' }
+    },
+    listen({ host, port, handle }) {
+      return new Promise((resolve, reject) => {
+        const server = serve(
+          { fetch: (request, env) => handle(request, 'incoming' in env ? (env.incoming.url ?? null) : null), hostname: host, port },
+          (address) => resolve({ port: address.port, stopAccepting, closeAll: () => server.closeAllConnections() }),
+        ) as Server
+        // Above the keep-alive of usual load balancers, so that they, not we, close an idle connection.
+        server.keepAliveTimeout = 75_000
+        server.once('error', reject)
+        const stopAccepting = () => new Promise<void>((done) => server.close(() => done()))
+      })
+    },
+  }
+}

@@ -1,0 +1,50 @@
+// What the command line needs, from node: modules that Node, Bun and Deno all have.
+
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Host } from '../cli/host.ts'
+import type { ServerRuntime } from '../server.ts'
+import { createLineWriter } from './line-writer.ts'
+import { runUnder } from './run-under.ts'
+
+export async function createProcessHost(): Promise<Host> {
+  const runtime = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
+  const lines = createLineWriter((text) => process.stdout.write(text))
+  return {
+    args: process.argv.slice(2),
+    runtime,
+    serverRuntime: await loadServerRuntime(runtime),
+    env: (name) => process.env[name],
+    async readFile(path) {
+      try {
+        return await readFile(path, 'utf8')
+      } catch (cause) {
+        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+        throw new Error(`cannot read ${path} (${code})`, { cause })
+      }
+    },
+    importModule: (path) => import(pathToFileURL(resolve(path)).href),
+    absolutePath: (path) => resolve(path),
+    writeOut: (text) => void process.stdout.write(text),
+    writeError: (text) => void process.stderr.write(text),
+    writeLine: lines.write,
+    runUnder,
+    // Loaded when asked for: an installed package has Miniflare and the simulator's server only where they are used.
+    startWorkerd: async (options) => (await import('./workerd-process.ts')).startWorkerd(options),
+    startSimulatedWorker: async (options) => (await import('./node-simulator.ts')).startSimulatedWorker(options),
+    async untilAsked() {
+      await new Promise<void>((asked) => {
+        for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => asked())
+      })
+      // From here on a second signal ends the process at once, as an operator in a hurry expects.
+    },
+  }
+}
+
+/** Each runtime's file is loaded on that runtime alone; the others would not even parse their globals. */
+async function loadServerRuntime(runtime: Host['runtime']): Promise<ServerRuntime> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const module: { serverRuntime(): ServerRuntime } = await import(`./${runtime}.${extension}`)
+  return module.serverRuntime()
+}

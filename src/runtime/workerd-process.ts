@@ -1,0 +1,108 @@
+// The Worker in workerd on this machine, by Miniflare: local Durable Objects, KV and R2. Requests reach the Worker
+// through a socket of its own; Miniflare's front layer would compress answers.
+
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { StartWorkerdOptions, WorkerdServer } from '../cli/host.ts'
+
+/** As in wrangler.toml; a test compares them. */
+export const COMPATIBILITY_DATE = '2026-10-01'
+export const COMPATIBILITY_FLAGS: readonly string[] = ['enable_request_signal']
+
+const WORKER_NAME = 'vllm-edge-router'
+
+export async function startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer> {
+  const { convertV4MiniflareOptions, Miniflare } = await importOptional<typeof import('miniflare')>('miniflare')
+  const contents = await bundleWorker(options.plugins)
+  const port = options.port === 0 ? await freePort(options.host) : options.port
+  await refuseTakenPort(options.host, port)
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      name: WORKER_NAME,
+      modules: [{ type: 'ESModule', path: 'worker.js', contents }],
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: [...COMPATIBILITY_FLAGS],
+      bindings: { ...options.variables, ROUTER_CONFIG: options.configText, ROUTER_SERVE: 'local' },
+      durableObjects: { FLEET: { className: 'Fleet', useSQLite: true } },
+      kvNamespaces: ['CONFIG'],
+      r2Buckets: ['DECISIONS'],
+      unsafeDirectSockets: [{ host: options.host, port }],
+      handleStructuredLogs: ({ level, message }) => {
+        const stream = level === 'error' || level === 'warn' ? process.stderr : process.stdout
+        stream.write(`${message}\n`)
+      },
+    }),
+  )
+  await miniflare.ready
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return { url: `http://${host}:${port}`, stop: () => miniflare.dispose() }
+}
+
+/** The Worker as one module: built ahead in an installed package, bundled now in a checkout or with plugins. */
+async function bundleWorker(plugins: readonly string[]): Promise<string> {
+  const source = fileURLToPath(new URL('./cloudflare.ts', import.meta.url))
+  const isCheckout = existsSync(source)
+  const built = fileURLToPath(new URL('./cloudflare-local.js', import.meta.url))
+  if (!isCheckout && plugins.length === 0) {
+    const { readFile } = await import('node:fs/promises')
+    return readFile(built, 'utf8')
+  }
+  const { build } = await importOptional<typeof import('esbuild')>('esbuild')
+  const worker = isCheckout ? source : fileURLToPath(new URL('./cloudflare.js', import.meta.url))
+  const result = await build({
+    stdin: { contents: entryFor(worker, plugins), resolveDir: fileURLToPath(new URL('.', import.meta.url)), loader: 'js' },
+    bundle: true,
+    format: 'esm',
+    target: 'es2023',
+    conditions: ['workerd', 'worker'],
+    external: ['cloudflare:workers'],
+    // A plugin that imports the package gets the very router it is bundled with.
+    alias: { 'vllm-edge-router': fileURLToPath(new URL(isCheckout ? '../index.ts' : '../index.js', import.meta.url)) },
+    write: false,
+    logLevel: 'silent',
+  })
+  return result.outputFiles[0]?.text ?? ''
+}
+
+/** The source of an entry that registers what the plugins export. The configuration comes as a variable. */
+export function entryFor(workerModule: string, plugins: readonly string[]): string {
+  const imports = plugins.map((path, index) => `import * as plugin${index} from ${JSON.stringify(path)}`)
+  const modules = plugins.map((_, index) => `plugin${index}`).join(', ')
+  return [
+    ...imports,
+    `import { createWorker, policiesOf } from ${JSON.stringify(workerModule)}`,
+    `const worker = createWorker({ config: '', policies: policiesOf([${modules}]) })`,
+    'export default worker.handler',
+    'export const Fleet = worker.Fleet',
+    '',
+  ].join('\n')
+}
+
+async function importOptional<Module>(name: string): Promise<Module> {
+  try {
+    return await import(name)
+  } catch (cause) {
+    throw new Error(`serving in workerd needs the package ${name}: npm install --save-dev ${name}`, { cause })
+  }
+}
+
+function freePort(host: string): Promise<number> {
+  return listenOnce(host, 0)
+}
+
+/** workerd retries a taken port for a while and then says little; ask for it first. */
+async function refuseTakenPort(host: string, port: number): Promise<void> {
+  await listenOnce(host, port)
+}
+
+function listenOnce(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port))
+    })
+  })
+}

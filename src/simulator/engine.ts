@@ -1,0 +1,185 @@
+// The model of one vLLM engine: running slots, a queue without bound, a prefix cache, and how long things take. Pure: the
+// clock is injected and the jitter seeded, so the same engine serves real requests and replays traces in virtual time.
+
+import { BLOCK_TOKENS } from './block-chain.ts'
+import type { Clock } from './clock.ts'
+import { createEngineStats } from './engine-stats.ts'
+import type { EngineFinishReason, EngineStats } from './engine-stats.ts'
+import { PrefixCache } from './prefix-cache.ts'
+import { createRandom, gaussian } from './random.ts'
+import type { Random } from './random.ts'
+import { createSequence } from './sequence.ts'
+import type { EngineListener, EngineRequest, EngineRun, Sequence } from './sequence.ts'
+
+const MAX_JITTER = 0.7
+
+export interface EngineOptions {
+  readonly seed: number
+  readonly maxNumSeqs: number
+  readonly prefillOverheadMs: number
+  readonly prefillMsPerToken: number
+  readonly itlMs: number
+  /** Standard deviation as a share of `itlMs`; draws are clamped to 70 % either way. */
+  readonly itlJitter: number
+  /** How much slower tokens come when every slot runs; 1 for no effect. */
+  readonly loadFactor: number
+  readonly kvBlocks: number
+}
+
+/** One engine, which is one data-parallel rank. */
+export class Engine {
+  readonly stats: EngineStats = createEngineStats()
+  readonly cache: PrefixCache
+  readonly #options: EngineOptions
+  readonly #clock: Clock
+  readonly #random: Random
+  // Aborted sequences stay in the queue until they come up, so that an abort is not a search.
+  #queue: Sequence[] = []
+  #head = 0
+
+  constructor(options: EngineOptions, clock: Clock) {
+    this.#options = options
+    this.#clock = clock
+    this.#random = createRandom(options.seed)
+    this.cache = new PrefixCache(options.kvBlocks)
+  }
+
+  submit(request: EngineRequest, listener: EngineListener): EngineRun {
+    const sequence = createSequence(request, listener, this.#clock.now())
+    this.#queue.push(sequence)
+    this.stats.waiting++
+    this.#admit()
+    return {
+      get cachedTokens() {
+        return sequence.cachedTokens
+      },
+      abort: () => this.#abort(sequence),
+      pause: () => {
+        sequence.isPaused = true
+        sequence.cancelTimer()
+      },
+      resume: () => this.#resume(sequence),
+    }
+  }
+
+  #admit(): void {
+    while (this.stats.running < this.#options.maxNumSeqs) {
+      const sequence = this.#queue[this.#head]
+      if (sequence === undefined) break
+      if (sequence.phase === 'waiting' && !this.#tryStart(sequence)) break
+      this.#head++
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+  }
+
+  #tryStart(sequence: Sequence): boolean {
+    const { prompt } = sequence.request
+    // The last prompt token is always computed: its logits give the first output token.
+    const hits = this.cache.countHits(sequence.promptHashes, Math.floor(Math.max(0, prompt.length - 1) / BLOCK_TOKENS))
+    const blocks = Math.ceil(prompt.length / BLOCK_TOKENS)
+    // A prompt larger than the whole cache runs alone, or it would wait for ever.
+    if (this.stats.running > 0 && !this.cache.fits(sequence.promptHashes, hits, blocks)) return false
+    sequence.holding = this.cache.hold(sequence.promptHashes, hits, blocks)
+    sequence.cachedTokens = hits * BLOCK_TOKENS
+    sequence.phase = 'running'
+    this.#countStart(sequence)
+    const { prefillOverheadMs, prefillMsPerToken } = this.#options
+    const prefillMs = prefillOverheadMs + (prompt.length - sequence.cachedTokens) * prefillMsPerToken
+    sequence.dueAt = this.#clock.now() + prefillMs
+    if (!sequence.isPaused) this.#schedule(sequence)
+    return true
+  }
+
+  #countStart(sequence: Sequence): void {
+    const { stats } = this
+    stats.waiting--
+    stats.running++
+    stats.prefixCacheQueries += sequence.request.prompt.length
+    stats.prefixCacheHits += sequence.cachedTokens
+    stats.queueSeconds.observe((this.#clock.now() - sequence.arrivedAt) / 1000)
+  }
+
+  #schedule(sequence: Sequence): void {
+    sequence.cancelTimer = this.#clock.after(Math.max(0, sequence.dueAt - this.#clock.now()), () => this.#step(sequence))
+  }
+
+  /** Emits every token that is due: a late timer catches up instead of slowing the model down. */
+  #step(sequence: Sequence): void {
+    if (sequence.emitted === 0) this.#publishPrompt(sequence)
+    const { output } = sequence.request
+    while (sequence.emitted < output.length) {
+      this.#emit(sequence)
+      if (sequence.phase === 'ended') return
+      if (sequence.emitted === output.length) break
+      sequence.dueAt += this.#interTokenMs()
+      if (sequence.isPaused) return
+      if (sequence.dueAt > this.#clock.now()) return this.#schedule(sequence)
+    }
+    this.#finish(sequence)
+  }
+
+  #publishPrompt(sequence: Sequence): void {
+    const { holding, promptHashes } = sequence
+    this.stats.promptTokens += sequence.request.prompt.length
+    if (holding === null) return
+    for (const hash of promptHashes.slice(holding.computed.length)) this.cache.publish(holding, hash)
+  }
+
+  #emit(sequence: Sequence): void {
+    const now = this.#clock.now()
+    const index = sequence.emitted++
+    // A token enters the cache when the next one is computed from it; the last one of an answer never does.
+    if (index > 0) this.#cacheToken(sequence, sequence.request.output[index - 1] ?? 0)
+    this.stats.generationTokens++
+    if (index === 0) this.stats.firstTokenSeconds.observe((now - sequence.arrivedAt) / 1000)
+    else this.stats.interTokenSeconds.observe((now - sequence.lastTokenAt) / 1000)
+    sequence.lastTokenAt = now
+    sequence.listener.token(index)
+  }
+
+  #cacheToken(sequence: Sequence, token: number): void {
+    const { holding } = sequence
+    if (holding === null) return
+    const length = sequence.request.prompt.length + sequence.emitted - 1
+    if (length % BLOCK_TOKENS === 1) this.cache.allocate(holding, 1)
+    const hash = sequence.chain.push(token)
+    if (hash !== null) this.cache.publish(holding, hash)
+  }
+
+  #interTokenMs(): number {
+    const { itlMs, itlJitter, loadFactor, maxNumSeqs } = this.#options
+    const busy = maxNumSeqs > 1 ? (this.stats.running - 1) / (maxNumSeqs - 1) : 0
+    const jitter = itlJitter > 0 ? gaussian(this.#random) * itlJitter : 0
+    return itlMs * (1 + Math.max(-MAX_JITTER, Math.min(MAX_JITTER, jitter))) * (1 + (loadFactor - 1) * busy)
+  }
+
+  #finish(sequence: Sequence): void {
+    this.stats.requestSeconds.observe((this.#clock.now() - sequence.arrivedAt) / 1000)
+    this.#end(sequence, sequence.request.finishReason)
+    sequence.listener.finished()
+  }
+
+  #abort(sequence: Sequence): void {
+    if (sequence.phase !== 'ended') this.#end(sequence, 'abort')
+  }
+
+  #resume(sequence: Sequence): void {
+    if (!sequence.isPaused) return
+    sequence.isPaused = false
+    sequence.dueAt = Math.max(sequence.dueAt, this.#clock.now())
+    if (sequence.phase === 'running') this.#schedule(sequence)
+  }
+
+  #end(sequence: Sequence, reason: EngineFinishReason): void {
+    sequence.cancelTimer()
+    if (sequence.phase === 'running') this.stats.running--
+    else this.stats.waiting--
+    sequence.phase = 'ended'
+    if (sequence.holding !== null) this.cache.release(sequence.holding)
+    this.stats.finished[reason]++
+    this.#admit()
+  }
+}

@@ -1,0 +1,70 @@
+// Turns for round robin, leased in blocks so that taking one needs no call: fair over isolates to one request a block.
+
+import type { TicketBlock } from './fleet-store.ts'
+
+/** How many turns to lease for a key that was not used yet. */
+const FIRST_BLOCK = 64
+
+export interface TicketDesk {
+  /** The next turn of a key. Never waits: past the end of its block it counts on, and the next block makes up for it. */
+  next(key: string): number
+  /** Makes sure that the next report leases a block for this key. */
+  expect(key: string): void
+  /** What to lease with the next report: about what was used since the last one, for keys that run low. */
+  wanted(): Record<string, number>
+  /** Takes in leased blocks. */
+  accept(blocks: Readonly<Record<string, TicketBlock>>): void
+}
+
+interface Counter {
+  next: number
+  /** Turns of the current block still unused; negative when counting on past its end. */
+  left: number
+  usedSinceReport: number
+  /** A block to go on with once the current one is used up, so that its run of turns is not broken in the middle. */
+  following: TicketBlock | null
+}
+
+/** `firstTurn` gives where a key starts that has no block yet; random, so that isolates don't all start at one worker. */
+export function createTicketDesk(firstTurn: () => number): TicketDesk {
+  const counters = new Map<string, Counter>()
+
+  function counterOf(key: string): Counter {
+    const known = counters.get(key)
+    if (known !== undefined) return known
+    const fresh: Counter = { next: firstTurn(), left: 0, usedSinceReport: 0, following: null }
+    counters.set(key, fresh)
+    return fresh
+  }
+
+  return {
+    expect: (key) => void counterOf(key),
+    next(key) {
+      const counter = counterOf(key)
+      if (counter.left <= 0 && counter.following !== null) {
+        // Turns counted past the end of the last block are taken off the new one: nobody gets a turn twice.
+        const overdrawn = Math.min(-counter.left, counter.following.count - 1)
+        counter.next = counter.following.first + overdrawn
+        counter.left = counter.following.count - overdrawn
+        counter.following = null
+      }
+      counter.left -= 1
+      counter.usedSinceReport += 1
+      return counter.next++
+    },
+    wanted() {
+      const wanted: Record<string, number> = {}
+      for (const [key, counter] of counters) {
+        const isLow = counter.following === null && counter.left < counter.usedSinceReport + FIRST_BLOCK / 2
+        if (isLow) wanted[key] = Math.max(FIRST_BLOCK, 2 * counter.usedSinceReport)
+        counter.usedSinceReport = 0
+      }
+      return wanted
+    },
+    accept(blocks) {
+      for (const [key, block] of Object.entries(blocks)) {
+        if (block.count > 0) counterOf(key).following = block
+      }
+    },
+  }
+}

@@ -1,0 +1,84 @@
+// Which headers cross the router, in both directions. Allow-lists: what is not named here does not pass, so a key, a
+// cookie or a header that steers another layer can't leak through by being new.
+
+import type { WorkerConfig } from '../config/config.ts'
+
+/** Request headers that reach a worker as the client sent them. */
+export const FORWARDED_REQUEST_HEADERS: readonly string[] = [
+  // What the body is, and what answer is wanted.
+  'content-type',
+  'content-language',
+  'accept',
+  'accept-language',
+  'user-agent',
+  // Trace context (W3C); vLLM continues the trace when tracing is on there.
+  'traceparent',
+  'tracestate',
+  'baggage',
+  // What routers in front of us found out about the request.
+  'x-routed-by',
+  'x-model-preference',
+  'x-correlation-id',
+  'x-session-id',
+]
+
+/** Prefix of headers that a semantic router in front of us sets; they pass. */
+const FORWARDED_PREFIX = 'x-semantic-'
+
+/** Answer headers that reach the client as the worker sent them. Lengths and encodings are dealt with apart. */
+const FORWARDED_ANSWER_HEADERS: readonly string[] = [
+  'content-type',
+  'content-language',
+  'content-disposition',
+  'cache-control',
+  'retry-after',
+]
+
+/** Visible ASCII and spaces: the values that every runtime sends as they are. */
+const PLAIN_VALUE = /^[\x20-\x7e]*$/
+
+export interface RequestHeaderOptions {
+  readonly worker: WorkerConfig
+  readonly rank: number | null
+  readonly requestId: string
+  /** Extra names from `forward_headers`, lower case. */
+  readonly forward: readonly string[]
+}
+
+/** The headers of one attempt. A value that is not plain ASCII is left out, since runtimes disagree on how to send it. */
+export function toWorkerHeaders(incoming: Headers, options: RequestHeaderOptions): Headers {
+  const headers = new Headers()
+  copyPlain(incoming, headers, FORWARDED_REQUEST_HEADERS)
+  copyPlain(incoming, headers, options.forward)
+  for (const [name, value] of incoming) {
+    if (name.startsWith(FORWARDED_PREFIX) && PLAIN_VALUE.test(value)) headers.set(name, value)
+  }
+  // Compressed answers would have to be unpacked here to be read for their end and usage; ask for plain ones.
+  headers.set('accept-encoding', 'identity')
+  headers.set('x-request-id', options.requestId)
+  if (options.worker.apiKey !== null) headers.set('authorization', `Bearer ${options.worker.apiKey}`)
+  if (options.rank !== null) headers.set('x-data-parallel-rank', String(options.rank))
+  return headers
+}
+
+/** The worker's headers that the client may see; the length is kept only where the body passes unchanged. */
+export function toClientHeaders(answer: Headers): Headers {
+  const headers = new Headers()
+  copyPlain(answer, headers, FORWARDED_ANSWER_HEADERS)
+  return headers
+}
+
+/** The answer's true length in bytes, or null when it is unknown or was that of an encoding undone on the way in. */
+export function answerLength(answer: Headers): number | null {
+  const encoding = answer.get('content-encoding')
+  if (encoding !== null && encoding !== 'identity') return null
+  const length = answer.get('content-length')
+  return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null
+}
+
+function copyPlain(from: Headers, to: Headers, names: readonly string[]): void {
+  for (const name of names) {
+    const value = from.get(name)
+    if (value !== null && PLAIN_VALUE.test(value)) to.set(name, value)
+  }
+}

@@ -1,0 +1,141 @@
+// One attempt at one worker, up to its answer's headers. Outcomes are data; nothing here throws for what a worker does.
+
+import type { Timeouts, WorkerConfig } from '../config/config.ts'
+import type { Platform } from '../platform.ts'
+import { type Deadline, startDeadline, type TimeoutKind } from './deadline.ts'
+
+export interface AttemptRequest {
+  readonly worker: WorkerConfig
+  /** Path and query as the worker gets them, such as `/v1/models?x=1`. */
+  readonly target: string
+  readonly method: string
+  readonly headers: Headers
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
+  readonly timeouts: Timeouts
+  /** The caller's signal: when it fires, the worker's request is aborted at once. */
+  readonly clientSignal: AbortSignal
+  /** Called every few seconds while the attempt lives. */
+  onTick(): void
+}
+
+/** An answer whose body is still to come. The attempt lives until `finish` or `abort`. */
+export interface Answer {
+  readonly kind: 'answer'
+  readonly response: Response
+  /** Notes that a byte arrived. */
+  touch(): void
+  /** Ends watching: the body was read to its end. Idempotent. */
+  finish(): void
+  /** Ends watching and aborts the worker's request. Idempotent. */
+  abort(): void
+  /** Why the exchange was cut short from this side; null while it was not. */
+  interruption(): Interruption | null
+  /** Sets what happens when a time limit passes, or the client leaves, while the body is read. */
+  onInterrupt(handler: (cause: Interruption) => void): void
+}
+
+export type Interruption = { readonly kind: 'timeout'; readonly limit: TimeoutKind } | { readonly kind: 'client_gone' }
+
+export type AttemptOutcome =
+  | Answer
+  | { readonly kind: 'timeout'; readonly limit: TimeoutKind }
+  | { readonly kind: 'unreachable'; readonly phase: 'not_sent' | 'maybe_sent'; readonly reason: string }
+  | { readonly kind: 'aborted' }
+
+/**
+ * Sends one request and waits for headers. The abort goes through a controller of our own that the caller's signal
+ * fires: handing the caller's signal to `fetch` does not stop the worker on every runtime and version.
+ */
+export async function sendAttempt(platform: Platform, request: AttemptRequest): Promise<AttemptOutcome> {
+  const controller = new AbortController()
+  const interruption = watchInterruptions(platform, request, controller)
+  try {
+    const response = await dispatch(platform, request, controller.signal)
+    return toAnswer(response, controller, interruption)
+  } catch (error) {
+    interruption.stop()
+    const cause = interruption.cause()
+    if (cause?.kind === 'client_gone') return { kind: 'aborted' }
+    if (cause?.kind === 'timeout') return { kind: 'timeout', limit: cause.limit }
+    const { phase, reason } = platform.classifySendError(error)
+    return { kind: 'unreachable', phase, reason }
+  }
+}
+
+interface InterruptionWatch {
+  readonly deadline: Deadline
+  cause(): Interruption | null
+  onInterrupt(handler: (cause: Interruption) => void): void
+  stop(): void
+}
+
+function watchInterruptions(
+  platform: Platform,
+  request: AttemptRequest,
+  controller: AbortController,
+): InterruptionWatch {
+  let cause: Interruption | null = null
+  let handler: ((cause: Interruption) => void) | null = null
+
+  function interrupt(why: Interruption): void {
+    if (cause !== null) return
+    cause = why
+    stop()
+    handler?.(why)
+    controller.abort()
+  }
+  const onClientGone = () => interrupt({ kind: 'client_gone' })
+  const deadline = startDeadline({
+    clock: platform,
+    timeouts: request.timeouts,
+    onExpire: (limit) => interrupt({ kind: 'timeout', limit }),
+    onTick: request.onTick,
+  })
+  function stop(): void {
+    deadline.stop()
+    request.clientSignal.removeEventListener('abort', onClientGone)
+  }
+  request.clientSignal.addEventListener('abort', onClientGone)
+  if (request.clientSignal.aborted) interrupt({ kind: 'client_gone' })
+  return {
+    deadline,
+    cause: () => cause,
+    onInterrupt(next) {
+      handler = next
+      if (cause !== null) next(cause)
+    },
+    stop,
+  }
+}
+
+function dispatch(platform: Platform, request: AttemptRequest, signal: AbortSignal): Promise<Response> {
+  const { worker, target, method, headers, body, timeouts } = request
+  const url = worker.url + target
+  if (worker.binding === null) {
+    return platform.send(url, { method, headers, body, signal, connectTimeoutMs: timeouts.connectMs })
+  }
+  const fetcher = platform.binding(worker.binding)
+  if (fetcher === null) return Promise.reject(new Error(`no binding named ${worker.binding}`))
+  return fetcher.fetch(new Request(url, { method, headers, body, signal, redirect: 'manual' }))
+}
+
+function toAnswer(response: Response, controller: AbortController, watch: InterruptionWatch): Answer {
+  let isOver = false
+  return {
+    kind: 'answer',
+    response,
+    touch: () => watch.deadline.touch(),
+    finish() {
+      isOver = true
+      watch.stop()
+    },
+    abort() {
+      if (isOver) return
+      isOver = true
+      watch.stop()
+      controller.abort()
+    },
+    interruption: watch.cause,
+    onInterrupt: watch.onInterrupt,
+  }
+}

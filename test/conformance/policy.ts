@@ -1,0 +1,213 @@
+// What every routing policy must hold, built in or written by a user: called in one line per implementation.
+// Policies are judged through `decide`, as that is how they are used, and over generated fleets.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decide, type Decision, type DecisionInput, type FleetView } from '../../src/routing/decide.ts'
+import { fromPlainView, toPlainView } from '../../src/routing/plain-view.ts'
+import type { CandidateView, Policy, PolicyDefinition } from '../../src/routing/policy.ts'
+
+/** What a policy may promise beyond what all must hold. */
+export interface PolicyTraits {
+  /** The choice never depends on the order of candidates for a request with a key (and no equal scores). */
+  readonly isOrderIndependent?: boolean
+}
+
+/** A candidate for tests: a plain worker that is up and idle, but for what is given. */
+export function candidateOf(id: string, given: Partial<CandidateView> = {}): CandidateView {
+  const usual = { workerId: id, rank: null, weight: 1, labels: {}, models: new Set(['m']), availability: 'up' } as const
+  return { id, ...usual, inFlightHere: 0, inFlightElsewhere: 0, ...given }
+}
+
+/** A fresh view of `candidates`. */
+export function viewOf(candidates: readonly CandidateView[], ageMs = 0): FleetView {
+  return { source: 'memory', ageMs, candidates }
+}
+
+/** What a request offers, but for what is given: a key, a turn, nothing tried. */
+export function inputOf(given: Partial<DecisionInput> = {}): DecisionInput {
+  const affinity = { source: 'header:x-session-id', hash: '0123456789abcdef' }
+  return { model: 'm', affinity, ticket: 0, tried: [], pinnedWorkerId: null, ...given }
+}
+
+/** `count` candidates with uneven weights and loads. */
+export function fleetOf(count: number): CandidateView[] {
+  return Array.from({ length: count }, (_, at) =>
+    candidateOf(`http://10.0.0.${at}:8000`, { weight: 1 + (at % 3), inFlightHere: at % 5, inFlightElsewhere: at % 7 }),
+  )
+}
+
+/** How often each id was chosen. */
+export function tally(ids: readonly (string | undefined)[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const id of ids) counts[id ?? 'none'] = (counts[id ?? 'none'] ?? 0) + 1
+  return counts
+}
+
+/** What \`decide\` chooses for each of the seeds from 0, as counts by id. */
+export function countChoices(draws: number, chooseFor: (seed: number) => Decision): Record<string, number> {
+  return tally(Array.from({ length: draws }, (_, seed) => chooseFor(seed).chosen?.id))
+}
+
+const candidateFields = fc.record({
+  rank: fc.option(fc.nat(3)),
+  weight: fc.double({ min: 0.01, max: 100, noNaN: true }),
+  labels: fc.constantFrom({}, { tier: 'spot' }),
+  models: fc.constantFrom(null, new Set(['m']), new Set(['m', 'other']), new Set(['other'])),
+  availability: fc.constantFrom('up' as const, 'up' as const, 'unknown' as const, 'down' as const),
+  inFlightHere: fc.nat(60),
+  inFlightElsewhere: fc.nat(200),
+})
+
+const views: fc.Arbitrary<FleetView> = fc
+  .tuple(fc.array(candidateFields, { minLength: 1, maxLength: 12 }), fc.nat(20_000))
+  .map(([fields, ageMs]) =>
+    viewOf(
+      fields.map((given, at) => {
+        const workerId = `worker-${given.rank === null ? at : at % 3}`
+        return { ...given, workerId, id: given.rank === null ? workerId : `${workerId}@${at}` }
+      }),
+      ageMs,
+    ),
+  )
+
+const inputs: fc.Arbitrary<DecisionInput> = fc.record({
+  model: fc.constantFrom('m', 'm', null),
+  affinity: fc.option(fc.stringMatching(/^[0-9a-f]{16}$/).map((hash) => ({ source: 'body:user', hash }))),
+  ticket: fc.option(fc.nat()),
+  tried: fc.subarray(['worker-0', 'worker-1', 'worker-1@1', 'worker-5', 'worker-2@2']),
+  pinnedWorkerId: fc.option(fc.constantFrom('worker-0', 'worker-1', 'worker-2'), { freq: 4 }),
+})
+
+const seeds = fc.nat(0xffff_ffff)
+
+/** Runs the suite for one policy with options as YAML would give them (an object, or nothing). */
+export function policyConformance(
+  name: string,
+  definition: PolicyDefinition,
+  options: object = {},
+  traits: PolicyTraits = {},
+): void {
+  const create = (): Policy => definition.create(definition.options.parse(options))
+  const choose = (input: DecisionInput, view: FleetView, seed: number): Decision =>
+    decide(input, { policy: create() }, view, seed)
+
+  describe(`${name} ${JSON.stringify(options)} is a policy`, () => {
+    test('it has one name, and refuses an option it does not know', () => {
+      expect(create().name).toBe(definition.name)
+      expect(definition.options.safeParse({ ...options, no_such_option: 1 }).success).toBe(false)
+    })
+    repeatability(create, choose)
+    eligibility(choose)
+    scale(create)
+    if (traits.isOrderIndependent === true) orderIndependence(choose)
+  })
+}
+
+type Choose = (input: DecisionInput, view: FleetView, seed: number) => Decision
+
+function repeatability(create: () => Policy, choose: Choose): void {
+  test('the same input, view and seed give the same bytes, whatever was decided in between', () => {
+    const used = create()
+    const property = fc.property(inputs, views, seeds, (input, view, seed) => {
+      const bytes = JSON.stringify(choose(input, view, seed))
+      expect(JSON.stringify(decide(input, { policy: used }, view, seed))).toBe(bytes)
+    })
+    fc.assert(property)
+  })
+
+  test('a view that went through JSON gives the same bytes', () => {
+    const property = fc.property(inputs, views, seeds, (input, view, seed) => {
+      const stored = JSON.stringify({ input, view: toPlainView(view) })
+      const { input: sameInput, view: plain } = JSON.parse(stored)
+      const again = choose(sameInput, fromPlainView(plain), seed)
+      expect(JSON.stringify(again.candidates)).toBe(JSON.stringify(choose(input, view, seed).candidates))
+      expect(again.chosen?.id).toBe(choose(input, view, seed).chosen?.id)
+    })
+    fc.assert(property)
+  })
+
+  test('it changes nothing it is given', () => {
+    const property = fc.property(inputs, views, seeds, (input, view, seed) => {
+      const before = JSON.stringify([input, toPlainView(view)])
+      choose(deepFreeze(input), deepFreeze(view), seed)
+      expect(JSON.stringify([input, toPlainView(view)])).toBe(before)
+    })
+    fc.assert(property)
+  })
+}
+
+function eligibility(choose: Choose): void {
+  test('one is chosen whenever one is eligible, never one that is not, and the explanation is in finite numbers', () => {
+    const property = fc.property(inputs, views, seeds, (input, view, seed) => {
+      const decision = choose(input, view, seed)
+      const eligible = view.candidates.filter((candidate) => isEligible(candidate, input))
+      expect(decision.candidates.map(({ id }) => id)).toEqual(view.candidates.map(({ id }) => id))
+      expect(decision.method).toBe(eligible.length === 0 ? 'none' : 'policy')
+      if (eligible.length === 0) expect(decision.chosen).toBeNull()
+      else expect(eligible).toContain(decision.chosen)
+      const chosen = decision.candidates[view.candidates.findIndex((candidate) => candidate === decision.chosen)]
+      if (chosen !== undefined) expect(chosen.veto).toBeNull()
+      const numbers = decision.candidates.flatMap(({ score, parts }) => [score ?? 0, ...Object.values(parts)])
+      expect(numbers.filter((number) => !Number.isFinite(number))).toEqual([])
+    })
+    fc.assert(property, { numRuns: 500 })
+  })
+
+  test('retries reach every rank of every worker, each once', () => {
+    const ranks = fleetOf(3).flatMap((worker) =>
+      [0, 1, 2].map((rank) => ({ ...worker, id: `${worker.id}@${rank}`, rank })),
+    )
+    const tried: string[] = []
+    for (const _ of ranks) tried.push(choose(inputOf({ tried: [...tried] }), viewOf(ranks), 7).chosen?.id ?? 'none')
+    expect(tried.toSorted()).toEqual(ranks.map(({ id }) => id).toSorted())
+    expect(choose(inputOf({ tried }), viewOf(ranks), 7).chosen).toBeNull()
+  })
+}
+
+function isEligible(candidate: CandidateView, input: DecisionInput): boolean {
+  const { models, workerId, availability, id } = candidate
+  if (input.model !== null && models?.has(input.model) !== true) return false
+  if (input.pinnedWorkerId !== null && workerId !== input.pinnedWorkerId) return false
+  return availability !== 'down' && !input.tried.includes(id)
+}
+
+function scale(create: () => Policy): void {
+  test('a thousand candidates cost about a thousand times one', () => {
+    const policy = create()
+    const fewMs = fastestMs(policy, viewOf(fleetOf(128)))
+    const manyMs = fastestMs(policy, viewOf(fleetOf(1_024)))
+    // Eight times the candidates: 8 when linear, 64 when quadratic. The margin is for noisy machines.
+    expect(manyMs / fewMs).toBeLessThan(30)
+  })
+}
+
+function fastestMs(policy: Policy, view: FleetView): number {
+  let fastest = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 30; round += 1) {
+    const begin = performance.now()
+    for (let turn = 0; turn < 10; turn += 1) decide(inputOf({ ticket: turn }), { policy }, view, turn)
+    fastest = Math.min(fastest, performance.now() - begin)
+  }
+  return fastest
+}
+
+function orderIndependence(choose: Choose): void {
+  test('the order of candidates does not matter', () => {
+    const affinity = { source: 'body:user', hash: '00000000deadbeef' }
+    const property = fc.property(inputs, views, seeds, (input, view, seed) => {
+      const keyed = { ...input, affinity }
+      const reversed = { ...view, candidates: view.candidates.toReversed() }
+      expect(choose(keyed, reversed, seed).chosen?.id).toBe(choose(keyed, view, seed).chosen?.id)
+    })
+    fc.assert(property)
+  })
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) deepFreeze(inner)
+  }
+  return value
+}
