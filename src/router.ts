@@ -21,22 +21,23 @@ export interface Router {
 
 /** A router for one configuration on one platform. Lives as long as the process or isolate. */
 export function assembleRouter(config: Config, platform: Platform): Router {
+  const decisions = createDecisionRing()
+  const counters = createCounters()
+  const events = fanOut([decisions, counters, createLog(config.logLevel, platform.writeLine)])
   const mirror = createFleetMirror({
     store: platform.fleet,
     workers: config.workers,
     now: platform.now,
     random: platform.random,
     randomId: platform.randomId,
+    onSyncFailed: events.fleetSyncFailed,
   })
-  const decisions = createDecisionRing()
-  const counters = createCounters()
-  const log = createLog(config.logLevel, platform.writeLine)
   let isDraining = false
   const fetch = createApp({
     config,
     platform,
     mirror,
-    events: fanOut([decisions, counters, log]),
+    events,
     isDraining: () => isDraining,
   })
   return {

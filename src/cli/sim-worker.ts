@@ -100,7 +100,8 @@ function toValue(flag: SimWorkerFlag, texts: readonly string[]): unknown {
 
 function toNumber(flag: SimWorkerFlag, text: string): number | Error {
   const value = Number(text)
-  const isRight = text.trim() !== '' && value >= (flag.least ?? 0) && (flag.kind === 'number' || Number.isInteger(value))
+  const isRight =
+    text.trim() !== '' && value >= (flag.least ?? 0) && (flag.kind === 'number' || Number.isInteger(value))
   const what = flag.kind === 'count' ? 'a whole number' : 'a number'
   return isRight ? value : new Error(`--${flag.name} is ${what} of at least ${flag.least ?? 0}, not ${text}.`)
 }

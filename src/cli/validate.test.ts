@@ -28,7 +28,13 @@ test('a good file: summary and 0, without a key', async () => {
   const { code, output } = await run()
   expect(code).toBe(0)
   expect(output).toMatch(/^Configuration is valid\nSummary:\n/)
-  for (const word of ['workers:', 'models:   m', 'policy:   round_robin', 'timeouts: connect 5s', 'within first_byte']) {
+  for (const word of [
+    'workers:',
+    'models:   m',
+    'policy:   round_robin',
+    'timeouts: connect 5s',
+    'within first_byte',
+  ]) {
     expect(output).toContain(word)
   }
   expect(output).not.toContain('s3cret')
@@ -54,7 +60,12 @@ test('--json gives findings and summary as data', async () => {
   expect(good.output).not.toContain('s3cret')
   const bad = await run('--json', '--config', 'bad.yaml')
   expect(bad.code).toBe(1)
-  expect(JSON.parse(bad.output)).toMatchObject({ ok: false, file: 'bad.yaml', summary: null, findings: [{ line: 1 }, {}, {}] })
+  expect(JSON.parse(bad.output)).toMatchObject({
+    ok: false,
+    file: 'bad.yaml',
+    summary: null,
+    findings: [{ line: 1 }, {}, {}],
+  })
 })
 
 test.each([[['--config', 'none.yaml']], [['--config']], [['--config=']], [['--what']], [['file.yaml']]])(

@@ -33,7 +33,8 @@ Options:
 Exit codes: 0 the file is good, 1 it has errors, 2 the command was used wrongly or the file can't be read.
 `
 
-const CONNECT_NOTE = 'connect counts within first_byte on workerd, Deno and Bun; only Node times the connect phase apart'
+const CONNECT_NOTE =
+  'connect counts within first_byte on workerd, Deno and Bun; only Node times the connect phase apart'
 
 /** Runs the command; resolves to its exit code. */
 export async function runValidate(context: ValidateContext): Promise<number> {

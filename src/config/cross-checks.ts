@@ -24,8 +24,8 @@ export interface CrossCheckInput {
 
 /** Runs every check. */
 export function crossCheck(input: CrossCheckInput): Problem[] {
-  return [checkPool, checkWorkerKeys, checkBindings, checkPaths, checkTimeouts, checkAccess, checkChoice].flatMap((check) =>
-    check(input),
+  return [checkPool, checkWorkerKeys, checkBindings, checkPaths, checkTimeouts, checkAccess, checkChoice].flatMap(
+    (check) => check(input),
   )
 }
 
@@ -40,7 +40,9 @@ function checkPool({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {
     const sameId = byId.get(id)
     if (sameUrl !== undefined && !(isNamed && sameUrl.worker.isNamed)) {
       const where = formatPath(sameUrl.path)
-      problems.push(errorAt([...entry.path, 'url'], `is the URL of ${where} as well; remove one, or give each an id of its own`))
+      problems.push(
+        errorAt([...entry.path, 'url'], `is the URL of ${where} as well; remove one, or give each an id of its own`),
+      )
     } else if (sameId !== undefined) {
       const where = formatPath(sameId.path)
       problems.push(errorAt([...entry.path, 'id'], `"${id}" already names ${where}; ids are unique in the pool`))
@@ -108,7 +110,9 @@ function checkPaths({ file, ownPaths }: CrossCheckInput): Problem[] {
 function checkTimeouts({ file, written }: CrossCheckInput): Problem[] {
   const problems: Problem[] = []
   if (file.request_timeout_secs !== undefined && written.timeouts.has('total')) {
-    problems.push(errorAt(['request_timeout_secs'], 'is the same as timeouts.total, which is set too; keep one of the two'))
+    problems.push(
+      errorAt(['request_timeout_secs'], 'is the same as timeouts.total, which is set too; keep one of the two'),
+    )
   }
   const { connect, first_byte, idle, total } = file.timeouts ?? {}
   const pairs = [
@@ -118,7 +122,8 @@ function checkTimeouts({ file, written }: CrossCheckInput): Problem[] {
   ]
   for (const { inner, outer, innerMs, outerMs } of pairs) {
     if (!written.timeouts.has(inner) || !written.timeouts.has(outer) || innerMs == null || outerMs == null) continue
-    if (innerMs > outerMs) problems.push(warningAt(['timeouts', inner], `is longer than timeouts.${outer}, which ends it first`))
+    if (innerMs > outerMs)
+      problems.push(warningAt(['timeouts', inner], `is longer than timeouts.${outer}, which ends it first`))
   }
   return problems
 }
@@ -133,7 +138,8 @@ function checkChoice({ file, pool, policyType, isPoolComplete }: CrossCheckInput
   const candidates = pool.reduce((sum, { worker }) => sum + worker.dataParallelSize, 0)
   const few = policyType === null ? null : fewCandidates(policyType, candidates)
   const models = pool.map(({ worker }) => worker.models)
-  const isMissing = file.default_model != null && models.every((list) => list?.includes(file.default_model ?? '') === false)
+  const isMissing =
+    file.default_model != null && models.every((list) => list?.includes(file.default_model ?? '') === false)
   return [
     ...(few === null ? [] : [few]),
     ...(isMissing ? [warningAt(['default_model'], `no worker lists ${file.default_model} among its models`)] : []),

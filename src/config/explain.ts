@@ -26,11 +26,21 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return `must be ${typeName(issue.expected)}`
     case 'too_small':
-      return boundary('at least', 'more than', { origin: issue.origin, limit: issue.minimum, isInclusive: issue.inclusive })
+      return boundary('at least', 'more than', {
+        origin: issue.origin,
+        limit: issue.minimum,
+        isInclusive: issue.inclusive,
+      })
     case 'too_big':
-      return boundary('at most', 'less than', { origin: issue.origin, limit: issue.maximum, isInclusive: issue.inclusive })
+      return boundary('at most', 'less than', {
+        origin: issue.origin,
+        limit: issue.maximum,
+        isInclusive: issue.inclusive,
+      })
     case 'invalid_value':
-      return issue.values.length === 1 ? `must be ${String(issue.values[0])}` : `must be one of ${issue.values.join(', ')}`
+      return issue.values.length === 1
+        ? `must be ${String(issue.values[0])}`
+        : `must be one of ${issue.values.join(', ')}`
     case 'invalid_union':
       return `must be ${[...new Set(issue.errors?.flat().map(expectedOf))].join(' or ')}`
     case 'invalid_format':

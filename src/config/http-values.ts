@@ -23,7 +23,7 @@ const REFUSED_HEADERS: readonly { readonly names: readonly string[]; readonly wh
   { names: ['host', 'content-length'], why: 'is set for each worker by the router' },
   {
     names: ['authorization', 'cookie', 'x-api-key', 'x-router-key', 'x-admin-key'],
-    why: 'carries the caller\'s credentials, which no worker may see; a worker\'s own key goes in its api_key',
+    why: "carries the caller's credentials, which no worker may see; a worker's own key goes in its api_key",
   },
   { names: ['x-vllm-*', 'x-vsr-*', 'x-authz-*'], why: 'is reserved: workers trust it to come from the router' },
   { names: ['x-data-parallel-rank'], why: 'is set by the router when it picks a data-parallel rank' },
@@ -53,7 +53,8 @@ function matches(value: string, pattern: string): boolean {
 /** An origin browsers may call from, or `*`. */
 export function corsOrigin() {
   return z.string({ error: 'must be an origin such as https://app.example.com' }).refine(isOrigin, {
-    error: 'must be an origin such as https://app.example.com (scheme, host, port; no path, no slash at the end), or "*"',
+    error:
+      'must be an origin such as https://app.example.com (scheme, host, port; no path, no slash at the end), or "*"',
   })
 }
 

@@ -40,21 +40,24 @@ export function interpolate(tree: unknown, env: Env): Interpolated {
 
 function replacePlaceholders(text: string, env: Env): { text: string; problems: string[] } {
   const problems: string[] = []
-  const replaced = text.replace(OCCURRENCE, (occurrence: string, inner: string | undefined, end: string | undefined) => {
-    if (occurrence === '$${') return '${'
-    const [, name, fallback] = (end === '}' && PLACEHOLDER.exec(inner ?? '')) || []
-    if (name === undefined) {
-      problems.push('has a ${ that is no placeholder; write ${NAME} or ${NAME:-default}, or $${ for a literal ${')
-      return ''
-    }
-    const value = env(name)
-    // As in a shell, `:-` also stands in for a variable that is set to nothing.
-    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
-    if (value === undefined) {
-      problems.push(`the environment variable ${name} is not set; set it, or give a default: \${${name}:-default}`)
-    }
-    return value ?? ''
-  })
+  const replaced = text.replace(
+    OCCURRENCE,
+    (occurrence: string, inner: string | undefined, end: string | undefined) => {
+      if (occurrence === '$${') return '${'
+      const [, name, fallback] = (end === '}' && PLACEHOLDER.exec(inner ?? '')) || []
+      if (name === undefined) {
+        problems.push('has a ${ that is no placeholder; write ${NAME} or ${NAME:-default}, or $${ for a literal ${')
+        return ''
+      }
+      const value = env(name)
+      // As in a shell, `:-` also stands in for a variable that is set to nothing.
+      if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
+      if (value === undefined) {
+        problems.push(`the environment variable ${name} is not set; set it, or give a default: \${${name}:-default}`)
+      }
+      return value ?? ''
+    },
+  )
   return { text: replaced, problems }
 }
 

@@ -160,7 +160,15 @@ timeouts: {idle: "\${IDLE}", connect: "\${CONNECT}"}
 max_payload_size: \${SIZE}
 `,
       {
-        variables: { HOST: 'gpu', KEY: '12345', OPEN: 'true', STRICT: 'true', IDLE: '30', CONNECT: 'off', SIZE: '2048' },
+        variables: {
+          HOST: 'gpu',
+          KEY: '12345',
+          OPEN: 'true',
+          STRICT: 'true',
+          IDLE: '30',
+          CONNECT: 'off',
+          SIZE: '2048',
+        },
       },
     )
     expect(config).toMatchObject({ port: 3001, allowAnonymous: true, maxPayloadBytes: 2048 })

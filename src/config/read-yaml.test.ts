@@ -37,7 +37,9 @@ test('follows aliases, ten of them', () => {
 })
 
 describe('refuses', () => {
-  const bomb = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${i === 0 ? '1' : `*a${i - 1}, *a${i - 1}`}]`).join('\n')
+  const bomb = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${i === 0 ? '1' : `*a${i - 1}, *a${i - 1}`}]`).join(
+    '\n',
+  )
 
   test.each([
     ['an alias to itself', 'a: &a [*a]'],

@@ -25,7 +25,9 @@ export interface YamlTree {
   readonly problems: readonly Problem[]
 }
 
-export type YamlResult = { readonly ok: true; readonly tree: YamlTree } | { readonly ok: false; readonly findings: Finding[] }
+export type YamlResult =
+  | { readonly ok: true; readonly tree: YamlTree }
+  | { readonly ok: false; readonly findings: Finding[] }
 
 /** Reads YAML of any quality. A syntax error ends it there, since what follows one means little. */
 export function readYaml(text: string): YamlResult {
@@ -52,7 +54,8 @@ export function readYaml(text: string): YamlResult {
     return { ok: true, tree: { value, problems: converter.problems, locate: locator(document, lines) } }
   } catch (error) {
     // The parser recurses: how deep is too deep differs between runtimes, and only the stack knows.
-    if (error instanceof RangeError) return failed({ line: null, column: null, message: 'the file is nested too deeply' })
+    if (error instanceof RangeError)
+      return failed({ line: null, column: null, message: 'the file is nested too deeply' })
     throw error
   }
 }
@@ -95,7 +98,8 @@ class Converter {
 
   private convertAlias(node: Node, path: Path): unknown {
     this.aliases += 1
-    if (this.aliases === MAX_ALIASES + 1) this.refuse(path, `is one alias (*name) too many; a file may use ${MAX_ALIASES}`)
+    if (this.aliases === MAX_ALIASES + 1)
+      this.refuse(path, `is one alias (*name) too many; a file may use ${MAX_ALIASES}`)
     if (this.aliases > MAX_ALIASES) return null
     const target = resolveAlias(node, this.document)
     return target === null ? this.refuse(path, 'is an alias (*name) without an anchor') : this.convert(target, path)
@@ -108,7 +112,10 @@ class Converter {
       if (name === null) {
         this.refuse(path, 'has a key that is no plain text')
       } else if (entries.has(name)) {
-        this.problems.push({ ...errorAt([...path, name], 'stands twice in this map; keep one of the two'), atKey: true })
+        this.problems.push({
+          ...errorAt([...path, name], 'stands twice in this map; keep one of the two'),
+          atKey: true,
+        })
       } else {
         entries.set(name, value === null ? null : this.convert(value, [...path, name]))
       }

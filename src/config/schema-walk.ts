@@ -25,7 +25,8 @@ export function isMarkedSecret(schema: Schema): boolean {
 export function unwrap(schema: Schema): Schema {
   if (isMarkedSecret(schema)) return schema
   // A preprocess step is a pipe whose first half is the transform.
-  if (schema instanceof z.ZodPipe) return unwrap(schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in)
+  if (schema instanceof z.ZodPipe)
+    return unwrap(schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in)
   if (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||

@@ -42,7 +42,10 @@ const workerSchema = z.strictObject(
     /** Engines behind the URL that take `X-data-parallel-rank`. */
     data_parallel_size: wholeNumber(1, 1024).optional(),
   },
-  { error: (issue) => (issue.code === 'invalid_type' ? 'must be a map such as {url: "http://10.0.0.7:8000"}' : undefined) },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? 'must be a map such as {url: "http://10.0.0.7:8000"}' : undefined,
+  },
 )
 
 const modeSchema = z.strictObject(
@@ -50,7 +53,10 @@ const modeSchema = z.strictObject(
     type: z.literal('regular'),
     worker_urls: list(workerUrl(), '["http://10.0.0.7:8000"]').default([]),
   },
-  { error: (issue) => (issue.code === 'invalid_type' ? 'must be a map such as {type: regular, worker_urls: [...]}' : undefined) },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? 'must be a map such as {type: regular, worker_urls: [...]}' : undefined,
+  },
 )
 
 const timeoutsSchema = z.strictObject({

@@ -79,7 +79,8 @@ const UNAVAILABLE_MODES: Readonly<Record<string, string>> = {
   prefill_decode: PREFILL_DECODE,
   vllm_prefill_decode: PREFILL_DECODE,
   pd_disaggregation: PREFILL_DECODE,
-  openai: 'a single OpenAI-compatible upstream is a pool of one: write {type: regular, worker_urls: [URL]}, its key in api_key',
+  openai:
+    'a single OpenAI-compatible upstream is a pool of one: write {type: regular, worker_urls: [URL]}, its key in api_key',
   igw: 'one router already serves every model of its workers: write {type: regular, worker_urls: [...]}',
   grpc: 'the router speaks HTTP to workers: write {type: regular, worker_urls: ["http://HOST:PORT"]}',
 }
@@ -99,7 +100,10 @@ export const HARMLESS_KEYS: readonly string[] = Object.entries(UNAVAILABLE_KEYS)
   .map(([key]) => key)
 
 /** Splits the top level into what this version knows and problems for what it knows to be missing. */
-export function setAside(file: Readonly<Record<string, unknown>>): { rest: Record<string, unknown>; problems: Problem[] } {
+export function setAside(file: Readonly<Record<string, unknown>>): {
+  rest: Record<string, unknown>
+  problems: Problem[]
+} {
   const problems: Problem[] = []
   const rest = Object.entries(file).filter(([key, value]) => {
     const problem = key === 'mode' ? modeProblem(value) : keyProblem(key, value)

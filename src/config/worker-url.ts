@@ -13,14 +13,12 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
 
 /** A worker's base URL, normalised: no trailing slash, host in lower case, default port left out. */
 export function workerUrl() {
-  return z
-    .string({ error: 'must be a URL such as http://10.0.0.7:8000' })
-    .transform((value, context): string => {
-      const result = parseWorkerUrl(value)
-      if (result.ok) return result.url
-      context.issues.push({ code: 'custom', message: result.message, input: value })
-      return z.NEVER
-    })
+  return z.string({ error: 'must be a URL such as http://10.0.0.7:8000' }).transform((value, context): string => {
+    const result = parseWorkerUrl(value)
+    if (result.ok) return result.url
+    context.issues.push({ code: 'custom', message: result.message, input: value })
+    return z.NEVER
+  })
 }
 
 export type WorkerUrlResult =

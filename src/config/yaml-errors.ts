@@ -9,7 +9,8 @@ const SYNTAX_ERRORS: Readonly<Record<ErrorCode, string>> = {
   BAD_COLLECTION_TYPE: 'the tag does not fit the value; remove the tag',
   BAD_DIRECTIVE: 'a line starting with % is a YAML directive, and this one is unknown; remove it',
   BAD_DQ_ESCAPE: 'a backslash in double quotes starts an escape YAML does not know; use single quotes',
-  BAD_INDENT: 'the indentation fits none of the lines above (entries of one list or map start at the same column), or a [ or { above is not closed',
+  BAD_INDENT:
+    'the indentation fits none of the lines above (entries of one list or map start at the same column), or a [ or { above is not closed',
   BAD_PROP_ORDER: 'a tag or an anchor stands before the indicator it belongs after',
   BAD_SCALAR_START: 'a value starts with a character that YAML reserves (such as @, ` or %); put quotes around it',
   BLOCK_AS_IMPLICIT_KEY: 'there are two "key: value" on one line, or a ": " in a value; put quotes around the value',
@@ -17,7 +18,8 @@ const SYNTAX_ERRORS: Readonly<Record<ErrorCode, string>> = {
   DUPLICATE_KEY: 'the key stands twice in the same map',
   IMPOSSIBLE: 'the YAML parser can make nothing of this place',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
-  MISSING_CHAR: 'something is missing here: a closing quote or bracket, a comma, a ": " after a key, or the "- " of a list entry',
+  MISSING_CHAR:
+    'something is missing here: a closing quote or bracket, a comma, a ": " after a key, or the "- " of a list entry',
   MULTILINE_IMPLICIT_KEY: 'a key runs over several lines; is a ": " missing at the end of the line?',
   MULTIPLE_ANCHORS: 'a value has two anchors',
   MULTIPLE_DOCS: 'the file holds several YAML documents (---); a configuration is one document',

@@ -15,7 +15,9 @@ export interface EventGate {
 interface BigEvent {
   passedBytes: number
   readonly name: Uint8Array | null
-  tail: Uint8Array
+  /** Its last bytes, in the first `tailBytes` of a buffer twice as long as what must be kept. */
+  readonly tail: Uint8Array
+  tailBytes: number
 }
 
 /** Sees each event with data as it passes; returns bytes to put in front of it, or null. */
@@ -95,7 +97,8 @@ function startBig(gate: EventGate, { chunk, onEvent }: Push, eventStart: number)
   const { nameStart, nameEnd } = gate.scan
   const name = nameStart < 0 ? null : chunk.slice(eventStart + nameStart, eventStart + nameEnd)
   const head = chunk.subarray(eventStart)
-  gate.big = { passedBytes: head.length, name, tail: head.slice(-TAIL_BYTES) }
+  gate.big = { passedBytes: head.length, name, tail: new Uint8Array(2 * TAIL_BYTES), tailBytes: 0 }
+  keepTail(gate.big, head)
   onEvent({ name, data: head, part: 'head' })
   return chunk.length
 }
@@ -104,13 +107,24 @@ function pushIntoBig(gate: EventGate, big: BigEvent, push: Push): Uint8Array | n
   const { chunk, onEvent } = push
   const eventEnd = scanSseEvent(gate.scan, chunk, -big.passedBytes)
   const own = eventEnd < 0 ? chunk : chunk.subarray(0, eventEnd)
-  big.tail = concat(big.tail, own.subarray(-TAIL_BYTES)).slice(-TAIL_BYTES)
+  keepTail(big, own)
   big.passedBytes += own.length
   if (eventEnd < 0) return chunk
-  onEvent({ name: big.name, data: big.tail, part: 'tail' })
+  onEvent({ name: big.name, data: big.tail.subarray(0, big.tailBytes), part: 'tail' })
   gate.big = null
   resetSseScan(gate.scan)
   return passWholeEvents(gate, push, eventEnd)
+}
+
+// Moves bytes only when the buffer is full, so that an event in tiny chunks costs no more than in one.
+function keepTail(big: BigEvent, bytes: Uint8Array): void {
+  const added = bytes.subarray(-TAIL_BYTES)
+  if (big.tailBytes + added.length > big.tail.length) {
+    big.tail.copyWithin(0, big.tailBytes - TAIL_BYTES, big.tailBytes)
+    big.tailBytes = TAIL_BYTES
+  }
+  big.tail.set(added, big.tailBytes)
+  big.tailBytes += added.length
 }
 
 const EMPTY = new Uint8Array(0)

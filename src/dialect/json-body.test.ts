@@ -186,7 +186,7 @@ const ODD_BUT_FINE: readonly string[] = [
   '{"a":"\\\\"}',
   '{"a":"\\\\\\""}',
   '{"\\"":1}',
-  '{"\\\\":{"\\\\":"\\\\"}}',
+  '{"\\\\":{"a":"\\\\"}}',
   '{"a":"}"}',
   '{"a":"]","b":"{[,:"}',
   '{"}":"{"}',
@@ -320,6 +320,15 @@ describe('readSteering', () => {
     expect(refusal(() => steeringOf(`{"${param}":${json}}`))).toMatchObject({ code: 'invalid_request', param })
   })
 
+  test('is not misled by keys that V8 confuses', () => {
+    // nodejs/node#63785: after the first body, V8 reads the second one's key as `mod\\u`.
+    parseJsonBody(utf8('{"y":1,"mod\\\\u":1}'))
+    expect(steeringOf('{"y":1,"mod\\u0065l":"x"}').model).toBe('x')
+    expect(parseJsonBody(utf8('{"y":1,"mod\\u0065l":"x","__proto__":{"z":1}}')).value).toEqual(
+      JSON.parse('{"y":1,"model":"x","__proto__":{"z":1}}'),
+    )
+  })
+
   test('is not steered through prototypes', () => {
     expect(steeringOf('{"__proto__":{"model":"x","stream":true},"constructor":{"model":"y"}}')).toEqual(
       steeringOf('{}'),
@@ -343,7 +352,16 @@ const escapedCharacter = fc
 const stringText = fc.array(escapedCharacter, { maxLength: 12 }).map((parts) => `"${parts.join('')}"`)
 const keyText = fc.oneof(stringText, fc.constantFrom('"a"', '"\\u0061"', '"b"', '""', '"__proto__"'))
 const literalText = fc.constantFrom('1', '-0', '1e999', '0.1E-7', 'true', 'false', 'null', '12345678901234567890')
-const { value: valueText, object: objectText } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
+// Nested keys have no escapes: V8 names those wrongly at times (nodejs/node#63785), so JSON.parse is no oracle for them.
+const plainKeyText = fc.constantFrom('"a"', '"b"', '""', '"__proto__"', '"漢"', '"{"', '"]"', '","')
+const objectOf = (key: fc.Arbitrary<string>, value: fc.Arbitrary<string>) =>
+  fc
+    .array(
+      fc.tuple(space, key, space, fc.constant(':'), space, value, space).map((parts) => parts.join('')),
+      { maxLength: 5 },
+    )
+    .chain((members) => space.map((inner) => `{${members.join() || inner}}`))
+const { value: valueText } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
   value: fc.oneof({ depthSize: 'small' }, literalText, stringText, tie('object'), tie('array')),
   array: fc
     .array(
@@ -351,13 +369,9 @@ const { value: valueText, object: objectText } = fc.letrec<{ value: string; obje
       { maxLength: 4 },
     )
     .map((items) => `[${items}]`),
-  object: fc
-    .array(
-      fc.tuple(space, keyText, space, fc.constant(':'), space, tie('value'), space).map((parts) => parts.join('')),
-      { maxLength: 5 },
-    )
-    .chain((members) => space.map((inner) => `{${members.join() || inner}}`)),
+  object: objectOf(plainKeyText, tie('value')),
 }))
+const objectText = objectOf(keyText, valueText)
 
 describe('spans', () => {
   test('each holds its key and its value, and the last of a name is what JSON.parse took', () => {
@@ -396,17 +410,17 @@ describe('spans', () => {
 })
 
 describe('agreement with JSON.parse', () => {
+  // Whether they accept, not what they read: the spans above compare values.
   const agrees = (bytes: Uint8Array<ArrayBuffer>) => {
-    let oracle: unknown
+    let isObject: boolean
     try {
-      oracle = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+      const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+      isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
     } catch {
-      expect(['invalid_json', 'unsupported_media_type']).toContain(refusalOf(bytes).code)
-      return
+      isObject = false
     }
-    const isObject = typeof oracle === 'object' && oracle !== null && !Array.isArray(oracle)
-    const accepted = isObject ? parseJsonBody(bytes).value : refusalOf(bytes).code
-    expect(accepted).toEqual(isObject ? oracle : 'invalid_json')
+    if (isObject) expect(parseJsonBody(bytes).bytes).toBe(bytes)
+    else expect(['invalid_json', 'unsupported_media_type']).toContain(refusalOf(bytes).code)
   }
 
   test('on any bytes, and on JSON with some bytes changed, cut or doubled', () => {

@@ -2,7 +2,7 @@
 // The bytes stay as they came, because they are what a worker gets (numbers, escapes and key order included).
 
 import { RouterError, quoted } from '../errors/router-error.ts'
-import { memberKey, scanJsonObject, type JsonMember, type JsonScan } from './json-scan.ts'
+import { hasEscapedKey, memberKey, scanJsonObject, type JsonMember, type JsonScan } from './json-scan.ts'
 
 export interface JsonBody {
   /** The body as it came, a byte order mark included. */
@@ -51,7 +51,7 @@ export function parseJsonBody(bytes: Uint8Array<ArrayBuffer>): JsonBody {
   // JSON.parse accepted the bytes, so a scan that stumbled or a value that is no object is a defect of ours.
   if (scan.kind !== 'object' || !isObject(value)) throw new RouterError('internal_error', 'The body was misread.')
   refuseRepeatedKeys(bytes, scan.members)
-  return { bytes, value, members: scan.members }
+  return { bytes, value: withTrueKeys(bytes, value, scan.members), members: scan.members }
 }
 
 /** Reads and checks the fields that steer a request. `null` counts as absent, as it does for vLLM. */
@@ -135,6 +135,24 @@ function parseText(text: string): unknown {
     if (!(cause instanceof SyntaxError) && !(cause instanceof RangeError)) throw cause
     throw new RouterError('invalid_json', `The body is not valid JSON${where(cause.message)}.`, { cause })
   }
+}
+
+// V8 gives an escaped key a wrong name when an earlier JSON.parse met a key that looks like it (nodejs/node#63785, seen
+// on Node 24 and Deno 2.9), which would hide a `model` from the router that the worker sees. So where a top-level key
+// has an escape, the object is put together again by the scanner's keys. Below the top level nothing steers.
+function withTrueKeys(
+  bytes: Uint8Array,
+  value: Readonly<Record<string, unknown>>,
+  members: readonly JsonMember[],
+): Readonly<Record<string, unknown>> {
+  if (!members.some((member) => hasEscapedKey(bytes, member))) return value
+  const decoder = new TextDecoder()
+  return Object.fromEntries(
+    members.map((member) => {
+      const json = decoder.decode(bytes.subarray(member.valueStart, member.valueEnd))
+      return [memberKey(bytes, member), JSON.parse(json)]
+    }),
+  )
 }
 
 // Only the place is taken over: engines quote the input around it, each in its own way.

@@ -68,6 +68,14 @@ export function memberKey(bytes: Uint8Array, member: JsonMember): string {
   return key
 }
 
+/** Whether the key is spelt with an escape. */
+export function hasEscapedKey(bytes: Uint8Array, member: JsonMember): boolean {
+  for (let at = member.keyStart + 1; at < member.keyEnd - 1; at++) {
+    if (bytes[at] === BACKSLASH) return true
+  }
+  return false
+}
+
 /** The member that JSON.parse took for `key`: the last one of that name, however its key is spelt. */
 export function findMember(bytes: Uint8Array, members: readonly JsonMember[], key: string): JsonMember | null {
   return members.findLast((member) => memberKey(bytes, member) === key) ?? null

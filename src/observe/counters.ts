@@ -2,7 +2,7 @@
 
 import type { PipelineEvents } from '../pipeline/events.ts'
 
-export interface Counters extends Pick<PipelineEvents, 'recordClosed' | 'defect'> {
+export interface Counters extends PipelineEvents {
   /** Counts by name and labels, such as `requests{route="/v1/chat/completions",status="2xx"}`. */
   snapshot(): Readonly<Record<string, number>>
 }
@@ -18,6 +18,7 @@ export function createCounters(): Counters {
       if (record.error !== undefined) add(`errors{code="${record.error}"}`)
       add('attempts', record.attempts.length)
     },
+    fleetSyncFailed: () => void add('fleet_sync_failures'),
     defect: () => void add('defects'),
     snapshot: () => Object.fromEntries(counts),
   }

@@ -6,10 +6,7 @@ import type { PipelineEvents } from '../pipeline/events.ts'
 const RANK = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>
 
 /** Lines below `level` are left out. A request that failed for a reason on our side of the client is a warning. */
-export function createLog(
-  level: LogLevel,
-  writeLine: (line: string) => void,
-): Pick<PipelineEvents, 'recordClosed' | 'defect'> {
+export function createLog(level: LogLevel, writeLine: (line: string) => void): PipelineEvents {
   const writes = (line: LogLevel) => RANK[line] >= RANK[level]
   return {
     recordClosed(record) {
@@ -18,11 +15,17 @@ export function createLog(
       if (!writes(line)) return
       writeLine(JSON.stringify({ level: line, event: 'request', ...record }))
     },
+    fleetSyncFailed(cause) {
+      if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))
+    },
     defect(requestId, cause) {
-      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
-      writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: text }))
+      writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: textOf(cause) }))
     },
   }
 }
 
 const TROUBLED_ENDS: ReadonlySet<string> = new Set(['truncated', 'upstream_error', 'timeout'])
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+}

@@ -5,6 +5,8 @@ import type { DecisionRecord } from './record.ts'
 export interface PipelineEvents {
   /** A request has ended and its record is complete. Called off the request's path; must not throw. */
   recordClosed(record: DecisionRecord): void
+  /** The fleet's state could not be refreshed; decisions are made on an older copy until it can. */
+  fleetSyncFailed(cause: unknown): void
   /** A defect of the router surfaced. The cause is for the log, never for the caller. */
   defect(requestId: string, cause: unknown): void
 }
@@ -14,6 +16,9 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
   return {
     recordClosed(record) {
       for (const observer of observers) observer.recordClosed?.(record)
+    },
+    fleetSyncFailed(cause) {
+      for (const observer of observers) observer.fleetSyncFailed?.(cause)
     },
     defect(requestId, cause) {
       for (const observer of observers) observer.defect?.(requestId, cause)

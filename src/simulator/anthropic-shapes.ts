@@ -71,7 +71,8 @@ function namedEvent(data: { readonly type: string } & Record<string, unknown>): 
 function tokenEvents(exchange: Exchange, answer: MessagesAnswer, token: RenderedToken): string[] {
   const { generation } = answer
   const events = token.index === 0 ? openingEvents(exchange, answer) : []
-  if (token.piece !== '') events.push(namedEvent({ type: 'content_block_delta', index: 0, delta: toDelta(generation, token) }))
+  if (token.piece !== '')
+    events.push(namedEvent({ type: 'content_block_delta', index: 0, delta: toDelta(generation, token) }))
   if (!token.isLast) return events
   const { stopReason } = generation
   const delta = {

@@ -40,9 +40,7 @@ function toChoice(generation: Generation, index: number, hasTokenIds: boolean): 
   const { toolCall } = generation
   const text = textOf(generation)
   const calls =
-    toolCall === null
-      ? []
-      : [{ id: toolCall.id, type: 'function', function: { name: toolCall.name, arguments: text } }]
+    toolCall === null ? [] : [{ id: toolCall.id, type: 'function', function: { name: toolCall.name, arguments: text } }]
   return {
     index,
     message: {
@@ -71,7 +69,8 @@ export function createChatRenderer(exchange: Exchange, answer: ChatAnswer): Stre
   const { fields, generations } = answer
   const state: ChatStreamState = { exchange, answer, created: createdSeconds(exchange), completionTokens: 0 }
   const terminator = sseEvent('[DONE]')
-  const isUsageWanted = fields.stream_options?.include_usage === true || exchange.worker.settings.enableForceIncludeUsage
+  const isUsageWanted =
+    fields.stream_options?.include_usage === true || exchange.worker.settings.enableForceIncludeUsage
   return {
     terminator,
     begin: () => [],

@@ -50,7 +50,8 @@ export function createCompletionRenderer(exchange: Exchange, answer: CompletionA
   const { fields, generations, choicesPerPrompt } = answer
   const head = completionHead(exchange, answer.model, createdSeconds(exchange))
   const terminator = sseEvent('[DONE]')
-  const isUsageWanted = fields.stream_options?.include_usage === true || exchange.worker.settings.enableForceIncludeUsage
+  const isUsageWanted =
+    fields.stream_options?.include_usage === true || exchange.worker.settings.enableForceIncludeUsage
   return {
     terminator,
     begin: () => [],

@@ -73,9 +73,15 @@ describe('timing', () => {
 
   test('a late timer catches up', () => {
     const late = new VirtualClock()
-    const engine = new Engine({ ...OPTIONS, prefillMsPerToken: 0 }, { now: () => late.now(), after: (ms, run) => late.after(ms + 7, run) })
+    const engine = new Engine(
+      { ...OPTIONS, prefillMsPerToken: 0 },
+      { now: () => late.now(), after: (ms, run) => late.after(ms + 7, run) },
+    )
     const times: number[] = []
-    engine.submit({ prompt: ids(1), output: ids(6), finishReason: 'stop', cacheKey: '' }, { token: () => times.push(late.now()), finished: () => {} })
+    engine.submit(
+      { prompt: ids(1), output: ids(6), finishReason: 'stop', cacheKey: '' },
+      { token: () => times.push(late.now()), finished: () => {} },
+    )
     late.runAll()
     expect(times).toEqual([17, 17, 27, 27, 37, 37])
   })

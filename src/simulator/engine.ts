@@ -103,7 +103,9 @@ export class Engine {
   }
 
   #schedule(sequence: Sequence): void {
-    sequence.cancelTimer = this.#clock.after(Math.max(0, sequence.dueAt - this.#clock.now()), () => this.#step(sequence))
+    sequence.cancelTimer = this.#clock.after(Math.max(0, sequence.dueAt - this.#clock.now()), () =>
+      this.#step(sequence),
+    )
   }
 
   /** Emits every token that is due: a late timer catches up instead of slowing the model down. */

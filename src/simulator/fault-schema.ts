@@ -26,7 +26,9 @@ export const faultsSchema = z.strictObject({
   gzip: z.boolean().optional(),
   truncated_json: z.boolean().optional(),
   /** true for a set that a router must cope with: two cookies, a value that is not ASCII, an internal header. */
-  extra_headers: z.union([z.literal(true), z.record(z.string(), z.union([z.string(), z.array(z.string())]))]).optional(),
+  extra_headers: z
+    .union([z.literal(true), z.record(z.string(), z.union([z.string(), z.array(z.string())]))])
+    .optional(),
 })
 
 /** Faults with the requests they befall. */

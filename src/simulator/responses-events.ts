@@ -32,7 +32,9 @@ export function createResponsesRenderer(
       answer.cachedTokens = cachedTokens
       return [numbered(state, finalEvent, { response: complete() })]
     },
-    error: (status) => [numbered(state, 'error', { code: String(status), message: 'Simulated engine failure.', param: null })],
+    error: (status) => [
+      numbered(state, 'error', { code: String(status), message: 'Simulated engine failure.', param: null }),
+    ],
   }
 }
 

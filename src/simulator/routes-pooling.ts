@@ -142,7 +142,14 @@ function scorePair(exchange: Exchange, model: string, [query, text]: readonly [s
 
 function toList(exchange: Exchange, prefix: string, { reading, data }: { reading: Reading; data: object[] }): object {
   const { model, usage } = reading
-  return { id: `${prefix}-${exchange.requestId}`, object: 'list', created: createdSeconds(exchange), model, data, usage }
+  return {
+    id: `${prefix}-${exchange.requestId}`,
+    object: 'list',
+    created: createdSeconds(exchange),
+    model,
+    data,
+    usage,
+  }
 }
 
 function encodeVector(vector: readonly number[], format: 'float' | 'base64' | null | undefined): number[] | string {

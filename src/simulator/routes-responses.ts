@@ -48,7 +48,11 @@ export async function answerResponses(exchange: Exchange): Promise<Response> {
   if (fields.background === true) return runInBackground(exchange, answer, keep)
   if (fields.stream === true) {
     keep('in_progress')
-    return streamGenerations(exchange, [answer.generation], createResponsesRenderer(answer, () => keep(answer.finalStatus)))
+    return streamGenerations(
+      exchange,
+      [answer.generation],
+      createResponsesRenderer(answer, () => keep(answer.finalStatus)),
+    )
   }
   const { cachedTokens } = await collectGenerations(exchange, [answer.generation])
   answer.cachedTokens = cachedTokens

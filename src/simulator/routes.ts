@@ -9,12 +9,7 @@ import { answerChat } from './routes-chat.ts'
 import { answerCompletion } from './routes-completions.ts'
 import { answerCountTokens, answerMessages } from './routes-messages.ts'
 import { answerClassify, answerEmbeddings, answerPooling, answerRerank, answerScore } from './routes-pooling.ts'
-import {
-  answerCancelResponse,
-  answerDeleteResponse,
-  answerGetResponse,
-  answerResponses,
-} from './routes-responses.ts'
+import { answerCancelResponse, answerDeleteResponse, answerGetResponse, answerResponses } from './routes-responses.ts'
 import { answerClear, answerReset, answerSetFaults, answerState } from './routes-sim.ts'
 import { answerHealth, answerLoad, answerMetrics, answerModels, answerVersion } from './routes-status.ts'
 import { answerDetokenize, answerTokenize } from './routes-tokenize.ts'

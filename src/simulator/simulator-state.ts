@@ -35,13 +35,18 @@ export interface SimulatorState {
 /** A snapshot. */
 export function toSimulatorState(worker: WorkerContext): SimulatorState {
   const all = worker.engines.map((engine) => engine.stats)
-  const sum = (read: (stats: (typeof all)[number]) => number): number => all.reduce((total, one) => total + read(one), 0)
+  const sum = (read: (stats: (typeof all)[number]) => number): number =>
+    all.reduce((total, one) => total + read(one), 0)
   const aborted = sum((stats) => stats.finished.abort)
   return {
     running: sum((stats) => stats.running),
     waiting: sum((stats) => stats.waiting),
     aborted,
-    finished: { stop: sum((stats) => stats.finished.stop), length: sum((stats) => stats.finished.length), abort: aborted },
+    finished: {
+      stop: sum((stats) => stats.finished.stop),
+      length: sum((stats) => stats.finished.length),
+      abort: aborted,
+    },
     disconnects: worker.log.disconnects,
     requestsSeen: worker.log.seen,
     requests: worker.log.list(worker.sha256),

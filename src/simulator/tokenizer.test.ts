@@ -31,7 +31,13 @@ test('texts with a common beginning of whole words share its tokens', () => {
 })
 
 test('a token is about four bytes of one word', () => {
-  expect(encodeText('hello big world').map((token) => decodeTokens([token]))).toEqual(['hell', 'o', ' big', ' wor', 'ld'])
+  expect(encodeText('hello big world').map((token) => decodeTokens([token]))).toEqual([
+    'hell',
+    'o',
+    ' big',
+    ' wor',
+    'ld',
+  ])
 })
 
 test('ids that no token has are refused', () => {
@@ -42,12 +48,19 @@ test('ids that no token has are refused', () => {
 })
 
 test('the next turn of a conversation extends the tokens of this one, the answer included', () => {
-  const turn = [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: [{ type: 'text', text: 'Hello!' }] }]
+  const turn = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: [{ type: 'text', text: 'Hello!' }] },
+  ]
   const prompt = applyChatTemplate(turn)
   const request = { prompt, model: 'm', cacheSalt: null, maxTokens: null, minTokens: 0, ignoreEos: false, stop: [] }
   const settings = { seed: 1, outputTokens: 9, maxModelLen: 1000 }
   const { tokens, pieces } = planGeneration({ ...request, choice: 0, toolCall: null }, settings)
-  const next = applyChatTemplate([...turn, { role: 'assistant', content: pieces.join('') }, { role: 'user', content: 'More' }])
+  const next = applyChatTemplate([
+    ...turn,
+    { role: 'assistant', content: pieces.join('') },
+    { role: 'user', content: 'More' },
+  ])
   expect(tokens).toHaveLength(9)
   expect(next.slice(0, prompt.length + tokens.length)).toEqual([...prompt, ...tokens])
 })

@@ -22,6 +22,8 @@ export interface MirrorOptions {
   now(): number
   random(): number
   randomId(): string
+  /** The store could not be asked; routing goes on with the older copy. */
+  onSyncFailed(cause: unknown): void
 }
 
 /** The fleet as one request sees it. Fits `FleetView` of the routing, with what the pipeline asks beyond it. */
@@ -93,9 +95,10 @@ export function createFleetMirror(options: MirrorOptions): FleetMirror {
       parts = staticParts(workers, fresh)
       // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
       if (store.ticketNow === null) for (const model of parts.models) desk.expect(model)
-    } catch {
+    } catch (cause) {
       // Routing goes on with the older copy; `view().source` says so in every record until a sync succeeds.
       didLastSyncFail = true
+      options.onSyncFailed(cause)
       unreported = [...unreachable, ...unreported]
     }
   }
@@ -131,7 +134,7 @@ export function createFleetMirror(options: MirrorOptions): FleetMirror {
         ...candidate,
         availability: availabilityOf(candidate.workerId),
         inFlightHere: leases.count(candidate.id),
-        inFlightElsewhere: elsewhere?.[candidate.id] ?? 0,
+        inFlightElsewhere: elsewhere?.get(candidate.id) ?? 0,
       }))
       return {
         source: snapshot === null ? 'none' : didLastSyncFail ? 'stale' : store.source,

@@ -28,13 +28,13 @@ export function createFleetRelay({ name, now, syncAbove }: FleetRelayOptions): F
   let heardAtMs = Number.NEGATIVE_INFINITY
   let underWay: Promise<void> | null = null
 
-  async function hear(ticketsWanted: Record<string, number>): Promise<void> {
+  async function hear(ticketsWanted: ReadonlyMap<string, number>): Promise<void> {
     state.adopt(await syncAbove(state.aggregate(name, ticketsWanted, now())))
     heardAtMs = now()
   }
 
   /** One call to the root at a time; within one object, unlike over isolates, requests may share a promise. */
-  async function hearOnce(ticketsWanted: Record<string, number>): Promise<void> {
+  async function hearOnce(ticketsWanted: ReadonlyMap<string, number>): Promise<void> {
     underWay ??= hear(ticketsWanted).finally(() => {
       underWay = null
     })
@@ -48,11 +48,11 @@ export function createFleetRelay({ name, now, syncAbove }: FleetRelayOptions): F
   return {
     async sync(report) {
       state.note(report, now())
-      const short: Record<string, number> = {}
-      for (const [key, wanted] of Object.entries(report.ticketsWanted)) {
-        if (state.ticketsLeft(key) < wanted) short[key] = wanted * TICKET_FACTOR
+      const short = new Map<string, number>()
+      for (const [key, wanted] of report.ticketsWanted) {
+        if (state.ticketsLeft(key) < wanted) short.set(key, wanted * TICKET_FACTOR)
       }
-      const isDue = now() - heardAtMs > FRESH_MS || Object.keys(short).length > 0 || report.unreachable.length > 0
+      const isDue = now() - heardAtMs > FRESH_MS || short.size > 0 || report.unreachable.length > 0
       if (isDue) await hearOnce(short)
       return state.snapshotFor(report, now())
     },

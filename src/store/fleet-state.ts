@@ -10,7 +10,7 @@ export const LEASE_TTL_MS = 60_000
 const MAX_TICKET_BLOCK = 4_096
 
 interface Holder {
-  readonly inFlight: Readonly<Record<string, number>>
+  readonly inFlight: ReadonlyMap<string, number>
   readonly reportedAtMs: number
 }
 
@@ -24,7 +24,7 @@ export interface FleetState {
   observe(observations: readonly WorkerObservation[]): void
   workers(): readonly WorkerState[]
   /** Everything in flight below this state, as one holder's report to a state above it. */
-  aggregate(holder: string, ticketsWanted: Readonly<Record<string, number>>, nowMs: number): HolderReport
+  aggregate(holder: string, ticketsWanted: ReadonlyMap<string, number>, nowMs: number): HolderReport
   /** Takes over what a state above knows: workers, load elsewhere, turns. */
   adopt(snapshot: FleetSnapshot): void
   /** How many turns of `key` are at hand; Infinity for the state that issues them. */
@@ -45,11 +45,11 @@ export function createFleetState({ issuesTickets }: { readonly issuesTickets: bo
     }
   }
 
-  function inFlightExcept(name: string | null): Record<string, number> {
-    const sum: Record<string, number> = Object.assign(Object.create(null), above?.inFlightElsewhere)
-    for (const [holderName, holder] of holders) {
-      if (holderName === name) continue
-      for (const [candidate, count] of Object.entries(holder.inFlight)) sum[candidate] = (sum[candidate] ?? 0) + count
+  function sumInFlight(start: ReadonlyMap<string, number>, exceptHolder: string | null): Map<string, number> {
+    const sum = new Map(start)
+    for (const [name, { inFlight }] of holders) {
+      if (name === exceptHolder) continue
+      for (const [candidate, count] of inFlight) sum.set(candidate, (sum.get(candidate) ?? 0) + count)
     }
     return sum
   }
@@ -83,12 +83,12 @@ export function createFleetState({ issuesTickets }: { readonly issuesTickets: bo
     },
 
     snapshotFor({ holder, ticketsWanted }, nowMs) {
-      const leased: Record<string, TicketBlock> = {}
-      for (const [key, wanted] of Object.entries(ticketsWanted)) leased[key] = leaseTickets(key, wanted)
+      const leased = new Map<string, TicketBlock>()
+      for (const [key, wanted] of ticketsWanted) leased.set(key, leaseTickets(key, wanted))
       return {
         takenAtMs: above?.takenAtMs ?? nowMs,
         workers: [...workers.values()],
-        inFlightElsewhere: inFlightExcept(holder),
+        inFlightElsewhere: sumInFlight(above?.inFlightElsewhere ?? new Map(), holder),
         tickets: leased,
       }
     },
@@ -112,10 +112,7 @@ export function createFleetState({ issuesTickets }: { readonly issuesTickets: bo
 
     aggregate(holder, ticketsWanted, nowMs) {
       dropDeadHolders(nowMs)
-      const inFlight: Record<string, number> = {}
-      for (const { inFlight: counts } of holders.values()) {
-        for (const [candidate, count] of Object.entries(counts)) inFlight[candidate] = (inFlight[candidate] ?? 0) + count
-      }
+      const inFlight = sumInFlight(new Map(), null)
       const unreachable = unreachableReports
       unreachableReports = []
       return { holder, inFlight, unreachable, ticketsWanted }
@@ -124,7 +121,7 @@ export function createFleetState({ issuesTickets }: { readonly issuesTickets: bo
     adopt(snapshot) {
       above = snapshot
       for (const worker of snapshot.workers) workers.set(worker.workerId, worker)
-      for (const [key, block] of Object.entries(snapshot.tickets)) {
+      for (const [key, block] of snapshot.tickets) {
         // What is left of the older block is given up: a hole in the count does no harm, a turn given twice would.
         if (block.count > 0) tickets.set(key, block)
       }

@@ -15,11 +15,11 @@ export interface HolderReport {
   /** Random name of the process or isolate. */
   readonly holder: string
   /** Requests in flight by candidate id; candidates with none are left out. */
-  readonly inFlight: Readonly<Record<string, number>>
+  readonly inFlight: ReadonlyMap<string, number>
   /** Workers that could not be reached by a request, with the time it happened. */
   readonly unreachable: readonly { readonly workerId: string; readonly atMs: number }[]
   /** Turns wanted by key (a model id): how many the holder would like to lease. */
-  readonly ticketsWanted: Readonly<Record<string, number>>
+  readonly ticketsWanted: ReadonlyMap<string, number>
 }
 
 export interface WorkerState {
@@ -41,9 +41,9 @@ export interface FleetSnapshot {
   readonly takenAtMs: number
   readonly workers: readonly WorkerState[]
   /** In flight by candidate id, summed over every other holder whose lease has not expired. */
-  readonly inFlightElsewhere: Readonly<Record<string, number>>
+  readonly inFlightElsewhere: ReadonlyMap<string, number>
   /** Turns leased to the holder that asked, by key. */
-  readonly tickets: Readonly<Record<string, TicketBlock>>
+  readonly tickets: ReadonlyMap<string, TicketBlock>
 }
 
 /** Who a stored response belongs to. */

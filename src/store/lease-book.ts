@@ -18,7 +18,7 @@ export interface LeaseBook {
   count(candidateId: string): number
   total(): number
   /** Counts by candidate, without candidates that have none; drops leases that nobody renewed. */
-  report(): Record<string, number>
+  report(): ReadonlyMap<string, number>
 }
 
 export function createLeaseBook(now: () => number): LeaseBook {
@@ -53,7 +53,7 @@ export function createLeaseBook(now: () => number): LeaseBook {
     report() {
       const oldestMs = now() - LEASE_TTL_MS
       for (const [token, lease] of live) if (lease.renewedAtMs < oldestMs) giveBack(token)
-      return Object.fromEntries(counts)
+      return new Map(counts)
     },
   }
 }

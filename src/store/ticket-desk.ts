@@ -11,9 +11,9 @@ export interface TicketDesk {
   /** Makes sure that the next report leases a block for this key. */
   expect(key: string): void
   /** What to lease with the next report: about what was used since the last one, for keys that run low. */
-  wanted(): Record<string, number>
+  wanted(): ReadonlyMap<string, number>
   /** Takes in leased blocks. */
-  accept(blocks: Readonly<Record<string, TicketBlock>>): void
+  accept(blocks: ReadonlyMap<string, TicketBlock>): void
 }
 
 interface Counter {
@@ -53,16 +53,16 @@ export function createTicketDesk(firstTurn: () => number): TicketDesk {
       return counter.next++
     },
     wanted() {
-      const wanted: Record<string, number> = {}
+      const wanted = new Map<string, number>()
       for (const [key, counter] of counters) {
         const isLow = counter.following === null && counter.left < counter.usedSinceReport + FIRST_BLOCK / 2
-        if (isLow) wanted[key] = Math.max(FIRST_BLOCK, 2 * counter.usedSinceReport)
+        if (isLow) wanted.set(key, Math.max(FIRST_BLOCK, 2 * counter.usedSinceReport))
         counter.usedSinceReport = 0
       }
       return wanted
     },
     accept(blocks) {
-      for (const [key, block] of Object.entries(blocks)) {
+      for (const [key, block] of blocks) {
         if (block.count > 0) counterOf(key).following = block
       }
     },

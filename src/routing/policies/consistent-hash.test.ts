@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
+import { candidateOf, inputOf, policyConformance, tally, viewOf } from '../../../test/conformance/policy.ts'
 import { decide } from '../decide.ts'
 import { hash64 } from '../hash.ts'
 import type { CandidateView } from '../policy.ts'
@@ -39,9 +39,9 @@ describe('sessions', () => {
     const fleet = ['a', 'b'].flatMap((workerId) =>
       [0, 1, 2, 3].map((rank) => candidateOf(`${workerId}@${rank}`, { workerId, rank })),
     )
-    const counts = Map.groupBy(homes(fleet), (home) => home)
-    expect(counts.size).toBe(8)
-    for (const { length } of counts.values()) expect(Math.abs(length - KEYS / 8)).toBeLessThan(130)
+    const counts = tally(homes(fleet))
+    expect(Object.keys(counts)).toHaveLength(8)
+    for (const count of Object.values(counts)) expect(Math.abs(count - KEYS / 8)).toBeLessThan(130)
   })
 
   test('are shared out by weight', () => {
@@ -50,9 +50,9 @@ describe('sessions', () => {
       candidateOf('b', { weight: 1.5 }),
       candidateOf('c', { weight: 0.5 }),
     ]
-    const counts = Map.groupBy(homes(fleet), (home) => home)
-    expect(Math.abs((counts.get('a')?.length ?? 0) - KEYS * 0.6)).toBeLessThan(180)
-    expect(Math.abs((counts.get('c')?.length ?? 0) - KEYS * 0.1)).toBeLessThan(110)
+    const counts = tally(homes(fleet))
+    expect(Math.abs((counts['a'] ?? 0) - KEYS * 0.6)).toBeLessThan(180)
+    expect(Math.abs((counts['c'] ?? 0) - KEYS * 0.1)).toBeLessThan(110)
   })
 
   test('without a key requests go anywhere', () => {
@@ -61,8 +61,7 @@ describe('sessions', () => {
       { length: 4_000 },
       (_, seed) => decide(inputOf({ affinity: null }), { policy }, viewOf(fleet), seed).chosen?.id,
     )
-    for (const { length } of Map.groupBy(chosen, (id) => id).values())
-      expect(Math.abs(length - 1_000)).toBeLessThan(150)
+    for (const count of Object.values(tally(chosen))) expect(Math.abs(count - 1_000)).toBeLessThan(150)
   })
 })
 

@@ -1,7 +1,7 @@
 // Least load: fewest in flight for its weight, by counts as old as they are.
 
 import { expect, test } from 'vitest'
-import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
+import { candidateOf, inputOf, policyConformance, tally, viewOf } from '../../../test/conformance/policy.ts'
 import { decide, type Decision } from '../decide.ts'
 import type { CandidateView } from '../policy.ts'
 import { leastLoad } from './least-load.ts'
@@ -35,13 +35,9 @@ test('old news of an idle worker does not draw everybody to it', () => {
 
 test('an idle fleet is used evenly', () => {
   const fleet = ['a', 'b', 'c', 'd'].map((id) => candidateOf(id))
-  const counts = new Map<string | undefined, number>()
-  for (let seed = 0; seed < 40_000; seed += 1) {
-    const id = choose(fleet, 0, seed).chosen?.id
-    counts.set(id, (counts.get(id) ?? 0) + 1)
-  }
-  expect(counts.size).toBe(4)
-  for (const count of counts.values()) expect(Math.abs(count - 10_000)).toBeLessThan(450)
+  const counts = Object.values(tally(Array.from({ length: 40_000 }, (_, seed) => choose(fleet, 0, seed).chosen?.id)))
+  expect(counts).toHaveLength(4)
+  for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(450)
 })
 
 test('requests that stay keep the fleet level', () => {

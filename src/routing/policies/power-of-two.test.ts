@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
+import { candidateOf, inputOf, policyConformance, tally, viewOf } from '../../../test/conformance/policy.ts'
 import { decide, type Decision } from '../decide.ts'
 import type { CandidateView } from '../policy.ts'
 import { powerOfTwo } from './power-of-two.ts'
@@ -17,12 +17,7 @@ function choose(fleet: readonly CandidateView[], seed: number, ageMs = 0): Decis
 }
 
 function countChoices(fleet: readonly CandidateView[], draws: number): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (let seed = 0; seed < draws; seed += 1) {
-    const id = choose(fleet, seed).chosen?.id ?? 'none'
-    counts[id] = (counts[id] ?? 0) + 1
-  }
-  return counts
+  return tally(Array.from({ length: draws }, (_, seed) => choose(fleet, seed).chosen?.id))
 }
 
 test('two different candidates are looked at, and the less loaded is chosen', () => {

@@ -1,7 +1,7 @@
 // Round robin: exact turns, weights, and a fair guess without a ticket.
 
 import { describe, expect, test } from 'vitest'
-import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
+import { candidateOf, inputOf, policyConformance, tally, viewOf } from '../../../test/conformance/policy.ts'
 import { decide } from '../decide.ts'
 import type { CandidateView } from '../policy.ts'
 import { roundRobin } from './round-robin.ts'
@@ -19,7 +19,7 @@ function turnOf(ticket: number | null, candidates: readonly CandidateView[] = th
 describe('equal weights', () => {
   test('everybody in turn', () => {
     expect([0, 1, 2, 3, 4, 5].map((ticket) => turnOf(ticket))).toEqual(['a', 'b', 'c', 'a', 'b', 'c'])
-    expect(turnOf(Number.MAX_SAFE_INTEGER)).toBe('bca'.charAt(Number(BigInt(Number.MAX_SAFE_INTEGER) % 3n) - 1) || 'a')
+    expect(turnOf(3_000_001)).toBe('b')
   })
 
   test('the scores show the order of turns', () => {
@@ -29,11 +29,8 @@ describe('equal weights', () => {
 
   test('a worker that is down is passed over, and its turns are shared evenly', () => {
     const fleet = [...three, candidateOf('d', { availability: 'down' })]
-    const counts = new Map<string | undefined, number>()
-    for (let ticket = 0; ticket < 300; ticket += 1) {
-      counts.set(turnOf(ticket, fleet), (counts.get(turnOf(ticket, fleet)) ?? 0) + 1)
-    }
-    expect(Object.fromEntries(counts)).toEqual({ a: 100, b: 100, c: 100 })
+    const counts = tally(Array.from({ length: 300 }, (_, ticket) => turnOf(ticket, fleet)))
+    expect(counts).toEqual({ a: 100, b: 100, c: 100 })
   })
 })
 
@@ -45,13 +42,9 @@ test('unequal weights: exact shares, and never two turns in a row for the lighte
 })
 
 test('without a ticket the seed takes a turn, fairly', () => {
-  const counts = new Map<string | undefined, number>()
-  for (let seed = 0; seed < 30_000; seed += 1) {
-    const id = turnOf(null, three, seed)
-    counts.set(id, (counts.get(id) ?? 0) + 1)
-  }
-  expect(counts.size).toBe(3)
-  for (const count of counts.values()) expect(Math.abs(count - 10_000)).toBeLessThan(400)
+  const counts = Object.values(tally(Array.from({ length: 30_000 }, (_, seed) => turnOf(null, three, seed))))
+  expect(counts).toHaveLength(3)
+  for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(400)
 })
 
 test('`strict` asks for every turn from the one count of the fleet', () => {
