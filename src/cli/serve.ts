@@ -64,9 +64,7 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
     port: port === null ? config.port : Number(port),
   }
   try {
-    return runtime === 'workerd'
-      ? await serveInWorkerd(host, flags, effective, text)
-      : await serveHere(host, effective)
+    return runtime === 'workerd' ? await serveInWorkerd(host, flags, effective, text) : await serveHere(host, effective)
   } catch (error) {
     host.writeError(`serve: cannot listen on ${effective.host}:${effective.port}: ${messageOf(error)}\n`)
     return EXIT.finding

@@ -93,5 +93,5 @@ export function toSimWorkerHelp(): string {
 function defaultOf(flag: SimWorkerFlag): string {
   if (flag.option === 'models') return ''
   const value = DEFAULT_WORKER_OPTIONS[flag.option]
-  return value === null || Array.isArray(value) ? '' : ` (${String(value)})`
+  return value === null || typeof value === 'object' ? '' : ` (${value})`
 }

@@ -55,7 +55,8 @@ export function parseSimWorkerArgs(args: readonly string[]): ParsedSimWorker {
   }
   const { models } = options
   if (!Array.isArray(models)) return { ok: false, message: 'Give at least one --model.' }
-  // Each flag of the table carries the option it sets and the kind of its value; the table's test holds the two together.
+  // The table names the option of each flag and the kind of its value; a test holds the two together.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return { ok: true, options: options as unknown as SimulatedWorkerOptions }
 }
 

@@ -1,4 +1,5 @@
 // The command from its arguments to its exit code.
+// Files and environment are a literal; nothing is read from disk.
 
 import { expect, test } from 'vitest'
 import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'

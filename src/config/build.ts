@@ -1,4 +1,5 @@
 // A checked file to the Config the router runs on, and the hash that stands for it on every record.
+// Nothing is judged here: what arrives has passed every check.
 
 import type { Config } from './config.ts'
 import type { ChosenPolicy } from './policy-section.ts'

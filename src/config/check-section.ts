@@ -1,7 +1,7 @@
 // Checks a section of the file against its schema: every problem at once, and what is valid of an invalid section, so
 // that checks across sections still see it.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { describeIssue, explainIssue, valueAt, type IssueContext } from './explain.ts'
 import { pathKey, type Path, type Problem } from './finding.ts'
 import { readAsPlainScalar } from './interpolate.ts'

@@ -1,4 +1,5 @@
 // Every file of configs/ loads as it stands, with nothing in the environment and nothing to remark.
+// They are what newcomers copy, so a warning is as bad as an error.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'

@@ -121,9 +121,10 @@ function checkTimeouts({ file, written }: CrossCheckInput): Problem[] {
     { inner: 'idle', outer: 'total', innerMs: idle, outerMs: total },
   ]
   for (const { inner, outer, innerMs, outerMs } of pairs) {
-    if (!written.timeouts.has(inner) || !written.timeouts.has(outer) || innerMs == null || outerMs == null) continue
-    if (innerMs > outerMs)
-      problems.push(warningAt(['timeouts', inner], `is longer than timeouts.${outer}, which ends it first`))
+    if (!written.timeouts.has(inner) || !written.timeouts.has(outer)) continue
+    // Switched off is neither too long nor ended first.
+    if ((innerMs ?? 0) <= (outerMs ?? Infinity)) continue
+    problems.push(warningAt(['timeouts', inner], `is longer than timeouts.${outer}, which ends it first`))
   }
   return problems
 }
@@ -137,11 +138,11 @@ function checkChoice({ file, pool, policyType, isPoolComplete }: CrossCheckInput
   if (!isPoolComplete) return []
   const candidates = pool.reduce((sum, { worker }) => sum + worker.dataParallelSize, 0)
   const few = policyType === null ? null : fewCandidates(policyType, candidates)
-  const models = pool.map(({ worker }) => worker.models)
-  const isMissing =
-    file.default_model != null && models.every((list) => list?.includes(file.default_model ?? '') === false)
-  return [
-    ...(few === null ? [] : [few]),
-    ...(isMissing ? [warningAt(['default_model'], `no worker lists ${file.default_model} among its models`)] : []),
-  ]
+  return [...(few === null ? [] : [few]), ...unlistedDefault(file.default_model ?? null, pool)]
+}
+
+function unlistedDefault(model: string | null, pool: readonly PoolEntry[]): Problem[] {
+  // A worker without a list is asked for its models, and may have this one.
+  const isUnlisted = model !== null && pool.every(({ worker }) => worker.models?.includes(model) === false)
+  return isUnlisted ? [warningAt(['default_model'], `no worker lists ${model} among its models`)] : []
 }

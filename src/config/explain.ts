@@ -1,7 +1,7 @@
 // zod's issues in the operator's words: what is allowed, what stands there (never a secret), what may have been meant.
 // A schema's own message wins over the wording here, so a policy can explain its options itself.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { errorAt, shorten, withoutUserInfo, type Path, type Problem } from './finding.ts'
 import { didYouMean } from './nearest.ts'
 import { holdsSecret, keysAt, schemaAt } from './schema-walk.ts'

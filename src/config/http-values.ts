@@ -1,7 +1,7 @@
 // What operators may open towards HTTP: extra request headers, origins for CORS, extra paths.
 // Everything here is a hole in a closed wall, so each refusal says why.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Request headers that `forward_headers` can't open, by name or by prefix ending in `*`, and why. */
 const REFUSED_HEADERS: readonly { readonly names: readonly string[]; readonly why: string }[] = [

@@ -1,4 +1,5 @@
 // Placeholders on plain data, without a schema.
+// What a schema makes of a replaced value is tested with the loader.
 
 import { expect, test } from 'vitest'
 import { interpolate, readAsPlainScalar } from './interpolate.ts'

@@ -1,4 +1,5 @@
 // Whatever the text, the loader answers; and whatever key is mistyped, it says where.
+// Generated input, because the cases nobody thinks of are the ones that crash.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

@@ -1,4 +1,5 @@
 // Which typo leads to which name.
+// And which one leads to none, since a wrong suggestion is worse than silence.
 
 import { expect, test } from 'vitest'
 import { editDistance, nearest } from './nearest.ts'

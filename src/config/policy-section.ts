@@ -1,6 +1,7 @@
 // The `policy` section: finds the policy in the registry and has its own schema judge the options.
+// Knows no policy by name, except those of the Rust router that are listed as not built.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Policy, PolicyRegistry } from '../routing/policy.ts'
 import { checkSection, type Section } from './check-section.ts'
 import { errorAt, warningAt, type Path, type Problem } from './finding.ts'

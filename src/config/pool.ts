@@ -42,7 +42,7 @@ function entryOf(file: Partly<ConfigFile>, worker: PartlyWorker & { readonly url
       id,
       isNamed: worker.id !== undefined,
       url: worker.url,
-      models: worker.models == null ? null : [...new Set(worker.models.filter((model) => model !== undefined))],
+      models: modelsOf(worker.models ?? null),
       weight: worker.weight ?? 1,
       labels: Object.fromEntries(Object.entries(worker.labels ?? {}).filter(isPresent)),
       apiKey: ownKey ?? keyFor(file, id, worker.url) ?? file.api_key ?? null,
@@ -50,6 +50,10 @@ function entryOf(file: Partly<ConfigFile>, worker: PartlyWorker & { readonly url
       dataParallelSize: worker.data_parallel_size ?? file.intra_node_data_parallel_size ?? 1,
     },
   }
+}
+
+function modelsOf(models: readonly (string | undefined)[] | null): string[] | null {
+  return models === null ? null : [...new Set(models.filter((model) => model !== undefined))]
 }
 
 function isPresent(entry: [string, string | undefined]): entry is [string, string] {

@@ -1,4 +1,5 @@
 // How findings look to people.
+// Editors and terminals read this text, so it is compared to the letter.
 
 import { expect, test } from 'vitest'
 import { formatPath, type Finding } from './finding.ts'

@@ -1,4 +1,5 @@
-// Findings as text for people (one line each, in the form editors can jump to) and as data for programs.
+// Findings as text for people: one line each, in the form editors can jump to.
+// Programs take the findings as they are; they are plain data.
 
 import type { Finding, Severity } from './finding.ts'
 

@@ -3,6 +3,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml'
 import { errorAt, type Finding, type Path, type Problem } from './finding.ts'
+import { tooDeepAt } from './flow-depth.ts'
 import { describeSyntaxError } from './yaml-errors.ts'
 
 const MAX_TEXT_BYTES = 512 * 1024
@@ -33,6 +34,12 @@ export type YamlResult =
 export function readYaml(text: string): YamlResult {
   if (text.length > MAX_TEXT_BYTES || new TextEncoder().encode(text).length > MAX_TEXT_BYTES) {
     return failed({ line: null, column: null, message: `the file is larger than ${MAX_TEXT_BYTES / 1024} KB` })
+  }
+  const tooDeep = tooDeepAt(text, MAX_DEPTH)
+  if (tooDeep !== null) {
+    const before = text.slice(0, tooDeep).split('\n')
+    const message = `[ and { are nested more than ${MAX_DEPTH} levels deep`
+    return failed({ line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message })
   }
   const lines = new LineCounter()
   try {

@@ -1,6 +1,7 @@
-// Values with a notation of their own: durations, sizes, ranges. Each schema explains itself in full when it refuses.
+// Values with a notation of their own: durations, sizes, ranges.
+// Each schema explains itself in full when it refuses, as an operator sees nothing but that sentence.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 // setTimeout takes no more than 2^31 - 1 ms and fires at once beyond it.
 const LONGEST_MS = 2_147_483_647
@@ -56,8 +57,8 @@ export function byteSize() {
   })
 }
 
-function toBytes(text: string): number | null {
-  const [, amount, unit = 'b'] = /^(\d+(?:\.\d+)?) ?([kmg]?i?b)?$/i.exec(text) ?? []
+function toBytes(size: string): number | null {
+  const [, amount, unit = 'b'] = /^(\d+(?:\.\d+)?) ?([kmg]?i?b)?$/i.exec(size) ?? []
   const factor = UNIT_BYTES[unit.toLowerCase()]
   return amount === undefined || factor === undefined ? null : Number(amount) * factor
 }

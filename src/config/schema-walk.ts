@@ -1,7 +1,7 @@
 // Finding the way through a zod schema: the schema at a path, the keys a map takes, and what is marked as a secret.
 // The marks are the one truth about secrets; whatever prints configuration asks here.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Path } from './finding.ts'
 
 type Schema = z.core.$ZodType
@@ -17,7 +17,7 @@ export function secretString() {
 }
 
 /** Whether the schema itself carries the secret mark. */
-export function isMarkedSecret(schema: Schema): boolean {
+function isMarkedSecret(schema: Schema): boolean {
   return z.globalRegistry.get(schema)?.['secret'] === true
 }
 

@@ -1,7 +1,7 @@
 // The configuration as operators write it: every key of the YAML file, its type and its default.
 // Keys of the Rust router that this version does not have are in unavailable.ts.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
 import { byteSize, duration, flag, seconds, text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'

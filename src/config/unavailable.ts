@@ -92,7 +92,7 @@ export const UNAVAILABLE_POLICIES: Readonly<Record<string, string>> = {
 }
 
 /** Fewest candidates among which a policy has a choice, where that is more than its operator may expect. */
-export const MINIMUM_CANDIDATES: Readonly<Record<string, number>> = { power_of_two: 2 }
+const MINIMUM_CANDIDATES: Readonly<Record<string, number>> = { power_of_two: 2 }
 
 /** Keys worth proposing for a typo beyond the schema's own: those that load. */
 export const HARMLESS_KEYS: readonly string[] = Object.entries(UNAVAILABLE_KEYS)

@@ -1,4 +1,5 @@
 // The normal form of worker URLs, and the ones that are refused.
+// Two spellings of one address that came out different would be two workers.
 
 import { expect, test } from 'vitest'
 import { parseWorkerUrl } from './worker-url.ts'

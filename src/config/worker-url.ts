@@ -1,7 +1,7 @@
 // The base URL of a worker: what is accepted, what is refused with which alternative, and its one normal form.
 // Two spellings of the same address must become the same worker.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 const ALTERNATIVES: Readonly<Record<string, string>> = {
   'unix:': 'is a Unix socket, which Workers cannot reach; let vLLM listen on a TCP port and write http://HOST:PORT',

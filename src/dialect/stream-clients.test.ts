@@ -87,7 +87,10 @@ function throughTap(kind: StreamKind, bytes: Uint8Array, ending: 'end' | 'fail')
 function cuts(bytes: Uint8Array): number[] {
   const ends = [0]
   for (let at = 1; at < bytes.length; at++) if (bytes[at] === 0x0a && bytes[at - 1] === 0x0a) ends.push(at + 1)
-  return ends.slice(0, -1).flatMap((start, index) => [start, start + 3, start + 40, (ends[index + 1] ?? start) - 1])
+  return ends.slice(0, -1).flatMap((start, index) => {
+    const last = (ends[index + 1] ?? start) - 1
+    return [start, start + 3, Math.min(start + 40, last), last]
+  })
 }
 
 describe.each(CLIENTS)('the client of $kind', (client) => {

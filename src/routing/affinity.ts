@@ -1,4 +1,4 @@
-// What stands for the caller's session: a header, a field of the body, else the prompt's beginning, kept as a hash only.
+// What stands for the caller's session: a header, a field of the body, else the prompt's beginning; kept as a hash.
 // Read from parsed JSON, field by field: nothing a user writes into a prompt can pass for a session id.
 
 import { hash64 } from './hash.ts'

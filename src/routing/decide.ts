@@ -69,7 +69,7 @@ export const RESPONSE_AFFINITY = 'response_affinity'
 const NO_PARTS: Readonly<Record<string, number>> = Object.freeze({})
 
 /**
- * Chooses a worker. Pure: the same arguments give the same decision, to the byte, on every runtime. `seed` is an integer.
+ * Chooses a worker. The same arguments give the same decision, to the byte, on every runtime. `seed` is an integer.
  * Throws `PolicyError` when the policy throws or returns anything but one valid verdict per candidate.
  */
 export function decide(input: DecisionInput, config: RoutingConfig, view: FleetView, seed: number): Decision {

@@ -18,7 +18,7 @@ export function hashState(text: string, from: HashState = START): HashState {
     // Two UTF-16 units at a time. The last one of an odd text stands alone; the length below tells it from a zero unit.
     const second = at + 1 < length ? text.charCodeAt(at + 1) : 0
     const block = text.charCodeAt(at) | (second << 16)
-    // Two lanes that don't wait for each other. For a given block each step can be undone, so nothing is lost on the way.
+    // Two lanes that don't wait for each other. For a given block each step can be undone: nothing is lost.
     high = Math.imul(high ^ block, 0x9e3779b1)
     high = (high << 15) | (high >>> 17)
     low = Math.imul(low ^ block, 0x85ebca77)
@@ -52,7 +52,7 @@ function finish(state: HashState): HashState {
   return { high, low: (low + high) | 0 }
 }
 
-/** The 32-bit finaliser of Austin Appleby's MurmurHash3 (public domain): each bit in flips each bit out half the time. */
+/** The 32-bit finaliser of Austin Appleby's MurmurHash3 (public domain): a bit in flips each bit out half the time. */
 function avalanche(value: number): number {
   let bits = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)

@@ -31,8 +31,8 @@ test('0 at 1, and no number for what has no logarithm', () => {
 })
 
 test('these values, on every engine', () => {
-  expect([0.1, 0.5, 0.9].map((x) => naturalLog(x))).toEqual([
-    -2.3025850929940455, -0.6931471805599453, -0.10536051565782627,
+  expect([0.1, 0.3, 0.9].map((x) => naturalLog(x))).toEqual([
+    -2.3025850929940455, -1.203972804325936, -0.10536051565782627,
   ])
   expect([1e-9, 12345.678].map((x) => naturalLog(x))).toEqual([-20.72326583694641, 9.421061321291832])
 })

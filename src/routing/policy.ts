@@ -1,7 +1,7 @@
 // The contract of a routing policy, and of the registry that YAML names are looked up in.
 // Everything in this folder is pure: no fetch, no clock, no randomness of its own, no environment.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 /** Whether a worker can take requests as far as the router knows. `unknown` is usable: nobody has asked it yet. */
 export type Availability = 'unknown' | 'up' | 'down'
@@ -62,7 +62,7 @@ export interface Verdict {
 
 /** What a policy wants the pipeline to find out before the decision. */
 export interface PolicyNeeds {
-  /** `block`: turns come from a leased block, fair to one request per block. `strict`: one count for the whole fleet. */
+  /** `block`: turns come in leased blocks, fair to one request per block. `strict`: one count for the whole fleet. */
   readonly ticket?: 'block' | 'strict'
   /** The session's key; `headers` replaces the default list of headers it may come from, best first. */
   readonly affinity?: { readonly headers?: readonly string[] }

@@ -1,7 +1,7 @@
 // The first words of a prompt, whatever the API: what tells one conversation from another when no header or field does.
 // Read for the few shapes that carry text; anything else is skipped, never an error.
 
-/** Fields that carry a prompt, in the order models see them: chat, completions, responses, embeddings, rerank, score. */
+/** Fields that carry a prompt, as models see them: chat, completions, responses, embeddings, rerank, score. */
 const PROMPT_FIELDS: readonly string[] = [
   'system', // Anthropic
   'instructions', // Responses API

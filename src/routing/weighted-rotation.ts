@@ -1,7 +1,7 @@
 // Whose turn it is when weights differ: a rotation that needs no memory, only the number of the turn.
 // Each cycle gives every weight exactly its slots, spread by the golden ratio so that nobody's turns come in a burst.
 
-/** A cycle of turns: turn t falls on slot `t * step mod length`, and `ends[i]` is one past the last slot of weight i. */
+/** A cycle of turns: turn t falls on slot `t * step mod length`, and `ends[i]` is one past weight i's last slot. */
 export interface Rotation {
   readonly length: number
   readonly step: number
@@ -9,8 +9,8 @@ export interface Rotation {
 }
 
 /**
- * The longest cycle and its step: two neighbours of the Fibonacci sequence, the most even step there is. Short enough that
- * products of two slot numbers stay exact in a double.
+ * The longest cycle and its step: two neighbours of the Fibonacci sequence, the most even step there is. Short enough
+ * that products of two slot numbers stay exact in a double.
  */
 const LONGEST_CYCLE = { length: 63_245_986, step: 39_088_169 }
 const GOLDEN = 0.6180339887498949
@@ -100,7 +100,7 @@ function evenStep(length: number): number | null {
   return null
 }
 
-/** Largest quotient of Euclid's algorithm, a bound on how unevenly the multiples fall; infinite when they repeat early. */
+/** Largest quotient of Euclid's algorithm, a bound on how unevenly multiples fall; infinite when they repeat early. */
 function largestQuotient(length: number, step: number): number {
   let [larger, smaller, largest] = [length, step, 0]
   while (smaller > 1) {

@@ -50,7 +50,7 @@ export function createWorker(options: CreateWorkerOptions) {
       return toRefusal(error)
     }
   }
-  return { handler: { fetch }, Fleet: createFleetClass({ loadConfig: load }) }
+  return { handler: { fetch }, Fleet: createFleetClass(load) }
 }
 
 async function loadWorkerConfig(options: CreateWorkerOptions, env: RouterEnv): Promise<Config> {
@@ -60,7 +60,8 @@ async function loadWorkerConfig(options: CreateWorkerOptions, env: RouterEnv): P
     showsConnectPhase: false,
   })
   if (!result.ok) {
-    for (const finding of result.findings) console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
+    for (const finding of result.findings)
+      console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
     throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
   }
   const { inboundApiKey, allowAnonymous } = result.config

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Clock } from '../simulator/clock.ts'
 import { SocketCut } from '../simulator/fault-rules.ts'
 import { faultDocumentSchema } from '../simulator/fault-schema.ts'
@@ -130,7 +129,9 @@ function createHttpServer(handler: (incoming: IncomingMessage, outgoing: ServerR
 async function listen(server: Server, port: number, host: string): Promise<number> {
   server.listen(port, host)
   await once(server, 'listening')
-  return (server.address() as AddressInfo).port // a TCP server has no other kind of address
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error(`${host}:${port} is no TCP address`)
+  return address.port
 }
 
 function closeServer(server: Server): Promise<void> {

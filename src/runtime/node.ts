@@ -57,7 +57,11 @@ export function serverRuntime(): ServerRuntime {
     listen({ host, port, handle }) {
       return new Promise((resolve, reject) => {
         const server = serve(
-          { fetch: (request, env) => handle(request, 'incoming' in env ? (env.incoming.url ?? null) : null), hostname: host, port },
+          {
+            fetch: (request, env) => handle(request, 'incoming' in env ? (env.incoming.url ?? null) : null),
+            hostname: host,
+            port,
+          },
           (address) => resolve({ port: address.port, stopAccepting, closeAll: () => server.closeAllConnections() }),
         ) as Server
         // Above the keep-alive of usual load balancers, so that they, not we, close an idle connection.

@@ -51,7 +51,11 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
   const { build } = await importOptional<typeof import('esbuild')>('esbuild')
   const worker = isCheckout ? source : fileURLToPath(new URL('./cloudflare.js', import.meta.url))
   const result = await build({
-    stdin: { contents: entryFor(worker, plugins), resolveDir: fileURLToPath(new URL('.', import.meta.url)), loader: 'js' },
+    stdin: {
+      contents: entryFor(worker, plugins),
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+      loader: 'js',
+    },
     bundle: true,
     format: 'esm',
     target: 'es2023',

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
 import { textOf } from './generation.ts'
 import type { Generation } from './generation.ts'
 import { sseEvent } from './json-response.ts'
-import type { RenderedToken, StreamRenderer } from './run-generations.ts'
+import type { RenderedToken, StreamRenderer } from './stream-renderer.ts'
 import { toAnthropicError, VllmError } from './vllm-error.ts'
 
 /** What both forms of an answer are made from. */

@@ -1,5 +1,5 @@
-// A response body fed from outside, at the pace of its reader. Unlike a controller's own queue, what was pushed before a
-// failure is still delivered: a worker that dies in mid-stream has sent what it sent.
+// A response body fed from outside, at the pace of its reader. Unlike a controller's own queue, what was pushed before
+// a failure is still delivered: a worker that dies in mid-stream has sent what it sent.
 
 type Item = Uint8Array<ArrayBuffer> | 'end' | Error
 

@@ -1,5 +1,5 @@
-// Turns messages into prompt tokens, as a model's chat template does. A role is one special token and so is the end of a
-// message, which makes a conversation's next turn a token-for-token extension of this one.
+// Turns messages into prompt tokens, as a model's chat template does. A role is one special token and so is the end of
+// a message, which makes a conversation's next turn a token-for-token extension of this one.
 
 import { encodeText, SPECIAL_TOKENS } from './tokenizer.ts'
 

@@ -1,5 +1,5 @@
-// Time as the simulator sees it: a clock that also runs things later. Owns the virtual clock, in which an hour of traffic
-// takes as long as its arithmetic; the clock of the wall belongs to a runtime.
+// Time as the simulator sees it: a clock that also runs things later. Owns the virtual clock, in which an hour of
+// traffic takes as long as its arithmetic; the clock of the wall belongs to a runtime.
 
 /** What the engine needs to know of time. `after` returns a function that cancels, and is harmless when too late. */
 export interface Clock {

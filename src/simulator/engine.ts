@@ -1,5 +1,5 @@
-// The model of one vLLM engine: running slots, a queue without bound, a prefix cache, and how long things take. Pure: the
-// clock is injected and the jitter seeded, so the same engine serves real requests and replays traces in virtual time.
+// The model of one vLLM engine: running slots, a queue without bound, a prefix cache, and how long things take. Pure: with
+// an injected clock and seeded jitter, the same engine serves real requests and replays traces in virtual time.
 
 import { BLOCK_TOKENS } from './block-chain.ts'
 import type { Clock } from './clock.ts'

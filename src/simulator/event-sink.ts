@@ -5,7 +5,7 @@ import type { BodyFeed } from './body-feed.ts'
 import type { Clock } from './clock.ts'
 import { SocketCut } from './fault-rules.ts'
 import type { Faults } from './fault-schema.ts'
-import type { GenerationsRun, StreamRenderer } from './run-generations.ts'
+import type { GenerationsRun, StreamRenderer } from './stream-renderer.ts'
 
 interface SinkOptions {
   readonly feed: BodyFeed

@@ -1,6 +1,6 @@
 // One request at a simulated worker, and the worker as its routes see it.
 
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Clock } from './clock.ts'
 import type { Engine } from './engine.ts'
 import type { FaultRules } from './fault-rules.ts'

@@ -1,6 +1,7 @@
-// What can be made to go wrong, as documents: the body of POST /sim/faults, of `--fault`, and of the `x-sim-fault` header.
+// What can be made to go wrong, as documents: the body of POST /sim/faults, of `--fault`, and of the `x-sim-fault`
+// header.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 const count = z.int().min(0)
 const milliseconds = z.number().min(0)

@@ -1,16 +1,16 @@
-// What a model answers: made-up words that depend on the seed and the prompt alone, cut by the limits and stop strings of
-// the request. Plans the whole answer before the engine takes the time to say it.
+// What a model answers: made-up words that depend on the seed and the prompt alone, cut by the limits and stop strings
+// of the request. Plans the whole answer before the engine takes the time to say it.
 
 import { hashText, createRandom, mix } from './random.ts'
 import { decodePieces, encodeText, SPECIAL_TOKENS } from './tokenizer.ts'
 
-// Three letters and the space before make four bytes, so that a word is one token, and the answer read back as part of the
-// next prompt gives the tokens that were generated.
+// Three letters and the space before make four bytes, so that a word is one token, and the answer read back as part of
+// the next prompt gives the tokens that were generated.
 const WORDS = (
-  'ant arc ask bag bay bee big bit box bus cap car cat cow cup day den dog dot dry ear elm end eye far fig fin fog fox fun ' +
-  'gap gem hat hen hid hot ice ink jar jet key kin kit lap law leg log low map mix mud net new nut oak odd oil old one our ' +
-  'own pan pen pig pot ray red rib row run sap sea set sky sun tap tea ten tie top toy two urn van vet war way web wet win ' +
-  'yak yes zoo'
+  'ant arc ask bag bay bee big bit box bus cap car cat cow cup day den dog dot dry ear elm end eye far fig ' +
+  'fin fog fox fun gap gem hat hen hid hot ice ink jar jet key kin kit lap law leg log low map mix mud net ' +
+  'new nut oak odd oil old one our own pan pen pig pot ray red rib row run sap sea set sky sun tap tea ten ' +
+  'tie top toy two urn van vet war way web wet win yak yes zoo'
 ).split(' ')
 
 /** A tool call that an answer consists of. */

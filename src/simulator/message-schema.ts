@@ -1,6 +1,6 @@
 // A chat message, as loosely as vLLM takes it.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const messageSchema = z.looseObject({
   role: z.string(),

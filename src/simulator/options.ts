@@ -1,5 +1,5 @@
-// What a simulated worker can be told when it starts, with its defaults. Flags of the command line, tests and benchmarks
-// all end up here.
+// What a simulated worker can be told when it starts, with its defaults. Flags of the command line, tests and
+// benchmarks all end up here.
 
 import type { EngineOptions } from './engine.ts'
 import type { FaultRuleInput } from './fault-schema.ts'
@@ -8,7 +8,7 @@ import type { FaultRuleInput } from './fault-schema.ts'
 export interface SimulatedWorkerOptions {
   readonly port?: number
   readonly host?: string
-  /** A second port that answers /sim/* only, also while the worker refuses connections; none unless given, 0 for any. */
+  /** A second port for /sim/* only, open also while the worker refuses connections; none unless given, 0 for any. */
   readonly controlPort?: number | null
   readonly models: readonly string[]
   /** LoRA adapters, each a model id with the first model as parent. */

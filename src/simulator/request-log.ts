@@ -1,5 +1,7 @@
 // The last requests a worker received, as they came, for tests that ask what a router really sent.
 
+import { toBase64 } from './base64.ts'
+
 /** A request as /sim/state shows it. */
 export interface LoggedRequest {
   readonly method: string
@@ -75,11 +77,4 @@ function bodyOf(bytes: Uint8Array): { body: string; bodyEncoding: 'utf8' | 'base
     // Not text: show the bytes instead.
     return { body: toBase64(bytes), bodyEncoding: 'base64' }
   }
-}
-
-/** Base64 of bytes of any length. */
-export function toBase64(bytes: Uint8Array): string {
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary)
 }

@@ -1,5 +1,5 @@
-// Stored responses of /v1/responses. They live in this worker's memory and nowhere else, which is what makes a router keep
-// a conversation on one worker.
+// Stored responses of /v1/responses. They live in this worker's memory and nowhere else, which is what makes a router
+// keep a conversation on one worker.
 
 import type { ChatMessage } from './chat-template.ts'
 

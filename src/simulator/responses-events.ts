@@ -4,7 +4,7 @@ import { textOf } from './generation.ts'
 import { sseEvent } from './json-response.ts'
 import { toOutputItem, toResponseBody, toTextPart } from './responses-shapes.ts'
 import type { ResponsesAnswer } from './responses-shapes.ts'
-import type { RenderedToken, StreamRenderer } from './run-generations.ts'
+import type { RenderedToken, StreamRenderer } from './stream-renderer.ts'
 
 interface EventStreamState {
   readonly answer: ResponsesAnswer

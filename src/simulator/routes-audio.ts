@@ -6,7 +6,7 @@ import { planGeneration, textOf } from './generation.ts'
 import { jsonResponse, textResponse } from './json-response.ts'
 import { collectGenerations } from './run-generations.ts'
 import { toSampling } from './sampling.ts'
-import { encodePrompt } from './routes-completions.ts'
+import { encodePrompt } from './prompt-input.ts'
 import { VllmError } from './vllm-error.ts'
 
 /** Answers with a text, and with the hash and size of the file part as it came. */

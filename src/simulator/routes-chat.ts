@@ -1,6 +1,6 @@
 // POST /v1/chat/completions.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { applyChatTemplate } from './chat-template.ts'
 import { createChatRenderer, toChatCompletion } from './chat-shapes.ts'
 import { readJson, resolveModel } from './exchange.ts'

@@ -1,20 +1,15 @@
 // POST /v1/completions: prompts as text or as token ids, one or many.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { createCompletionRenderer, toCompletion } from './completion-shapes.ts'
 import { readJson, resolveModel } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
 import { planGeneration } from './generation.ts'
 import { jsonResponse } from './json-response.ts'
+import { promptSchema, toPrompts } from './prompt-input.ts'
 import { collectGenerations, streamGenerations } from './run-generations.ts'
 import { checkContext, samplingFields, toSampling } from './sampling.ts'
-import { encodeText, SPECIAL_TOKENS } from './tokenizer.ts'
 import { VllmError } from './vllm-error.ts'
-
-const tokenIds = z.array(z.int().min(0))
-/** Every form in which text comes in. */
-export const promptSchema = z.union([z.string(), tokenIds, z.array(z.string()), z.array(tokenIds)])
-export type PromptInput = z.output<typeof promptSchema>
 
 const completionSchema = z.looseObject({ ...samplingFields, prompt: promptSchema, echo: z.boolean().nullish() })
 
@@ -39,19 +34,4 @@ export async function answerCompletion(exchange: Exchange): Promise<Response> {
   }
   const { cachedTokens } = await collectGenerations(exchange, generations)
   return jsonResponse(toCompletion(exchange, answer, cachedTokens))
-}
-
-/** Token ids of each prompt. Text gets the begin token; ids are taken as they are. */
-export function toPrompts(input: PromptInput): number[][] {
-  if (typeof input === 'string') return [encodePrompt(input)]
-  if (isTokenIds(input)) return input.length === 0 ? [] : [input]
-  return input.map((one) => (typeof one === 'string' ? encodePrompt(one) : one))
-}
-
-export function encodePrompt(text: string): number[] {
-  return [SPECIAL_TOKENS.begin, ...encodeText(text)]
-}
-
-function isTokenIds(input: Exclude<PromptInput, string>): input is number[] {
-  return typeof input[0] === 'number' || input.length === 0
 }

@@ -1,6 +1,6 @@
 // POST /v1/messages and /v1/messages/count_tokens: Anthropic's dialect, read into chat messages and answered in kind.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { createMessagesRenderer, toMessage } from './anthropic-shapes.ts'
 import { applyChatTemplate } from './chat-template.ts'
 import type { ChatMessage } from './chat-template.ts'

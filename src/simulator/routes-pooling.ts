@@ -1,6 +1,6 @@
 // The routes of models that read and do not write: embeddings, pooling, classes, scores and ranks.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { applyChatTemplate } from './chat-template.ts'
 import { embedText, embedTokens, similarity } from './embedding.ts'
 import { createdSeconds, readJson, resolveModel } from './exchange.ts'
@@ -8,8 +8,8 @@ import type { Exchange } from './exchange.ts'
 import { planReading } from './generation.ts'
 import { jsonResponse } from './json-response.ts'
 import { messageSchema } from './message-schema.ts'
-import { toBase64 } from './request-log.ts'
-import { encodePrompt, promptSchema, toPrompts } from './routes-completions.ts'
+import { toBase64 } from './base64.ts'
+import { encodePrompt, promptSchema, toPrompts } from './prompt-input.ts'
 import { collectGenerations } from './run-generations.ts'
 import { checkContext } from './sampling.ts'
 import { toUsage } from './usage.ts'

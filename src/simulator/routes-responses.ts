@@ -1,6 +1,6 @@
 // POST /v1/responses and what follows on a stored response: read it, cancel it, delete it, continue from it.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { applyChatTemplate } from './chat-template.ts'
 import type { ChatMessage } from './chat-template.ts'
 import { pickEngine, readJson, resolveModel } from './exchange.ts'
@@ -97,7 +97,7 @@ function toConversation(exchange: Exchange, fields: ResponsesRequest): ChatMessa
   const { input, instructions, previous_response_id: previous } = fields
   const earlier = typeof previous === 'string' ? findResponse(exchange, previous).messages : []
   const items: ChatMessage[] = typeof input === 'string' ? [{ role: 'user', content: input }] : input.map(toChatMessage)
-  const system = instructions == null ? [] : [{ role: 'system', content: instructions }]
+  const system = typeof instructions === 'string' ? [{ role: 'system', content: instructions }] : []
   // New instructions replace the earlier ones, as the API says of previous_response_id.
   const kept = system.length === 0 ? earlier : earlier.filter(({ role }) => role !== 'system')
   return [...system, ...kept, ...items]

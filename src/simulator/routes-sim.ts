@@ -1,4 +1,5 @@
-// Routes that no vLLM has: what a worker saw, what shall go wrong, and a fresh start. Under a prefix no router forwards.
+// Routes that no vLLM has: what a worker saw, what shall go wrong, and a fresh start. Under a prefix no router
+// forwards.
 
 import { faultDocumentSchema } from './fault-schema.ts'
 import { readJson } from './exchange.ts'

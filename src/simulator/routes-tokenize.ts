@@ -1,6 +1,6 @@
 // POST /tokenize and /detokenize.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { applyChatTemplate } from './chat-template.ts'
 import { readJson, resolveModel } from './exchange.ts'
 import type { Exchange } from './exchange.ts'

@@ -61,7 +61,7 @@ export function createRoutes(): RouteExchange {
     router[method](path, (request, exchange) => handler(exchange, request.params))
   }
   // FastAPI's own words, in FastAPI's own shape: no route of vLLM's has been reached.
-  for (const path of new Set(ROUTES.map(([, path]) => path))) {
+  for (const path of new Set(ROUTES.map((route) => route[1]))) {
     router.all(path, () => jsonResponse({ detail: 'Method Not Allowed' }, 405))
   }
   router.all('*', () => jsonResponse({ detail: 'Not Found' }, 404))

@@ -1,5 +1,5 @@
-// Puts planned generations on an engine, and gives the answer as one piece or as a stream of events with the faults that
-// befall it. Knows no dialect: a renderer writes the events.
+// Puts planned generations on an engine, and gives the answer as one piece or as a stream of events with the faults
+// that befall it. Knows no dialect: a renderer writes the events.
 
 import { BodyFeed } from './body-feed.ts'
 import type { Engine } from './engine.ts'
@@ -7,39 +7,11 @@ import { EventSink } from './event-sink.ts'
 import { pickEngine } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
 import type { Generation } from './generation.ts'
-
-/** One token of one choice. */
-export interface RenderedToken {
-  readonly choice: number
-  readonly index: number
-  readonly id: number
-  readonly piece: string
-  readonly isLast: boolean
-}
-
-/** Writes a stream in one dialect: whole events, separators included. */
-export interface StreamRenderer {
-  /** Before the engine has done anything. */
-  begin(): readonly string[]
-  token(token: RenderedToken): readonly string[]
-  end(cachedTokens: number): readonly string[]
-  /** An error inside the stream, up to its terminator. */
-  error(status: number): readonly string[]
-  /** What a client takes for the end of the stream. */
-  readonly terminator: string
-}
+import type { GenerationsRun, StreamRenderer } from './stream-renderer.ts'
 
 interface GenerationListener {
   token(choice: number, index: number): void
   done(): void
-}
-
-/** Generations on their way. */
-export interface GenerationsRun {
-  readonly cachedTokens: number
-  abort(): void
-  pause(): void
-  resume(): void
 }
 
 /** Submits all generations to one engine. */

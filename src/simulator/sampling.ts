@@ -1,7 +1,7 @@
-// The fields of a generation request that change what the simulator answers; everything else is taken and ignored, as an
-// unknown field is by vLLM.
+// The fields of a generation request that change what the simulator answers; everything else is taken and ignored, as
+// an unknown field is by vLLM.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Exchange } from './exchange.ts'
 import { VllmError } from './vllm-error.ts'
 

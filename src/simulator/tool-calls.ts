@@ -1,7 +1,7 @@
 // When a model answers with a tool call, and with which arguments: made up from the tool's own schema, so that a client
 // that validates them is content.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { contentText } from './chat-template.ts'
 import type { ChatMessage } from './chat-template.ts'
 import type { Exchange } from './exchange.ts'

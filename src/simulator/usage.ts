@@ -10,7 +10,7 @@ export interface TokenCounts {
   readonly cached: number
 }
 
-/** Counts of finished generations; `promptsOf` of them have a prompt of their own. */
+/** Counts of finished generations, of which every `choicesPerPrompt` in a row answer the same prompt. */
 export function countTokens(generations: readonly Generation[], choicesPerPrompt: number, cached: number): TokenCounts {
   const prompts = generations.filter((_, index) => index % choicesPerPrompt === 0)
   return {

@@ -1,4 +1,5 @@
-// A worker in virtual time: answers as fast as the arithmetic goes, with the timing of the model. For tests and benchmarks.
+// A worker in virtual time: answers as fast as the arithmetic goes, with the timing of the model. For tests and
+// benchmarks.
 
 import { VirtualClock } from './clock.ts'
 import type { SimulatedWorkerOptions } from './options.ts'

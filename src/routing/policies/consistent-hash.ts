@@ -1,7 +1,7 @@
 // Consistent hash: the same session to the same worker, with the least movement when workers come and go, and a bound
 // on load so that one hot session can't sink one worker.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { hashState, rendezvousPlace } from '../hash.ts'
 import { elsewhereEstimator } from '../load.ts'
 import { naturalLog } from '../natural-log.ts'
@@ -36,9 +36,9 @@ const consistentHashOptions = z.strictObject({
 type ConsistentHashOptions = z.output<typeof consistentHashOptions>
 
 /**
- * Score: ln(place) / weight, the place in (0, 1) being a hash of key and candidate; it ranks as -weight / ln(place) does in
- * weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005), and is the score
- * of `random`. The bound is that of "Consistent hashing with bounded loads" (Mirrokni, Thorup, Zadimoghaddam, 2016).
+ * Score: ln(place) / weight, the place in (0, 1) being a hash of key and candidate. It ranks as -weight / ln(place) of
+ * weighted rendezvous hashing does (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005), and is the
+ * score of `random`. The bound is that of "Consistent hashing with bounded loads" (Mirrokni, Thorup, Zadimoghaddam, 2016).
  */
 export const consistentHash = definePolicy({
   name: 'consistent_hash',

@@ -1,7 +1,7 @@
 // The registry: what is built in, what may be added, and what is refused.
 
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PolicyError } from '../policy-error.ts'
 import { definePolicy, type PolicyDefinition } from '../policy.ts'
 import { BUILT_IN_POLICIES, policyRegistry } from './index.ts'

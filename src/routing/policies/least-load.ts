@@ -1,7 +1,7 @@
 // Least load: the candidate with the fewest requests in flight for its weight.
 // With many routers and old news all of them pick the same one; `power_of_two` herds less.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { loadEstimator } from '../load.ts'
 import { definePolicy, type Policy } from '../policy.ts'
 

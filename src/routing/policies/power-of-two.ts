@@ -1,7 +1,7 @@
 // Power of two choices: draw two candidates, take the less loaded. Nearly as even as least load, and many routers that
 // act on the same old news don't herd onto one worker (Mitzenmacher 2001).
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { loadEstimator } from '../load.ts'
 import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
 

@@ -1,7 +1,7 @@
 // Random: each candidate as often as its weight says, with no regard to anything else.
 // The seed of the request draws, so that a recorded decision can be drawn again.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { naturalLog } from '../natural-log.ts'
 import { definePolicy, type Policy } from '../policy.ts'
 

@@ -1,7 +1,7 @@
 // Round robin: everybody in turn, by a count that the whole fleet of routers shares.
 // The policy keeps no counter of its own; the turn is the request's ticket.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
 import { planRotation, turnsUntil } from '../weighted-rotation.ts'
 

@@ -1,0 +1,130 @@
+// `npm start`: the real Worker in workerd with a fleet of simulated vLLM workers, ready to be asked. Ctrl-C ends all.
+
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { parseArgs } from 'node:util'
+import { startSimulatedWorker } from '../src/runtime/node-simulator.ts'
+import { startWorkerd } from '../src/runtime/workerd-process.ts'
+
+const HOST = '127.0.0.1'
+const DEFAULT_PORT = 3001
+
+/** Two models over three workers, timed like an 8B and a 70B model on real GPUs, only with less to say. */
+const FLEET = [
+  { id: 'gpu-1', model: 'demo/llama-8b', itlMs: 12, prefillOverheadMs: 30 },
+  { id: 'gpu-2', model: 'demo/llama-8b', itlMs: 12, prefillOverheadMs: 30 },
+  { id: 'gpu-3', model: 'demo/llama-70b', itlMs: 25, prefillOverheadMs: 80 },
+] as const
+
+interface Stoppable {
+  stop(): Promise<void>
+}
+
+const running: Stoppable[] = []
+let isStopping = false
+
+async function stopAll(exitCode: number): Promise<never> {
+  if (!isStopping) {
+    isStopping = true
+    for (const part of running.toReversed()) await part.stop().catch(() => {})
+  }
+  process.exit(exitCode)
+}
+
+async function startFleet(): Promise<readonly { readonly id: string; readonly url: string }[]> {
+  return Promise.all(
+    FLEET.map(async ({ id, model, ...timing }, index) => {
+      const worker = await startSimulatedWorker({ port: 0, models: [model], seed: index + 1, ...timing })
+      running.push({ stop: () => worker.close() })
+      return { id, url: worker.url }
+    }),
+  )
+}
+
+function demoConfig(workers: readonly { readonly id: string; readonly url: string }[]): string {
+  const list = workers.map(({ id, url }) => `  - { id: ${id}, url: ${url} }`)
+  return ['workers:', ...list, 'policy: { type: least_load }', 'allow_anonymous: true', ''].join('\n')
+}
+
+/** The default port when it is free, else any: a second demo must not fail for the first one's sake. */
+async function choosePort(wanted: string | undefined): Promise<number> {
+  if (wanted !== undefined) return Number(wanted)
+  return (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : 0
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, HOST, () => server.close(() => resolve(true)))
+  })
+}
+
+async function waitUntilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < 150; tries += 1) {
+    const ready = await fetch(`${url}/readiness`).catch(() => null)
+    if (ready?.ok === true) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error('the router did not become ready within 30 seconds')
+}
+
+async function askOnce(url: string, model: string): Promise<void> {
+  const answer = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: 'Hello' }] }),
+  })
+  if (!answer.ok) throw new Error(`a first request failed: ${answer.status} ${await answer.text()}`)
+  await answer.arrayBuffer()
+}
+
+function welcome(url: string): string {
+  return `
+The router is ready at ${url}
+It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
+
+Ask it (the answer streams; -i shows which worker was chosen, and why):
+
+  curl -iN ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo/llama-8b","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
+
+Look at:
+  x-vllm-router-worker, -policy, -attempts    in the answer's headers
+  ${url}/v1/models                 what the fleet serves
+  ${url}/readiness                 whether it can
+  the line printed here for each request      its decision record: every candidate, score and veto
+
+An OpenAI client takes ${url}/v1 as its base URL and any key. Ctrl-C ends the router and its workers.
+`
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' }, port: { type: 'string' } } })
+  const workers = await startFleet()
+  const configText = values.config === undefined ? demoConfig(workers) : await readFile(values.config, 'utf8')
+  const router = await startWorkerd({
+    host: HOST,
+    port: await choosePort(values.port),
+    configText,
+    variables: Object.fromEntries(workers.map(({ url }, index) => [`DEMO_WORKER_${index + 1}`, url])),
+    plugins: [],
+  })
+  running.push(router)
+  await waitUntilReady(router.url)
+  for (const model of new Set(FLEET.map(({ model }) => model))) {
+    if (values.config === undefined) await askOnce(router.url, model)
+  }
+  process.stdout.write(welcome(router.url))
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stopAll(0))
+// npm may be killed without passing a signal on; then nobody is left to see this output, and nothing may stay behind.
+const parent = process.ppid
+setInterval(() => {
+  if (process.ppid !== parent) void stopAll(0)
+}, 500).unref()
+
+main().catch(async (error: unknown) => {
+  process.stderr.write(`npm start: ${error instanceof Error ? error.message : String(error)}\n`)
+  await stopAll(1)
+})

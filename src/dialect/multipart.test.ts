@@ -1,0 +1,332 @@
+// Forms as browsers and clients encode them, in any pieces: the model is found and no byte changes.
+// And forms that no honest client sends, each refused before or while it streams.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { joinBytes, splitBytes } from '../../test/conformance/dialect.ts'
+import { RouterError } from '../errors/router-error.ts'
+import { readBoundary, readMultipartModel, type MultipartLimits } from './multipart.ts'
+
+const LIMITS: MultipartLimits = { maxBodyBytes: 64 * 1024 * 1024 }
+const TYPE = 'multipart/form-data; boundary=b'
+const utf8 = (text: string) => new TextEncoder().encode(text)
+
+interface Source {
+  readonly stream: ReadableStream<Uint8Array>
+  pulls: number
+  cancelled: unknown
+}
+
+function sourceOf(chunks: readonly Uint8Array[]): Source {
+  const rest = [...chunks]
+  const source: Source = {
+    pulls: 0,
+    cancelled: undefined,
+    stream: new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          source.pulls++
+          const chunk = rest.shift()
+          if (chunk === undefined) controller.close()
+          else controller.enqueue(chunk)
+        },
+        cancel(reason) {
+          source.cancelled = reason
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+  }
+  return source
+}
+
+async function drain(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body) chunks.push(chunk)
+  return joinBytes(chunks)
+}
+
+async function refusal(run: () => Promise<unknown>): Promise<RouterError> {
+  try {
+    await run()
+  } catch (error) {
+    if (error instanceof RouterError) return error
+    throw error
+  }
+  throw new Error('accepted')
+}
+
+const read = (form: string | Uint8Array, limits = LIMITS, type = TYPE) =>
+  readMultipartModel(sourceOf([typeof form === 'string' ? utf8(form) : form]).stream, type, limits)
+
+const part = (disposition: string, value: string, eol = '\r\n') =>
+  ['--b', `Content-Disposition: form-data; ${disposition}`, '', value, ''].join(eol)
+const END = '--b--\r\n'
+const MODEL = part('name="model"', 'whisper-1')
+
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc
+    .array(fc.constantFrom('\r\n', '\n', '\r', '--', '-', '--b', '\r\n--', 'name="model"', '\0'), { maxLength: 40 })
+    .map((parts) => utf8(parts.join(''))),
+)
+const fieldName = fc.constantFrom('language', 'prompt', 'temperature', 'Model', 'model[]', 'naïve "name"\r\n', 'a;b')
+const entry = fc.oneof(
+  fc.record({ name: fieldName, value: fc.string({ unit: 'grapheme', maxLength: 50 }) }),
+  fc.record({
+    name: fc.constantFrom('file', 'mask'),
+    file: bytes,
+    filename: fc.constantFrom('a.wav', 'x"; name="model', 'naïve.mp3', 'a\r\nb'),
+  }),
+)
+
+describe('any form in any pieces', () => {
+  test('gives its model and the same bytes', async () => {
+    const model = fc.option(fc.stringMatching(/^[\w./ :é漢-]{1,40}$/), { nil: null })
+    const places = fc.array(fc.nat(), { maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(entry, { maxLength: 4 }),
+        model,
+        fc.nat(),
+        places,
+        async (entries, modelName, at, cuts) => {
+          const form = new FormData()
+          const modelAt = at % (entries.length + 1)
+          entries.forEach((field, index) => {
+            if (index === modelAt && modelName !== null) form.append('model', modelName)
+            if ('file' in field) form.append(field.name, new File([Uint8Array.from(field.file)], field.filename))
+            else form.append(field.name, field.value)
+          })
+          if (modelAt === entries.length && modelName !== null) form.append('model', modelName)
+          const encoded = new Response(form)
+          const type = encoded.headers.get('content-type') ?? ''
+          const body = new Uint8Array(await encoded.arrayBuffer())
+          const result = await readMultipartModel(sourceOf(splitBytes(body, cuts)).stream, type, LIMITS)
+          expect(result.model).toBe(modelName)
+          expect(await drain(result.body)).toEqual(body)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('cut in two at every byte, and byte by byte', async () => {
+    const form = utf8(
+      `preamble\r\n${part('name="file"; filename="a.wav"', 'RIFF\r\n--bogus\r\n--')}${MODEL}${part('name="stream"', 'true')}${END}epilogue`,
+    )
+    for (let cut = 0; cut <= form.length; cut++) {
+      const { model, body } = await readMultipartModel(sourceOf(splitBytes(form, [cut])).stream, TYPE, LIMITS)
+      expect(model).toBe('whisper-1')
+      expect(await drain(body)).toEqual(form)
+    }
+    const single = sourceOf(Array.from(form, (byte) => Uint8Array.of(byte)))
+    const { model, body } = await readMultipartModel(single.stream, TYPE, LIMITS)
+    expect(model).toBe('whisper-1')
+    expect(await drain(body)).toEqual(form)
+  })
+})
+
+describe('spellings', () => {
+  test.each([
+    ['quoted', 'multipart/form-data; boundary="b"', MODEL + END],
+    [
+      'quoted with odd characters',
+      `multipart/form-data; boundary="a'b (c)=?"`,
+      MODEL.replace('--b', `--a'b (c)=?`) + `--a'b (c)=?--`,
+    ],
+    ['quoted with an escape', 'multipart/form-data; boundary="\\b"', MODEL + END],
+    ['in capitals, after another parameter', 'Multipart/Form-Data; charset=utf-8; Boundary=b', MODEL + END],
+    ['padded', TYPE, MODEL.replace('--b', '--b \t ') + '--b--  \r\n'],
+    ['with line feeds alone', TYPE, part('name="model"', 'whisper-1', '\n') + '--b--\n'],
+    ['without a last line break', TYPE, MODEL + '--b--'],
+    ['unquoted name', TYPE, part('name=model', 'whisper-1') + END],
+    [
+      'name in capitals, space around',
+      TYPE,
+      MODEL.replace('Content-Disposition: form-data; name=', 'CONTENT-DISPOSITION:form-data ; NAME = ') + END,
+    ],
+    ['other headers', TYPE, MODEL.replace('\r\n\r\n', '\r\nContent-Type: text/plain\r\nX: y\r\n\r\n') + END],
+    ['a preamble', TYPE, `This is MIME.\r\n\r\n${MODEL}${END}`],
+  ])('%s', async (_, type, form) => {
+    expect((await read(form, LIMITS, type)).model).toBe('whisper-1')
+  })
+
+  test.each([
+    ['a file', part('name="model"; filename="m.txt"', 'x')],
+    ['a file with an encoded name', part(`name="model"; filename*=utf-8''m`, 'x')],
+    ['another field', part('name="models"', 'x')],
+    ['the text of another field', part('name="prompt"', 'Content-Disposition: form-data; name="model"\r\n\r\nx')],
+    ['a file name', part('name="file"; filename="; name=\\"model\\""', 'x')],
+    ['a longer delimiter', MODEL.replace('--b', '--bb').replace('', '--b\r\n\r\n')],
+    ['after the end', END + MODEL],
+    ['nothing at all', ''],
+  ])('no model in %s', async (_, form) => {
+    const body = utf8(form + END)
+    const result = await read(body)
+    expect(result.model).toBeNull()
+    expect(await drain(result.body)).toEqual(body)
+  })
+
+  test.each([
+    ['true', true],
+    ['True', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+    ['', false],
+  ])('stream: %j is %j', async (value, expected) => {
+    expect((await read(part('name="stream"', value) + MODEL + END)).stream).toBe(expected)
+    expect((await read(MODEL + END)).stream).toBeNull()
+  })
+})
+
+describe('refusals', () => {
+  test.each([
+    '',
+    'multipart/form-data',
+    'multipart/form-data; boundary=',
+    'multipart/form-data; boundary=""',
+    `multipart/form-data; boundary=${'b'.repeat(71)}`,
+    'multipart/form-data; boundary="a\nb"',
+    'multipart/form-data; boundary="é"',
+    'multipart/form-data; boundary="b "',
+  ])('Content-Type %j', async (type) => {
+    const source = sourceOf([utf8(MODEL + END)])
+    expect((await refusal(() => readMultipartModel(source.stream, type, LIMITS))).code).toBe('invalid_multipart')
+  })
+
+  test('the boundary itself is read as RFC 2046 says', () => {
+    expect(readBoundary('multipart/form-data; boundary=----WebKitFormBoundary7MA4')).toBe('----WebKitFormBoundary7MA4')
+    expect(readBoundary('multipart/form-data;boundary="a b";x=y')).toBe('a b')
+  })
+
+  test.each([
+    ['empty', ''],
+    ['JSON', '{"model":"whisper-1"}'],
+    ['another boundary', MODEL.replace('--b', '--c') + '--c--'],
+    ['no delimiter in the first MiB', 'x\n'.repeat(1024 * 1024)],
+    ['1,001 parts', part('name="a"', '1').repeat(1001) + MODEL + END],
+    ['a header line that never ends', `--b\r\nContent-Disposition: form-data; name="${'x'.repeat(10_000)}"\r\n\r\n`],
+    ['a folded header', '--b\r\nContent-Disposition: form-data;\r\n name="model"\r\n\r\nx\r\n' + END],
+    [
+      'two dispositions',
+      '--b\r\nContent-Disposition: form-data; name="a"\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n' +
+        END,
+    ],
+    ['two names in a part', part('name="a"; name="model"', 'x') + END],
+    ['two models in one chunk', MODEL + MODEL + END],
+    ['a model and a file of that name', MODEL + part('name="model"; filename="x"', 'y') + END],
+  ])('%s', async (_, form) => {
+    const source = sourceOf([utf8(form)])
+    expect((await refusal(() => readMultipartModel(source.stream, TYPE, LIMITS))).code).toBe('invalid_multipart')
+  })
+
+  test.each([
+    ['empty', ''],
+    ['too long', 'm'.repeat(257)],
+    ['a megabyte', 'm'.repeat(1_000_000)],
+    ['with a line break', 'a\nb'],
+    ['with a control character', 'a\0'],
+  ])('a model that is %s', async (_, model) => {
+    expect(await refusal(() => read(part('name="model"', model) + END))).toMatchObject({
+      code: 'invalid_request',
+      param: 'model',
+    })
+  })
+
+  test('a model that is no UTF-8', async () => {
+    const form = joinBytes([
+      utf8('--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n'),
+      Uint8Array.of(0xff),
+      utf8('\r\n--b--'),
+    ])
+    expect((await refusal(() => read(form))).param).toBe('model')
+  })
+
+  test('cancels the source with the reason', async () => {
+    const source = sourceOf([utf8('nothing\r\n'), utf8('x'.repeat(2_000_000))])
+    const error = await refusal(() => readMultipartModel(source.stream, TYPE, LIMITS))
+    expect(source.cancelled).toBe(error)
+  })
+})
+
+describe('the body handed on', () => {
+  const fileChunk = new Uint8Array(64 * 1024).fill(0x61)
+  const openFile = utf8('--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
+
+  test('is read only as it is asked for', async () => {
+    const source = sourceOf([utf8(MODEL), openFile, ...Array.from({ length: 50 }, () => fileChunk), utf8(`\r\n${END}`)])
+    const { body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    // The model counts as read at the delimiter after it, in the second chunk.
+    expect(source.pulls).toBe(2)
+    const reader = body.getReader()
+    expect(source.pulls).toBe(2)
+    for (let count = 0; count < 3; count++) await reader.read()
+    expect(source.pulls).toBe(3)
+    await reader.cancel('left')
+    expect(source.cancelled).toBe('left')
+  })
+
+  test('holds no more than the limit when there is no model', async () => {
+    const chunks = [openFile, ...Array.from({ length: 100 }, () => fileChunk), utf8(`\r\n${END}`)]
+    const source = sourceOf(chunks)
+    const { model, body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    expect(model).toBeNull()
+    expect(source.pulls).toBeLessThanOrEqual(17)
+    expect(await drain(body)).toEqual(joinBytes(chunks))
+  })
+
+  test('errors when it grows beyond its limit, held or streamed', async () => {
+    const held = sourceOf([openFile, fileChunk])
+    const error = await refusal(() => readMultipartModel(held.stream, TYPE, { maxBodyBytes: 1000 }))
+    expect(error.code).toBe('body_too_large')
+    expect(held.cancelled).toBe(error)
+    const streamed = sourceOf([utf8(MODEL), openFile, fileChunk, fileChunk])
+    const { body } = await readMultipartModel(streamed.stream, TYPE, { maxBodyBytes: 100_000 })
+    expect((await refusal(() => drain(body))).code).toBe('body_too_large')
+    expect(streamed.cancelled).toBeInstanceOf(RouterError)
+    const exact = utf8(MODEL + END)
+    expect(await drain((await read(exact, { maxBodyBytes: exact.length })).body)).toEqual(exact)
+  })
+
+  test('errors when a second model comes by later', async () => {
+    const second = part('name="model"', 'forbidden')
+    const source = sourceOf([utf8(MODEL), openFile, fileChunk, utf8(`\r\n${second}${END}`)])
+    const { model, body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    expect(model).toBe('whisper-1')
+    expect(await refusal(() => drain(body))).toMatchObject({ code: 'invalid_multipart', param: 'model' })
+  })
+
+  test('tells of a model that came too late to route by, before those bytes are handed on', async () => {
+    const chunks = [openFile, ...Array.from({ length: 20 }, () => fileChunk), utf8(`\r\n${MODEL}${END}`)]
+    const seen: string[] = []
+    const told = await readMultipartModel(sourceOf(chunks).stream, TYPE, {
+      ...LIMITS,
+      onLateModel: (model) => void seen.push(model),
+    })
+    expect(told.model).toBeNull()
+    expect(await drain(told.body)).toEqual(joinBytes(chunks))
+    expect(seen).toEqual(['whisper-1'])
+    const refused = await readMultipartModel(sourceOf(chunks).stream, TYPE, {
+      ...LIMITS,
+      onLateModel() {
+        throw new RouterError('model_not_found', 'Not this one.')
+      },
+    })
+    expect((await refusal(() => drain(refused.body))).code).toBe('model_not_found')
+  })
+
+  test('passes the failure of its source on', async () => {
+    const failure = new Error('the client left')
+    let pulls = 0
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (pulls++ === 0) controller.enqueue(utf8(MODEL + '--b\r\n'))
+        else controller.error(failure)
+      },
+    })
+    const { body } = await readMultipartModel(stream, TYPE, LIMITS)
+    await expect(drain(body)).rejects.toBe(failure)
+  })
+})

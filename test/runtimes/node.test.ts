@@ -1,0 +1,3 @@
+import { httpConformance } from '../conformance/http.ts'
+
+httpConformance('node')

@@ -1,0 +1,119 @@
+// Starts a real router in a process of its own, as a user would, on any of the four runtimes.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export type RuntimeName = 'node' | 'bun' | 'deno' | 'workerd'
+
+export const RUNTIMES: readonly RuntimeName[] = ['node', 'bun', 'deno', 'workerd']
+
+const BIN = fileURLToPath(new URL('../../bin/vllm-edge-router.js', import.meta.url))
+
+/** Generous: four runtimes start side by side on two cores. */
+const START_TIMEOUT_MS = 60_000
+
+export interface LaunchOptions {
+  /** The configuration as YAML text. */
+  readonly config: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+}
+
+export interface LaunchedRouter {
+  readonly runtime: RuntimeName
+  readonly url: string
+  readonly process: ChildProcess
+  /** Standard output and error so far. */
+  output(): string
+  /** Decision records written to the log so far. */
+  records(): readonly Record<string, unknown>[]
+  /** Waits until the log has a record that matches; rejects after five seconds. */
+  record(matches: (record: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
+  /** Sends a signal and waits for the exit code. */
+  signal(signal: NodeJS.Signals): Promise<number | null>
+  stop(): Promise<void>
+}
+
+export async function launchRouter(runtime: RuntimeName, options: LaunchOptions): Promise<LaunchedRouter> {
+  const directory = await mkdtemp(join(tmpdir(), 'vllm-edge-router-'))
+  const configPath = join(directory, 'config.yaml')
+  await writeFile(configPath, options.config)
+  const port = await freePort()
+  const args = ['serve', '--config', configPath, '--port', String(port), '--runtime', runtime, ...(options.args ?? [])]
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
+  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+
+  const url = `http://127.0.0.1:${port}`
+  await until(
+    () => output.includes(`listening on ${url}`) || child.exitCode !== null,
+    START_TIMEOUT_MS,
+    () => `${runtime} did not start:\n${output}`,
+  )
+  if (child.exitCode !== null) throw new Error(`${runtime} ended at once with ${child.exitCode}:\n${output}`)
+
+  const records = () =>
+    output
+      .split('\n')
+      .filter((line) => line.includes('"event":"request"') && line.endsWith('}'))
+      .map((line): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{'))))
+  return {
+    runtime,
+    url,
+    process: child,
+    output: () => output,
+    records,
+    async record(matches) {
+      await until(
+        () => records().some(matches),
+        5_000,
+        () => `no such record in:\n${output.slice(-4_000)}`,
+      )
+      const found = records().find(matches)
+      if (found === undefined) throw new Error('the record went away')
+      return found
+    },
+    async signal(signal) {
+      child.kill(signal)
+      return exited
+    },
+    async stop() {
+      child.kill('SIGKILL')
+      await exited
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Polls until `holds`; rejects with `complaint` after `limitMs`. */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  limitMs: number,
+  complaint: () => string,
+): Promise<void> {
+  const untilMs = Date.now() + limitMs
+  while (!(await holds())) {
+    if (Date.now() > untilMs) throw new Error(complaint())
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
