@@ -111,7 +111,7 @@ async function main(): Promise<void> {
   })
   running.push(router)
   await waitUntilReady(router.url)
-  for (const model of new Set(FLEET.map(({ model }) => model))) {
+  for (const model of new Set(FLEET.map((worker) => worker.model))) {
     if (values.config === undefined) await askOnce(router.url, model)
   }
   process.stdout.write(welcome(router.url))

@@ -83,7 +83,7 @@ const PLAIN_SHAPE: RouteShape = { dialect: 'openai', isCacheable: false }
 
 /** Notes in the exchange which inference route matched, before anything can fail on it. */
 function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandler<AppEnv> {
-  return async function matched({ env: { exchange } }, next) {
+  return async function noteMatch({ env: { exchange } }, next) {
     exchange.route = path
     exchange.isInference = true
     exchange.dialect = shape.dialect
@@ -94,7 +94,7 @@ function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandl
 
 /** Closes the exchange of a route that the router answers by itself. */
 function answeredHere(parts: RouterParts, path: string): MiddlewareHandler<AppEnv> {
-  return async function answeredHere(context, next) {
+  return async function closeAfter(context, next) {
     const { exchange } = context.env
     exchange.route = path
     exchange.method = 'none'

@@ -7,7 +7,7 @@ import { createDecisionRing, type DecisionRing } from './observe/decision-ring.t
 import { createLog } from './observe/log.ts'
 import { fanOut } from './pipeline/events.ts'
 import type { Platform } from './platform.ts'
-import { createFleetMirror } from './store/fleet-mirror.ts'
+import { FleetMirror } from './store/fleet-mirror.ts'
 
 export interface Router {
   readonly fetch: FetchHandler
@@ -24,7 +24,7 @@ export function assembleRouter(config: Config, platform: Platform): Router {
   const decisions = createDecisionRing()
   const counters = createCounters()
   const events = fanOut([decisions, counters, createLog(config.logLevel, platform.writeLine)])
-  const mirror = createFleetMirror({
+  const mirror = new FleetMirror({
     store: platform.fleet,
     workers: config.workers,
     now: platform.now,
@@ -45,7 +45,7 @@ export function assembleRouter(config: Config, platform: Platform): Router {
     drain() {
       isDraining = true
     },
-    inFlight: mirror.inFlight,
+    inFlight: () => mirror.inFlight(),
     decisions,
     counters,
   }

@@ -11,9 +11,7 @@ export interface Flags {
   has(name: string): boolean
 }
 
-export type FlagResult =
-  | { readonly ok: true; readonly flags: Flags }
-  | { readonly ok: false; readonly message: string }
+export type FlagResult = { readonly ok: true; readonly flags: Flags } | { readonly ok: false; readonly message: string }
 
 export function parseFlags(args: readonly string[], specs: Readonly<Record<string, FlagSpec>>): FlagResult {
   const values = new Map<string, string[]>()

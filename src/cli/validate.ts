@@ -1,4 +1,4 @@
-// `vllm-edge-router validate`: reads a configuration, prints everything there is to say about it, and sets the exit code.
+// `vllm-edge-router validate`: reads a configuration, prints everything there is to say about it, sets the exit code.
 // Touches nothing itself: file, environment and output come in.
 
 import type { Config, WorkerConfig } from '../config/config.ts'

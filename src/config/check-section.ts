@@ -42,7 +42,7 @@ export function checkSection<Schema extends z.ZodType>(section: Section<Schema>)
   return { data: null, part, problems: problems.filter(({ path }) => !known.has(pathKey(path))) }
 }
 
-// `port: ${PORT}` is text until the schema says that it wants a number there; `api_key: ${KEY}` stays text whatever it is.
+// `port: ${PORT}` is text until the schema wants a number there; `api_key: ${KEY}` stays text whatever it is.
 function rereadPlaceholders<Schema extends z.ZodType>({ schema, value, base, wholes }: Section<Schema>): unknown {
   const first = schema.safeParse(value)
   if (first.success || wholes.size === 0) return value

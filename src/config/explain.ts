@@ -134,5 +134,5 @@ export function show(value: unknown, isSecret: boolean): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a map'
   if (isSecret) return `${typeof value === 'string' ? 'text' : `a ${typeof value}`} that is not shown`
-  return typeof value === 'string' ? JSON.stringify(shorten(withoutUserInfo(value))) : String(value)
+  return JSON.stringify(typeof value === 'string' ? shorten(withoutUserInfo(value)) : value) ?? 'nothing'
 }

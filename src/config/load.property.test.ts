@@ -2,9 +2,12 @@
 // Generated input, because the cases nobody thinks of are the ones that crash.
 
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
 import { loadConfig } from './load.ts'
+
+// Hundreds of runs each, and CI machines are slow.
+vi.setConfig({ testTimeout: 60_000 })
 
 const load = (text: string) => loadConfig(text, { env: () => undefined, policies: BUILT_IN_POLICIES })
 

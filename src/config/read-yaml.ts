@@ -1,5 +1,5 @@
-// YAML text to plain data, with the line and column of every value. Core schema only: no merge keys, no custom tags, few
-// aliases, so that no text can take the loader down.
+// YAML text to plain data, with the line and column of every value.
+// Core schema only: no merge keys, no custom tags, few aliases, so that no text can take the loader down.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml'
 import { errorAt, type Finding, type Path, type Problem } from './finding.ts'

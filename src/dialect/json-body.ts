@@ -121,7 +121,7 @@ function refusedByScan(bytes: Uint8Array, scan: Exclude<JsonScan, { kind: 'objec
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
   } catch (cause) {
     throw new RouterError('invalid_json', 'The body is not valid UTF-8.', { cause })
   }

@@ -82,7 +82,7 @@ export function findMember(bytes: Uint8Array, members: readonly JsonMember[], ke
 }
 
 function decodedKey(quotedKey: Uint8Array): string {
-  const key: unknown = JSON.parse(new TextDecoder('utf-8', { ignoreBOM: true }).decode(quotedKey))
+  const key: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(quotedKey))
   return String(key)
 }
 

@@ -15,6 +15,8 @@ export interface MultipartLimits {
    * What it throws breaks the body off: so a form can't reach a model that the caller was not checked for.
    */
   onLateModel?(model: string): void
+  /** Called with what is wrong when the body breaks off for a reason of ours, before its stream errors. */
+  onFault?(error: RouterError): void
 }
 
 export interface MultipartForm {
@@ -33,8 +35,14 @@ const WANTED: ReadonlySet<string> = new Set(['model', 'stream'])
 /** What FastAPI reads as true in a form. */
 const TRUE_WORDS: ReadonlySet<string> = new Set(['true', '1', 'on', 'yes', 't', 'y'])
 
+/** What is used of a stream's reader; the runtimes' own declarations of it disagree. */
+interface ByteReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+  cancel(reason?: unknown): Promise<void>
+}
+
 interface Reading {
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly reader: ByteReader
   readonly scan: FormScan
   readonly limits: MultipartLimits
   readonly buffered: Uint8Array[]
@@ -86,7 +94,7 @@ async function bufferUpToModel(reading: Reading): Promise<void> {
 // Every byte passes here, whether held or streamed: the limits hold for the whole body.
 async function readChunk(reading: Reading): Promise<Uint8Array | null> {
   const { done, value } = await reading.reader.read()
-  if (done) {
+  if (done || value === undefined) {
     reading.isEnded = true
     endForm(reading.scan)
     return null
@@ -122,6 +130,7 @@ function replayBody(reading: Reading, isModelKnown: boolean): ReadableStream<Uin
           if (chunk === null) controller.close()
           else controller.enqueue(chunk)
         } catch (error) {
+          if (error instanceof RouterError) limits.onFault?.(error)
           release(reading, error)
           throw error
         }

@@ -143,7 +143,7 @@ function valueStart(bytes: Uint8Array, afterName: number, lineEnd: number): numb
 
 // The span starts inside the first data line and may hold comments and other fields between the rest.
 function joinDataLines(span: Uint8Array): Uint8Array {
-  const [first, ...lines] = new TextDecoder('utf-8', { ignoreBOM: true }).decode(span).split(/\r\n|\n|\r/)
+  const [first, ...lines] = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(span).split(/\r\n|\n|\r/)
   const values = lines.flatMap((line) => /^data(?:$|: ?)(.*)/s.exec(line)?.[1] ?? [])
   return new TextEncoder().encode([first, ...values].join('\n'))
 }

@@ -25,8 +25,8 @@ beforeAll(async () => {
 
 afterAll(() => new Promise((resolve) => server.close(resolve)))
 
-const openai = () => new OpenAI({ baseURL, apiKey: 'test', maxRetries: 0 })
-const anthropic = () => new Anthropic({ baseURL, apiKey: 'test', maxRetries: 0 })
+const openai = () => new OpenAI({ baseURL, apiKey: 'test', maxRetries: 0, logLevel: 'off' })
+const anthropic = () => new Anthropic({ baseURL, apiKey: 'test', maxRetries: 0, logLevel: 'off' })
 const messages = [{ role: 'user' as const, content: 'Hi' }]
 
 interface Client {

@@ -11,6 +11,7 @@ import {
 } from '../../test/conformance/dialect.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { createStreamTap, type StreamKind } from './stream-tap.ts'
+import { readUsageFromText } from './usage.ts'
 
 const tokens = (promptTokens: number, completionTokens: number, cachedTokens: number | null = null) => ({
   promptTokens,
@@ -273,6 +274,16 @@ describe('usage', () => {
     expect(tap.usage()).toEqual(tokens(9, 3))
   })
 
+  test('is read from the end of a whole answer too', () => {
+    const answer =
+      '{"choices":[{"message":{"content":"\\"usage\\":{"}}],"usage":{"prompt_tokens":2,"completion_tokens":3},"x":null}'
+    expect(readUsageFromText(answer)).toEqual(tokens(2, 3))
+    expect(readUsageFromText(answer.slice(40))).toEqual(tokens(2, 3))
+    expect(readUsageFromText('{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}')).toEqual(tokens(4, 0))
+    for (const text of ['', '[]', '{"usage":{"prompt_tokens":2', '{"detail":"x"}'])
+      expect(readUsageFromText(text)).toBeNull()
+  })
+
   test('of a message adds the later counts to the first', () => {
     const tap = createStreamTap('messages')
     tap.push(
@@ -296,6 +307,19 @@ describe('usage', () => {
     tap.push(utf8(`data: ${json}\n\n`))
     expect(tap.usage()).toBeNull()
   })
+})
+
+test('the outcome can be asked for after a failure', () => {
+  const outcome = (stream: string) => {
+    const tap = createStreamTap('chat')
+    tap.push(utf8(stream))
+    tap.fail('The worker broke off.')
+    return tap.end()
+  }
+  expect(outcome(`${STOP}${DONE}`)).toEqual({ bytes: null, outcome: 'complete' })
+  expect(outcome(`${middle('a')}${DONE}`)).toEqual({ bytes: null, outcome: 'truncated' })
+  expect(outcome('data: {"error":{}}\n\ndata: half')).toEqual({ bytes: null, outcome: 'error_reported' })
+  expect(outcome(middle('a'))).toEqual({ bytes: null, outcome: 'truncated' })
 })
 
 test('a body that is no event stream passes, and its clean end is good', () => {

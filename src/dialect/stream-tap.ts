@@ -27,7 +27,10 @@ export interface StreamTap {
   push(chunk: Uint8Array): Uint8Array | null
   /** The worker's stream ended without a transport error. `bytes` are the last to send. */
   end(): { bytes: Uint8Array | null; outcome: StreamOutcome }
-  /** The stream broke or timed out: the error frame to send, null when the client has an ending or an error already. */
+  /**
+   * The stream broke or timed out: the error frame to send. Null when the client has an ending or an error already;
+   * `end()` still says which.
+   */
   fail(message: string, code?: ErrorCodeName): Uint8Array | null
   readonly state: StreamTapState
   usage(): TokenUsage | null
@@ -61,7 +64,7 @@ export function createStreamTap(kind: StreamKind, contentType: string = 'text/ev
   return {
     push: (chunk) => pushChunk(tap.gate, chunk, onEvent),
     end: () => end(tap),
-    fail: (message, code = 'upstream_unreachable') => fail(tap, message, code),
+    fail: (message, code = 'upstream_truncated') => fail(tap, message, code),
     state: tap.facts,
     usage: () => tap.dialect.usage(tap.facts),
     responseId: () => tap.facts.responseId,
@@ -86,13 +89,13 @@ function createOpaqueTap(): StreamTap {
 function inspect(tap: Tap, event: SseEvent): Uint8Array | null {
   tap.facts.firstEventSeen = true
   if (tap.dialect.inspect(tap.facts, event) === 'pass') return null
-  return report(tap, TRUNCATED, 'upstream_unreachable')
+  return report(tap, TRUNCATED, 'upstream_truncated')
 }
 
 function end(tap: Tap): { bytes: Uint8Array | null; outcome: StreamOutcome } {
   const { terminatorSeen, errorSeen } = tap.facts
   if (!terminatorSeen && !errorSeen) {
-    return { bytes: fail(tap, TRUNCATED, 'upstream_unreachable'), outcome: 'truncated' }
+    return { bytes: fail(tap, TRUNCATED, 'upstream_truncated'), outcome: 'truncated' }
   }
   const outcome = tap.reported ? 'truncated' : errorSeen ? 'error_reported' : 'complete'
   return { bytes: takeHeld(tap.gate), outcome }

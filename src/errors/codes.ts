@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   client_closed_request: { status: 499, type: 'api_error', retryable: false }, // the caller left; nobody reads this
   internal_error: { status: 500, type: 'api_error', retryable: false }, // a defect of the router
   upstream_unreachable: { status: 502, type: 'api_error', retryable: true }, // no connection, or it broke before an answer
+  upstream_truncated: { status: 502, type: 'api_error', retryable: true }, // the worker's stream ended before its answer did
   upstream_invalid: { status: 502, type: 'api_error', retryable: false }, // an answer that can't be passed on
   config_invalid: { status: 503, type: 'api_error', retryable: false }, // deployed with a configuration that can't be used
   no_worker: { status: 503, type: 'overloaded_error', retryable: true }, // the model is known, no worker can take it now

@@ -7,7 +7,7 @@ import type { AppEnv } from './app-env.ts'
 
 /** Wants the inbound key where one is configured, and opens the exchange's record for callers that have it. */
 export function access(): MiddlewareHandler<AppEnv> {
-  return async function access(context, next) {
+  return async function checkAccess(context, next) {
     const { exchange, parts } = context.env
     checkInboundKey(exchange.config, context.req.raw.headers)
     if (parts.isDraining()) {

@@ -10,7 +10,8 @@ export function createLog(level: LogLevel, writeLine: (line: string) => void): P
   const writes = (line: LogLevel) => RANK[line] >= RANK[level]
   return {
     recordClosed(record) {
-      const isTrouble = record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
+      const isTrouble =
+        record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
       const line = isTrouble ? 'warn' : 'info'
       if (!writes(line)) return
       writeLine(JSON.stringify({ level: line, event: 'request', ...record }))

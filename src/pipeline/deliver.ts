@@ -148,7 +148,7 @@ function withResponseId(tap: StreamTap, request: InferenceRequest, workerId: str
       return bytes
     },
     end: () => tap.end(),
-    fail: (message) => tap.fail(message),
+    fail: (message, code) => tap.fail(message, code),
   }
 }
 

@@ -1,5 +1,6 @@
 // A request for a worker once the HTTP surface has read it: what to send, and what the routing may know of it.
 
+import type { RouterError } from '../errors/router-error.ts'
 import type { StreamKind } from '../dialect/stream-tap.ts'
 
 export interface InferenceRequest {
@@ -20,6 +21,8 @@ export interface InferenceRequest {
   readonly streamKind: StreamKind
   /** The worker that holds the state this request refers to; null when any will do. */
   readonly pinnedWorkerId: string | null
+  /** What is wrong with a body that streams, once that is known; null while nothing is, and for bodies read before. */
+  readonly bodyFault: () => RouterError | null
   /** The client's: fires when it leaves. */
   readonly signal: AbortSignal
   /** Called with the id of a response the worker stored, once it is known. */

@@ -126,11 +126,11 @@ async function attempt(
     clientSignal: request.signal,
     onTick: () => lease.renew(),
   })
-  const line = (outcome: AttemptEnd, reason: string | null, status: number | null) =>
+  const line = (end: AttemptEnd, reason: string | null, status: number | null) =>
     exchange.attempts.push({
       worker: candidate.id,
       workerId: worker.id,
-      outcome,
+      outcome: end,
       reason,
       status,
       ms: Math.max(0, platform.now() - startedAtMs),
@@ -141,6 +141,12 @@ async function attempt(
     return { answer: outcome, failure: null }
   }
   lease.release()
+  const bodyFault = request.bodyFault()
+  if (bodyFault !== null) {
+    // The caller's body broke the attempt, so nothing can be said against the worker.
+    line('aborted', bodyFault.code, null)
+    return { answer: null, failure: { phase: 'final', error: bodyFault } }
+  }
   if (outcome.kind === 'unreachable') mirror.noteFailure(worker.id, outcome.phase)
   line(outcome.kind, reasonOf(outcome), null)
   return { answer: null, failure: toFailure(outcome) }

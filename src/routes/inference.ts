@@ -4,9 +4,10 @@
 import type { Context } from 'hono'
 import { parseJsonBody, readSteering } from '../dialect/json-body.ts'
 import { readMultipartModel } from '../dialect/multipart.ts'
-import { RouterError } from '../errors/router-error.ts'
+import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
 import { checkContentEncoding, checkStatedLength, maxBodyBytes, readBody } from '../middleware/read-body.ts'
+import type { Exchange } from '../pipeline/exchange.ts'
 import type { InferenceRequest } from '../pipeline/inference-request.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 import { run } from '../pipeline/run.ts'
@@ -16,10 +17,10 @@ import { workerTarget } from './target.ts'
 
 /** The handler of one inference route. */
 export function inference(route: InferenceRoute): (context: Context<AppEnv>) => Promise<Response> {
-  return async function inference(context) {
+  return async function infer(context) {
     const { parts, exchange } = context.env
     const request = context.req.raw
-    const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, request)
+    const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, exchange, request)
     const owner = read.previousResponseId === null ? null : await findResponseOwner(parts, read.previousResponseId)
     return run(parts, exchange, {
       method: route.method,
@@ -32,6 +33,7 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
       wantsStream: read.wantsStream,
       streamKind: route.streamKind,
       pinnedWorkerId: owner?.workerId ?? null,
+      bodyFault: read.bodyFault,
       signal: request.signal,
       onResponseId: route.storesResponse
         ? (responseId, workerId) => rememberResponse(parts, responseId, workerId)
@@ -40,7 +42,7 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
   }
 }
 
-interface ReadRequest extends Pick<InferenceRequest, 'body' | 'json' | 'wantsStream'> {
+interface ReadRequest extends Pick<InferenceRequest, 'body' | 'json' | 'wantsStream' | 'bodyFault'> {
   readonly model: string | null
   readonly previousResponseId: string | null
 }
@@ -53,10 +55,10 @@ async function readJson(parts: RouterParts, request: Request): Promise<ReadReque
   checkContentEncoding(request.headers)
   const { bytes, value } = parseJsonBody(await readBody(parts, request))
   const { model, stream, previousResponseId } = readSteering(value)
-  return { body: bytes, json: value, model, wantsStream: stream, previousResponseId }
+  return { body: bytes, json: value, model, wantsStream: stream, bodyFault: () => null, previousResponseId }
 }
 
-async function readMultipart(parts: RouterParts, request: Request): Promise<ReadRequest> {
+async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
   if (!/^multipart\/form-data\b/i.test(type.trim())) {
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: multipart/form-data`.')
@@ -65,7 +67,24 @@ async function readMultipart(parts: RouterParts, request: Request): Promise<Read
   const maxBytes = maxBodyBytes(parts)
   checkStatedLength(request.headers, maxBytes)
   if (request.body === null) throw new RouterError('invalid_multipart', 'The request has no body.')
-  const { model, body } = await readMultipartModel(request.body, type, { maxBodyBytes: maxBytes })
+  let fault: RouterError | null = null
+  const { model, body } = await readMultipartModel(request.body, type, {
+    maxBodyBytes: maxBytes,
+    onLateModel: (late) => refuseOtherModel(late, exchange),
+    onFault(error) {
+      fault = error
+    },
+  })
   // Whether a form asks for events is not known for sure before its end, so its answer is taken as it comes.
-  return { body, json: null, model, wantsStream: false, previousResponseId: null }
+  return { body, json: null, model, wantsStream: false, bodyFault: () => fault, previousResponseId: null }
+}
+
+/** A form whose `model` came too late to route by it must not reach another model than the one it was routed to. */
+function refuseOtherModel(late: string, { model }: Exchange): void {
+  if (late === model) return
+  throw new RouterError(
+    'invalid_request',
+    `The field \`model\` came after more than 1 MiB of the form; put it before the file to choose ${quoted(late)}.`,
+    { param: 'model' },
+  )
 }

@@ -11,7 +11,7 @@ import { workerTarget } from './target.ts'
 export const PASSTHROUGH_METHODS = ['GET', 'POST'] as const
 
 export function passthrough(path: string): (context: Context<AppEnv>) => Promise<Response> {
-  return async function passthrough(context) {
+  return async function passThrough(context) {
     const { parts, exchange } = context.env
     const request = context.req.raw
     checkContentEncoding(request.headers)
@@ -27,6 +27,7 @@ export function passthrough(path: string): (context: Context<AppEnv>) => Promise
       wantsStream: false,
       streamKind: 'other',
       pinnedWorkerId: null,
+      bodyFault: () => null,
       signal: request.signal,
       onResponseId: null,
     })

@@ -15,7 +15,7 @@ const RESPONSE_ID = /^[A-Za-z0-9_-]{1,200}$/
 
 /** The handler of one route on a stored response. */
 export function storedResponse(route: StoredResponseRoute): (context: Context<AppEnv>) => Promise<Response> {
-  return async function storedResponse(context) {
+  return async function askOwner(context) {
     const { parts, exchange } = context.env
     const request = context.req.raw
     const responseId = context.req.param('id') ?? ''
@@ -31,6 +31,7 @@ export function storedResponse(route: StoredResponseRoute): (context: Context<Ap
       wantsStream: false,
       streamKind: 'responses',
       pinnedWorkerId: owner.workerId,
+      bodyFault: () => null,
       signal: request.signal,
       onResponseId: null,
     })

@@ -5,7 +5,7 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Config } from '../config/config.ts'
 import { rootName, type FleetStub } from '../store/durable-object.ts'
 import { createFleetRelay } from '../store/fleet-relay.ts'
-import { createFleetState } from '../store/fleet-state.ts'
+import { FleetState } from '../store/fleet-state.ts'
 import type { FleetSnapshot, HolderReport, ResponseOwner, WorkerObservation } from '../store/fleet-store.ts'
 import { nextProbeMs, probeWorkers } from '../upstream/probe.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
@@ -23,7 +23,7 @@ export abstract class FleetObject extends DurableObject<RouterEnv> implements Fl
   /** The configuration the isolates run; the root needs its workers to probe them. */
   protected abstract loadConfig(): Promise<Config>
 
-  readonly #state = createFleetState({ issuesTickets: true })
+  readonly #state = new FleetState({ issuesTickets: true })
   readonly #relay = createFleetRelay({
     name: this.ctx.id.name ?? 'replica',
     now: () => Date.now(),

@@ -92,6 +92,15 @@ describe('answers', () => {
     expect(await (await fetch(`${worker.url}/sim/state`)).json()).toEqual(worker.state())
   })
 
+  test('a port that is taken is an error, and leaves nothing running', async () => {
+    const { port } = await start()
+    await expect(startSimulatedWorker({ ...FAST, port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    const free = await start()
+    await free.close()
+    await expect(startSimulatedWorker({ ...FAST, port: free.port, controlPort: port })).rejects.toThrow('EADDRINUSE')
+    await expect(chat(free)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+  })
+
   test('many workers in one process keep apart', async () => {
     const [one, two] = await Promise.all([start({ seed: 1 }), start({ seed: 2 })])
     await chat(one)
@@ -131,6 +140,14 @@ describe('faults before the answer', () => {
     expect((await fetch(`${worker.controlUrl}/health`)).status).toBe(404)
     await fetch(`${worker.controlUrl}/sim/faults`, { method: 'DELETE' })
     expect((await chat(worker)).status).toBe(200)
+  })
+
+  test('refuse: a stream under way goes on, and its connection is not used again', async () => {
+    const worker = await start({ itlMs: 5, outputTokens: 10 })
+    const response = await chat(worker, { stream: true })
+    await worker.setFaults({ refuse: true })
+    expect(eventCount(await response.text())).toBe(12)
+    await expect(chat(worker)).rejects.toThrow()
   })
 
   test('refuse_ms: comes back by itself', async () => {

@@ -36,15 +36,14 @@ export async function startSimulatedWorker(options: SimulatedWorkerOptions): Pro
   const { faults, settings } = worker.context
   const gate = new Gate(worker)
   const port = await gate.open(settings.port)
-  const control = settings.controlPort === null ? null : createControl(worker, gate)
-  const controlPort = control === null ? 0 : await listen(control, settings.controlPort ?? 0, settings.host)
+  const control = await openControl(worker, gate)
   faults.onChange(() => gate.follow())
   gate.follow()
   await gate.settled
   return {
     port,
     url: `http://${settings.host}:${port}`,
-    controlUrl: control === null ? null : `http://${settings.host}:${controlPort}`,
+    controlUrl: control === null ? null : `http://${settings.host}:${control.port}`,
     state: () => toSimulatorState(worker.context),
     setFaults: (rules) => {
       faults.set(faultDocumentSchema.parse(rules))
@@ -55,7 +54,7 @@ export async function startSimulatedWorker(options: SimulatedWorkerOptions): Pro
       return gate.settled
     },
     close: async () => {
-      await Promise.all([gate.close(), control === null ? null : closeServer(control)])
+      await Promise.all([gate.close(), control === null ? null : closeServer(control.server)])
     },
   }
 }
@@ -65,10 +64,11 @@ class Gate {
   settled: Promise<void> = Promise.resolve()
   readonly #worker: SimulatedWorker
   #server: Server | null = null
+  // Those that no longer listen but still have requests under way.
+  readonly #earlier: Server[] = []
   #port = 0
-  #reopenTimer: NodeJS.Timeout | null = null
-  // A worker that refuses connections is still a process, and nothing else would keep it alive.
-  readonly #keepAlive = setInterval(() => {}, 2 ** 30)
+  #reopenTimer: NodeJS.Timeout | undefined
+  #keepAliveTimer: NodeJS.Timeout | undefined
 
   constructor(worker: SimulatedWorker) {
     this.#worker = worker
@@ -80,8 +80,10 @@ class Gate {
 
   async open(port: number): Promise<number> {
     const server = createHttpServer((incoming, outgoing) => void serve(this.#worker, this, { incoming, outgoing }))
-    this.#server = server
     this.#port = await listen(server, port, this.#worker.context.settings.host)
+    this.#server = server
+    // A worker that refuses connections is still a process, and nothing else would keep it alive.
+    this.#keepAliveTimer ??= setInterval(() => {}, 2 ** 30)
     return this.#port
   }
 
@@ -91,34 +93,51 @@ class Gate {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#keepAlive)
-    if (this.#reopenTimer !== null) clearTimeout(this.#reopenTimer)
+    clearInterval(this.#keepAliveTimer)
+    clearTimeout(this.#reopenTimer)
     await this.settled
+    for (const server of this.#earlier) server.closeAllConnections()
     if (this.#server !== null) await closeServer(this.#server)
   }
 
   async #apply(): Promise<void> {
     const { faults } = this.#worker.context
     const { refusal } = faults
-    if (refusal === null && this.#server === null) await this.open(this.#port)
-    if (refusal === null || this.#server === null) return
-    // Requests under way are answered; `serve` closes their connections after that.
-    this.#server.close()
-    this.#server.closeIdleConnections()
-    this.#server = null
+    clearTimeout(this.#reopenTimer)
+    if (refusal === null) {
+      if (this.#server === null) await this.open(this.#port)
+      return
+    }
+    if (this.#server !== null) this.#stopListening(this.#server)
     if (refusal.refuse_ms === undefined) return
     this.#reopenTimer = setTimeout(() => {
       faults.set(faults.rules.filter((rule) => rule.refuse !== true))
     }, refusal.refuse_ms)
   }
+
+  /** Requests under way are answered; `serve` closes their connections after that. */
+  #stopListening(server: Server): void {
+    server.close()
+    server.closeIdleConnections()
+    this.#earlier.push(server)
+    this.#server = null
+  }
 }
 
-/** Answers /sim/* and nothing else, whatever befalls the worker itself. */
-function createControl(worker: SimulatedWorker, gate: Gate): Server {
-  return createHttpServer((incoming, outgoing) => {
+/** A port that answers /sim/* and nothing else, whatever befalls the worker itself; null when none is wanted. */
+async function openControl(worker: SimulatedWorker, gate: Gate): Promise<{ server: Server; port: number } | null> {
+  const { controlPort, host } = worker.context.settings
+  if (controlPort === null) return null
+  const server = createHttpServer((incoming, outgoing) => {
     if (incoming.url?.startsWith('/sim/') === true) void serve(worker, gate, { incoming, outgoing })
     else outgoing.writeHead(404).end()
   })
+  try {
+    return { server, port: await listen(server, controlPort, host) }
+  } catch (error) {
+    await gate.close()
+    throw error
+  }
 }
 
 function createHttpServer(handler: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Server {

@@ -9,10 +9,10 @@ import type { Exchange } from './exchange.ts'
 const toolSchema = z.looseObject({ name: z.string(), parameters: z.unknown().optional() })
 
 /** A tool, whatever dialect described it. */
-export type ToolDescription = z.output<typeof toolSchema>
+type ToolDescription = z.output<typeof toolSchema>
 
 /** Reads OpenAI's nested form, the flat one of /v1/responses, and Anthropic's `input_schema`. */
-export function toToolDescriptions(tools: unknown): ToolDescription[] {
+function toToolDescriptions(tools: unknown): ToolDescription[] {
   if (!Array.isArray(tools)) return []
   return tools.flatMap((tool: unknown) => {
     const inner: unknown = isObject(tool) && isObject(tool['function']) ? tool['function'] : tool

@@ -3,18 +3,17 @@
 
 import type { WorkerConfig } from '../config/config.ts'
 import type { CandidateView } from '../routing/policy.ts'
-import type { FleetSnapshot, FleetStore, WorkerState } from './fleet-store.ts'
-import { createLeaseBook, type Lease } from './lease-book.ts'
-import { createTicketDesk } from './ticket-desk.ts'
+import { FailureWatch } from './failure-watch.ts'
+import { type FleetRoster, toRoster } from './fleet-roster.ts'
+import type { FleetSnapshot, FleetStore } from './fleet-store.ts'
+import { createLeaseBook, type Lease, type LeaseBook } from './lease-book.ts'
+import { createTicketDesk, type TicketDesk } from './ticket-desk.ts'
 
 /** A snapshot older than this is refreshed beside the request that noticed. */
 const REFRESH_AFTER_MS = 1_000
 
 /** A snapshot older than this is refreshed before deciding. */
 const TOO_OLD_MS = 2_000
-
-/** Failures in a row, of requests that may have reached the worker, after which it is taken for gone. */
-const FAILURES_UNTIL_DOWN = 2
 
 export interface MirrorOptions {
   readonly store: FleetStore
@@ -26,169 +25,159 @@ export interface MirrorOptions {
   onSyncFailed(cause: unknown): void
 }
 
-/** The fleet as one request sees it. Fits `FleetView` of the routing, with what the pipeline asks beyond it. */
+/** The fleet as one request sees it; fits `FleetView` of the routing. */
 export interface MirrorView {
+  /** The store's word, `stale` when it could not be asked last time, `none` when it never answered. */
   readonly source: string
   readonly ageMs: number
   readonly candidates: readonly CandidateView[]
 }
 
-export interface FleetMirror {
+export class FleetMirror {
+  readonly #options: MirrorOptions
+  /** Name of this holder of leases. */
+  readonly #holder: string
+  readonly #workers: ReadonlyMap<string, WorkerConfig>
+  readonly #leases: LeaseBook
+  readonly #desk: TicketDesk
+  readonly #failures: FailureWatch
+  #roster: FleetRoster
+  #snapshot: FleetSnapshot | null = null
+  #receivedAtMs = Number.NEGATIVE_INFINITY
+  #askedAtMs = Number.NEGATIVE_INFINITY
+  #didLastSyncFail = false
+
+  constructor(options: MirrorOptions) {
+    this.#options = options
+    this.#holder = options.randomId()
+    this.#workers = new Map(options.workers.map((worker) => [worker.id, worker]))
+    this.#leases = createLeaseBook(options.now)
+    // A random start, so that isolates that have no block yet don't all begin at the same worker.
+    this.#desk = createTicketDesk(() => Math.floor(options.random() * 1_000_000))
+    this.#failures = new FailureWatch(options.now)
+    this.#roster = toRoster(options.workers, null)
+  }
+
   /**
    * Makes sure that the copy is young enough to decide on. Returns null when it is (the usual case: no call was made),
    * else a promise of it. Never rejects: an unreachable store leaves the older copy in place, and views say `stale`.
    * `ticketKey` is what the request will want a turn of, leased along when a call is made anyway.
    */
-  ensureFresh(waitUntil: (task: Promise<unknown>) => void, ticketKey: string | null): Promise<void> | null
-  view(): MirrorView
-  acquire(candidateId: string): Lease
-  ticket(key: string): number
-  strictTicket(key: string): Promise<number>
-  /**
-   * A request failed before its answer began. One that surely never left is proof that the worker is gone; one that may
-   * have been sent could be a single broken connection. Others are told with the next report.
-   */
-  noteFailure(workerId: string, phase: 'not_sent' | 'maybe_sent'): void
-  noteAnswer(workerId: string): void
-  worker(workerId: string): WorkerConfig | null
+  ensureFresh(waitUntil: (task: Promise<unknown>) => void, ticketKey: string | null): Promise<void> | null {
+    const nowMs = this.#options.now()
+    const ageMs = nowMs - this.#receivedAtMs
+    if (ageMs <= REFRESH_AFTER_MS) return null
+    const hasAskedLately = nowMs - this.#askedAtMs <= REFRESH_AFTER_MS
+    // A store that fails is asked once a second, not by each request; one that is slow is waited for only when the copy
+    // is too old, and each request makes its own call, as on workerd no request may wait for another's promise.
+    const canGoOn = ageMs <= TOO_OLD_MS || (this.#didLastSyncFail && this.#snapshot !== null)
+    if (hasAskedLately && canGoOn) return null
+    if (ticketKey !== null && this.#options.store.ticketNow === null) this.#desk.expect(ticketKey)
+    const refreshed = this.#refresh()
+    if (ageMs > TOO_OLD_MS) return refreshed
+    waitUntil(refreshed)
+    return null
+  }
+
+  view(): MirrorView {
+    const snapshot = this.#snapshot
+    const candidates = this.#roster.candidates.map((candidate) => ({
+      ...candidate,
+      availability: this.#availabilityOf(candidate.workerId),
+      inFlightHere: this.#leases.count(candidate.id),
+      inFlightElsewhere: snapshot?.inFlightElsewhere.get(candidate.id) ?? 0,
+    }))
+    if (snapshot === null) return { source: 'none', ageMs: 0, candidates }
+    return {
+      source: this.#didLastSyncFail ? 'stale' : this.#options.store.source,
+      ageMs: Math.max(0, this.#options.now() - snapshot.takenAtMs),
+      candidates,
+    }
+  }
+
+  acquire(candidateId: string): Lease {
+    return this.#leases.acquire(candidateId)
+  }
+
+  /** The next turn of a key, from this process or from a leased block. */
+  ticket(key: string): number {
+    return this.#options.store.ticketNow?.(key) ?? this.#desk.next(key)
+  }
+
+  /** The next turn of a key from the one count of the whole fleet. */
+  strictTicket(key: string): Promise<number> {
+    return this.#options.store.takeTicket(key)
+  }
+
+  /** A request failed before its answer began; others are told with the next report. */
+  noteFailure(workerId: string, phase: 'not_sent' | 'maybe_sent'): void {
+    if (!this.#failures.noteFailure(workerId, phase)) return
+    // Tell the others soon: the next request that looks finds the copy due for a refresh.
+    this.#receivedAtMs = Math.min(this.#receivedAtMs, this.#options.now() - REFRESH_AFTER_MS)
+  }
+
+  noteAnswer(workerId: string): void {
+    this.#failures.noteAnswer(workerId)
+  }
+
+  worker(workerId: string): WorkerConfig | null {
+    return this.#workers.get(workerId) ?? null
+  }
+
   /** Ids of every model some worker serves, whether or not it is up. */
-  models(): ReadonlySet<string>
-  /** True while some worker's models are not known: it has not answered yet, and none are configured. */
-  hasSilentWorkers(): boolean
+  models(): ReadonlySet<string> {
+    return this.#roster.models
+  }
+
   /** Models of one worker; null when it has never said and none is configured. */
-  modelsOf(workerId: string): ReadonlySet<string> | null
-  inFlight(): number
-}
+  modelsOf(workerId: string): ReadonlySet<string> | null {
+    return this.#roster.modelsByWorker.get(workerId) ?? null
+  }
 
-export function createFleetMirror(options: MirrorOptions): FleetMirror {
-  const { store, workers, now } = options
-  const holder = options.randomId()
-  const byId = new Map(workers.map((worker) => [worker.id, worker]))
-  const leases = createLeaseBook(now)
-  const desk = createTicketDesk(() => Math.floor(options.random() * 1_000_000))
-  const unreachableAtMs = new Map<string, number>()
-  const failuresInRow = new Map<string, number>()
-  let unreported: { workerId: string; atMs: number }[] = []
-  let snapshot: FleetSnapshot | null = null
-  let receivedAtMs = Number.NEGATIVE_INFINITY
-  let askedAtMs = Number.NEGATIVE_INFINITY
-  let didLastSyncFail = false
-  let parts = staticParts(workers, null)
+  /** True while some worker's models are not known: it has not answered yet, and none are configured. */
+  hasSilentWorkers(): boolean {
+    return this.#roster.modelsByWorker.size < this.#workers.size
+  }
 
-  async function refresh(): Promise<void> {
-    askedAtMs = now()
-    const unreachable = unreported
-    unreported = []
+  /** Requests that have a worker at the moment. */
+  inFlight(): number {
+    return this.#leases.total()
+  }
+
+  #availabilityOf(workerId: string): CandidateView['availability'] {
+    const state = this.#roster.states.get(workerId)
+    return this.#failures.isDown(workerId, state) ? 'down' : (state?.availability ?? 'unknown')
+  }
+
+  async #refresh(): Promise<void> {
+    const { store, now } = this.#options
+    this.#askedAtMs = now()
+    const unreachable = this.#failures.takeReports()
     try {
       const fresh = await store.sync({
-        holder,
-        inFlight: leases.report(),
+        holder: this.#holder,
+        inFlight: this.#leases.report(),
         unreachable,
-        ticketsWanted: desk.wanted(),
+        ticketsWanted: this.#desk.wanted(),
       })
-      // Two refreshes may be under way at once; the older answer must not overwrite the newer.
-      if (snapshot !== null && fresh.takenAtMs < snapshot.takenAtMs) return
-      snapshot = fresh
-      receivedAtMs = now()
-      didLastSyncFail = false
-      desk.accept(fresh.tickets)
-      parts = staticParts(workers, fresh)
-      // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
-      if (store.ticketNow === null) for (const model of parts.models) desk.expect(model)
+      this.#adopt(fresh)
     } catch (cause) {
       // Routing goes on with the older copy; `view().source` says so in every record until a sync succeeds.
-      didLastSyncFail = true
-      options.onSyncFailed(cause)
-      unreported = [...unreachable, ...unreported]
+      this.#didLastSyncFail = true
+      this.#failures.putBack(unreachable)
+      this.#options.onSyncFailed(cause)
     }
   }
 
-  function availabilityOf(workerId: string): CandidateView['availability'] {
-    const state = parts.states.get(workerId)
-    const failedAtMs = unreachableAtMs.get(workerId)
-    if (failedAtMs !== undefined) {
-      if (state?.checkedAtMs === null || state === undefined || state.checkedAtMs <= failedAtMs) return 'down'
-      unreachableAtMs.delete(workerId)
-    }
-    return state?.availability ?? 'unknown'
+  #adopt(fresh: FleetSnapshot): void {
+    this.#desk.accept(fresh.tickets)
+    this.#didLastSyncFail = false
+    // Two refreshes may be under way at once; the older answer must not overwrite the newer.
+    if (this.#snapshot !== null && fresh.takenAtMs < this.#snapshot.takenAtMs) return
+    this.#snapshot = fresh
+    this.#receivedAtMs = this.#options.now()
+    this.#roster = toRoster(this.#options.workers, fresh)
+    // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
+    if (this.#options.store.ticketNow === null) for (const model of this.#roster.models) this.#desk.expect(model)
   }
-
-  return {
-    ensureFresh(waitUntil, ticketKey) {
-      const ageMs = now() - receivedAtMs
-      if (ageMs <= REFRESH_AFTER_MS) return null
-      const hasAskedLately = now() - askedAtMs <= REFRESH_AFTER_MS
-      // A store that fails is asked once a second, not by each request; one that is slow is waited for only when the
-      // copy is too old, and each request makes its own call, as on workerd no request may wait for another's promise.
-      if (hasAskedLately && (ageMs <= TOO_OLD_MS || (didLastSyncFail && snapshot !== null))) return null
-      if (ticketKey !== null && store.ticketNow === null) desk.expect(ticketKey)
-      const refreshed = refresh()
-      if (ageMs > TOO_OLD_MS) return refreshed
-      waitUntil(refreshed)
-      return null
-    },
-
-    view() {
-      const elsewhere = snapshot?.inFlightElsewhere
-      const candidates = parts.candidates.map((candidate) => ({
-        ...candidate,
-        availability: availabilityOf(candidate.workerId),
-        inFlightHere: leases.count(candidate.id),
-        inFlightElsewhere: elsewhere?.get(candidate.id) ?? 0,
-      }))
-      return {
-        source: snapshot === null ? 'none' : didLastSyncFail ? 'stale' : store.source,
-        ageMs: snapshot === null ? 0 : Math.max(0, now() - snapshot.takenAtMs),
-        candidates,
-      }
-    },
-
-    acquire: (candidateId) => leases.acquire(candidateId),
-    ticket: (key) => store.ticketNow?.(key) ?? desk.next(key),
-    strictTicket: (key) => store.takeTicket(key),
-    noteFailure(workerId, phase) {
-      const failures = (failuresInRow.get(workerId) ?? 0) + 1
-      failuresInRow.set(workerId, failures)
-      if (phase === 'maybe_sent' && failures < FAILURES_UNTIL_DOWN) return
-      unreachableAtMs.set(workerId, now())
-      unreported.push({ workerId, atMs: now() })
-      // Tell the others soon: the next request that looks finds the copy due for a refresh.
-      receivedAtMs = Math.min(receivedAtMs, now() - REFRESH_AFTER_MS)
-    },
-    noteAnswer: (workerId) => void failuresInRow.delete(workerId),
-    worker: (workerId) => byId.get(workerId) ?? null,
-    models: () => parts.models,
-    hasSilentWorkers: () => parts.modelsByWorker.size < workers.length,
-    modelsOf: (workerId) => parts.modelsByWorker.get(workerId) ?? null,
-    inFlight: () => leases.total(),
-  }
-}
-
-/** What of a view changes only with a snapshot, worked out once a snapshot. */
-interface StaticParts {
-  readonly candidates: readonly Omit<CandidateView, 'availability' | 'inFlightHere' | 'inFlightElsewhere'>[]
-  readonly states: ReadonlyMap<string, WorkerState>
-  readonly modelsByWorker: ReadonlyMap<string, ReadonlySet<string>>
-  readonly models: ReadonlySet<string>
-}
-
-function staticParts(workers: readonly WorkerConfig[], snapshot: FleetSnapshot | null): StaticParts {
-  const states = new Map(snapshot?.workers.map((state) => [state.workerId, state]))
-  const modelsByWorker = new Map<string, ReadonlySet<string>>()
-  for (const worker of workers) {
-    const models = worker.models ?? states.get(worker.id)?.models ?? null
-    if (models !== null) modelsByWorker.set(worker.id, new Set(models))
-  }
-  const models = new Set([...modelsByWorker.values()].flatMap((served) => [...served]))
-  const candidates = workers.flatMap((worker) =>
-    Array.from({ length: worker.dataParallelSize }, (_, rank) => ({
-      id: worker.dataParallelSize === 1 ? worker.id : `${worker.id}@${rank}`,
-      workerId: worker.id,
-      rank: worker.dataParallelSize === 1 ? null : rank,
-      weight: worker.weight,
-      labels: worker.labels,
-      models: modelsByWorker.get(worker.id) ?? null,
-    })),
-  )
-  return { candidates, states, modelsByWorker, models }
 }

@@ -1,7 +1,7 @@
 // A replica of the fleet's state: many isolates sync with it, it syncs with the root at most twice a second, and passes
 // both ways what it heard.
 
-import { createFleetState } from './fleet-state.ts'
+import { FleetState } from './fleet-state.ts'
 import type { FleetSnapshot, HolderReport } from './fleet-store.ts'
 
 /** A copy of the root's state younger than this is passed on without asking again. */
@@ -24,7 +24,7 @@ export interface FleetRelayOptions {
 
 /** While the root can't be reached the relay serves its older copy, whose age shows; without any copy it rejects. */
 export function createFleetRelay({ name, now, syncAbove }: FleetRelayOptions): FleetRelay {
-  const state = createFleetState({ issuesTickets: false })
+  const state = new FleetState({ issuesTickets: false })
   let heardAtMs = Number.NEGATIVE_INFINITY
   let underWay: Promise<void> | null = null
 

@@ -1,6 +1,6 @@
 // FleetStore for one process: the truth is this memory, and a timer keeps asking the workers what they serve.
 
-import { createFleetState } from './fleet-state.ts'
+import { FleetState } from './fleet-state.ts'
 import type { FleetStore, WorkerObservation } from './fleet-store.ts'
 import { createResponseOwners } from './response-owners.ts'
 
@@ -23,7 +23,7 @@ export interface MemoryFleetStore extends FleetStore {
 
 /** Starts probing at once; the first `sync` waits for the first round, so that models are known from the start. */
 export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleetStore {
-  const state = createFleetState({ issuesTickets: true })
+  const state = new FleetState({ issuesTickets: true })
   const owners = createResponseOwners()
   let callOff: () => void = () => {}
   let isClosed = false

@@ -1,16 +1,21 @@
 // The body of an answer on its way to the client: chunk by chunk as it comes, at the client's pace, with an error frame
 // when the worker's stream ends wrongly.
 
+import type { ErrorCodeName } from '../errors/codes.ts'
 import type { Answer, Interruption } from './send.ts'
 
 /** How an exchange ended, as the record says it. */
 export type StreamEnd = 'complete' | 'truncated' | 'client_aborted' | 'upstream_error' | 'timeout'
 
+type TapOutcome = 'complete' | 'truncated' | 'error_reported'
+
 /** Reads a stream's events as they pass; a dialect provides it. Null bytes mean that nothing can be passed on yet. */
 export interface BodyTap {
   push(chunk: Uint8Array): Uint8Array | null
-  end(): { readonly bytes: Uint8Array | null; readonly outcome: 'complete' | 'truncated' | 'error_reported' }
-  fail(message: string): Uint8Array | null
+  /** The source has ended; also tells the outcome after `fail`. */
+  end(): { readonly bytes: Uint8Array | null; readonly outcome: TapOutcome }
+  /** The source broke: an error frame, or null when the stream had ended, or reported an error, before. */
+  fail(message: string, code: ErrorCodeName): Uint8Array | null
 }
 
 export interface RelayOptions {
@@ -24,102 +29,137 @@ export interface RelayOptions {
   onEnd(end: StreamEnd): void
 }
 
-type Controller = ReadableStreamDefaultController<Uint8Array>
-
 /**
  * A stream that reads the worker only when the client reads, so back-pressure reaches the worker. It is no
  * TransformStream and no `tee`: on workerd those keep the worker's request alive after the client has left.
  */
 export function relayBody(options: RelayOptions): ReadableStream<Uint8Array> {
-  const { answer, tap } = options
-  const reader = options.source.getReader()
-  let isOver = false
-  let hasPassed = false
+  const relay = new Relay(options)
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => relay.start(controller),
+      pull: (controller) => relay.pull(controller),
+      cancel: () => relay.cancel(),
+    },
+    { highWaterMark: 0 },
+  )
+}
 
-  function over(end: StreamEnd): boolean {
-    if (isOver) return false
-    isOver = true
-    if (end === 'complete') answer.finish()
-    else answer.abort()
-    options.onEnd(end)
-    return true
+interface ReadChunk {
+  readonly done: boolean
+  readonly value?: Uint8Array | undefined
+}
+
+/** What is used of a stream's reader; the runtimes' own declarations of it disagree. */
+interface ByteReader {
+  read(): Promise<ReadChunk>
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array>
+
+class Relay {
+  readonly #options: RelayOptions
+  readonly #reader: ByteReader
+  #isOver = false
+  #hasPassed = false
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#reader = options.source.getReader()
   }
 
-  function pass(controller: Controller, bytes: Uint8Array): void {
-    if (!hasPassed) {
-      hasPassed = true
-      options.onFirstByte()
+  start(controller: Controller): void {
+    this.#options.answer.onInterrupt((cause) => this.#interrupted(controller, cause))
+  }
+
+  async pull(controller: Controller): Promise<void> {
+    const { answer, tap } = this.#options
+    while (!this.#isOver) {
+      let chunk: ReadChunk
+      try {
+        chunk = await this.#reader.read()
+      } catch {
+        // Why it broke doesn't matter to the client; an interruption from our side has ended the relay before this.
+        return this.#breakOff(controller, 'truncated')
+      }
+      if (chunk.done || chunk.value === undefined) return this.#finish(controller)
+      if (this.#isOver) return
+      answer.touch()
+      const bytes = tap === null ? chunk.value : tap.push(chunk.value)
+      if (bytes !== null && bytes.length > 0) return this.#pass(controller, bytes)
+    }
+  }
+
+  cancel(): void {
+    this.#over('client_aborted')
+  }
+
+  #finish(controller: Controller): void {
+    if (this.#isOver) return
+    const { bytes, outcome } = this.#options.tap?.end() ?? { bytes: null, outcome: 'complete' }
+    this.#close(controller, bytes)
+    this.#over(END_BY_OUTCOME[outcome])
+  }
+
+  /** The worker's stream broke, or took too long: say so in band where the client can read it, else break off. */
+  #breakOff(controller: Controller, end: 'truncated' | 'timeout'): void {
+    if (this.#isOver) return
+    const { tap } = this.#options
+    const { code, message } = COMPLAINTS[end]
+    if (tap === null) {
+      this.#over(end)
+      controller.error(new Error(message))
+      return
+    }
+    const frame = tap.fail(message, code)
+    this.#close(controller, frame)
+    // No frame is owed to a stream that had ended, or had reported its own error, before it broke.
+    this.#over(frame === null ? END_BY_OUTCOME[tap.end().outcome] : end)
+  }
+
+  #interrupted(controller: Controller, cause: Interruption): void {
+    if (cause.kind === 'timeout') return this.#breakOff(controller, 'timeout')
+    if (this.#over('client_aborted')) controller.error(new Error('the client closed the connection'))
+  }
+
+  #pass(controller: Controller, bytes: Uint8Array): void {
+    if (!this.#hasPassed) {
+      this.#hasPassed = true
+      this.#options.onFirstByte()
     }
     controller.enqueue(bytes)
   }
 
-  function close(controller: Controller, lastBytes: Uint8Array | null): void {
-    if (lastBytes !== null && lastBytes.length > 0) pass(controller, lastBytes)
+  #close(controller: Controller, lastBytes: Uint8Array | null): void {
+    if (lastBytes !== null && lastBytes.length > 0) this.#pass(controller, lastBytes)
     controller.close()
   }
 
-  function finish(controller: Controller): void {
-    if (isOver) return
-    const last = tap?.end() ?? { bytes: null, outcome: 'complete' as const }
-    close(controller, last.bytes)
-    over(END_BY_OUTCOME[last.outcome])
+  /** Returns true the first time. */
+  #over(end: StreamEnd): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    const { answer, onEnd } = this.#options
+    if (end === 'complete') answer.finish()
+    else answer.abort()
+    onEnd(end)
+    return true
   }
-
-  /** The worker's stream broke, or took too long: say so in band where the client can read it, else break off. */
-  function breakOff(controller: Controller, end: StreamEnd, message: string): void {
-    if (isOver) return
-    if (tap === null) {
-      over(end)
-      controller.error(new Error(message))
-      return
-    }
-    const frame = tap.fail(message)
-    // No frame is owed when the terminator had already passed: the caller has the whole answer.
-    close(controller, frame)
-    over(frame === null ? 'complete' : end)
-  }
-
-  function interrupted(controller: Controller, cause: Interruption): void {
-    if (cause.kind === 'timeout') return breakOff(controller, 'timeout', timeoutMessage(cause.limit))
-    if (over('client_aborted')) controller.error(new Error('the client closed the connection'))
-  }
-
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        answer.onInterrupt((cause) => interrupted(controller, cause))
-      },
-      async pull(controller) {
-        while (!isOver) {
-          let chunk: Awaited<ReturnType<typeof reader.read>>
-          try {
-            chunk = await reader.read()
-          } catch {
-            return breakOff(controller, 'truncated', 'The worker closed the stream before it was complete.')
-          }
-          if (chunk.done) return finish(controller)
-          if (isOver) return
-          answer.touch()
-          const bytes = tap === null ? chunk.value : tap.push(chunk.value)
-          if (bytes !== null && bytes.length > 0) return pass(controller, bytes)
-        }
-      },
-      cancel() {
-        over('client_aborted')
-      },
-    },
-    { highWaterMark: 0 },
-  )
 }
 
 const END_BY_OUTCOME = {
   complete: 'complete',
   truncated: 'truncated',
   error_reported: 'upstream_error',
-} as const satisfies Record<string, StreamEnd>
+} as const satisfies Record<TapOutcome, StreamEnd>
 
-function timeoutMessage(limit: string): string {
-  return limit === 'idle'
-    ? 'The worker sent nothing for longer than the idle timeout; the answer is incomplete.'
-    : `The worker took longer than the ${limit} timeout; the answer is incomplete.`
-}
+const COMPLAINTS = {
+  truncated: {
+    code: 'upstream_truncated',
+    message: 'The worker ended the stream before the answer was complete.',
+  },
+  timeout: {
+    code: 'upstream_timeout',
+    message: 'The worker took too long to go on; the answer is incomplete.',
+  },
+} as const satisfies Record<string, { code: ErrorCodeName; message: string }>

@@ -102,6 +102,7 @@ function completeStream(spec: DialectSpec, bytes: Uint8Array, usage: TokenUsage 
           splitBytes(bytes, at).map((piece) => tap.push(piece)),
         )
       }),
+      { numRuns: 30 },
     )
   })
 

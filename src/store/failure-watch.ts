@@ -1,0 +1,59 @@
+// What this process's or isolate's own requests found out about workers that did not answer, until a probe knows better.
+
+import type { HolderReport, WorkerState } from './fleet-store.ts'
+
+/** Failures in a row, of requests that may have reached the worker, after which it is taken for gone. */
+const FAILURES_UNTIL_DOWN = 2
+
+type Report = HolderReport['unreachable'][number]
+
+export class FailureWatch {
+  readonly #now: () => number
+  readonly #downSinceMs = new Map<string, number>()
+  readonly #failuresInRow = new Map<string, number>()
+  #unreported: Report[] = []
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /**
+   * A request failed before its answer began. One that surely never left proves that the worker is gone; one that may
+   * have been sent could be a single broken connection. Returns true when the worker is now taken for gone.
+   */
+  noteFailure(workerId: string, phase: 'not_sent' | 'maybe_sent'): boolean {
+    const failures = (this.#failuresInRow.get(workerId) ?? 0) + 1
+    this.#failuresInRow.set(workerId, failures)
+    if (phase === 'maybe_sent' && failures < FAILURES_UNTIL_DOWN) return false
+    const atMs = this.#now()
+    this.#downSinceMs.set(workerId, atMs)
+    this.#unreported.push({ workerId, atMs })
+    return true
+  }
+
+  noteAnswer(workerId: string): void {
+    this.#failuresInRow.delete(workerId)
+  }
+
+  /** Whether a worker is down by our own evidence; a look at the worker later than that evidence overrules it. */
+  isDown(workerId: string, state: WorkerState | undefined): boolean {
+    const sinceMs = this.#downSinceMs.get(workerId)
+    if (sinceMs === undefined) return false
+    const checkedAtMs = state?.checkedAtMs ?? null
+    if (checkedAtMs === null || checkedAtMs <= sinceMs) return true
+    this.#downSinceMs.delete(workerId)
+    return false
+  }
+
+  /** What others have not been told yet. */
+  takeReports(): readonly Report[] {
+    const reports = this.#unreported
+    this.#unreported = []
+    return reports
+  }
+
+  /** Reports that could not be delivered, to be told with the next ones. */
+  putBack(reports: readonly Report[]): void {
+    this.#unreported = [...reports, ...this.#unreported]
+  }
+}
