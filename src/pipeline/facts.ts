@@ -29,6 +29,15 @@ export async function gatherFacts(
       : findAffinity({ header: (name) => request.headers.get(name), body: request.json }, wanted.headers)
   const key = ticketKey(policy, model)
   if (key === null) return { affinity, ticket: null }
-  const ticket = policy.needs.ticket === 'strict' ? await mirror.strictTicket(key) : mirror.ticket(key)
-  return { affinity, ticket }
+  return { affinity, ticket: policy.needs.ticket === 'strict' ? await strictTicket(mirror, key) : mirror.ticket(key) }
+}
+
+/** Unknown, not zero, when the count can't be reached: the policy then draws a turn by the seed. */
+async function strictTicket(mirror: FleetMirror, key: string): Promise<number | null> {
+  try {
+    return await mirror.strictTicket(key)
+  } catch {
+    // A fact that can't be had must not fail the request; the record shows the missing ticket.
+    return null
+  }
 }

@@ -91,7 +91,8 @@ class Relay {
   }
 
   cancel(): void {
-    this.#over('client_aborted')
+    this.#options.answer.abort()
+    this.#over(this.#endOfLeaving())
   }
 
   #finish(controller: Controller): void {
@@ -119,7 +120,15 @@ class Relay {
 
   #interrupted(controller: Controller, cause: Interruption): void {
     if (cause.kind === 'timeout') return this.#breakOff(controller, 'timeout')
-    if (this.#over('client_aborted')) controller.error(new Error('the client closed the connection'))
+    if (this.#over(this.#endOfLeaving())) controller.error(new Error('the client closed the connection'))
+  }
+
+  /** A client that leaves after the terminator has all it came for: some libraries hang up as soon as they read it. */
+  #endOfLeaving(): StreamEnd {
+    const { tap } = this.#options
+    const { code, message } = COMPLAINTS.truncated
+    const isShort = tap === null || tap.fail(message, code) !== null
+    return isShort ? 'client_aborted' : END_BY_OUTCOME[tap.end().outcome]
   }
 
   #pass(controller: Controller, bytes: Uint8Array): void {

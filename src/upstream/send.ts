@@ -50,7 +50,7 @@ export async function sendAttempt(platform: Platform, request: AttemptRequest): 
   const controller = new AbortController()
   const interruption = watchInterruptions(platform, request, controller)
   try {
-    const response = await dispatch(platform, request, controller.signal)
+    const response = await dispatch(platform, withWatchedBody(request, interruption), controller.signal)
     return toAnswer(response, controller, interruption)
   } catch (error) {
     interruption.stop()
@@ -65,6 +65,8 @@ export async function sendAttempt(platform: Platform, request: AttemptRequest): 
 interface InterruptionWatch {
   readonly deadline: Deadline
   cause(): Interruption | null
+  /** The caller left, or its body broke off. */
+  clientGone(): void
   onInterrupt(handler: (cause: Interruption) => void): void
   stop(): void
 }
@@ -100,12 +102,39 @@ function watchInterruptions(
   return {
     deadline,
     cause: () => cause,
+    clientGone: onClientGone,
     onInterrupt(next) {
       handler = next
       if (cause !== null) next(cause)
     },
     stop,
   }
+}
+
+/**
+ * A streamed body that breaks aborts the worker's request before it errors: workerd ends the upload of an errored
+ * stream as if it were whole, and the worker would take half a file for all of it. Nor is it the worker's failure.
+ */
+function withWatchedBody(request: AttemptRequest, watch: InterruptionWatch): AttemptRequest {
+  if (!(request.body instanceof ReadableStream)) return request
+  const reader = request.body.getReader()
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(sink) {
+        try {
+          const { done, value } = await reader.read()
+          if (done) sink.close()
+          else sink.enqueue(value)
+        } catch (error) {
+          watch.clientGone()
+          throw error
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+  return { ...request, body }
 }
 
 function dispatch(platform: Platform, request: AttemptRequest, signal: AbortSignal): Promise<Response> {

@@ -18,8 +18,8 @@ export interface Reply {
 export interface Sent {
   /** Settles with the answer's headers. */
   readonly reply: Promise<Reply>
-  /** Closes the connection, whatever is under way. */
-  leave(): void
+  /** Ends the connection, whatever is under way: `close` as a program that has finished, `reset` as one that died. */
+  leave(how?: 'close' | 'reset'): void
 }
 
 export interface SendOptions {
@@ -42,7 +42,13 @@ export function send(url: string, body: object | string | Buffer | null, options
   // Whoever leaves has no interest in how the request failed.
   reply.catch(() => {})
   request.end(bytes ?? undefined)
-  return { reply, leave: () => void request.destroy() }
+  return {
+    reply,
+    leave(how = 'close') {
+      if (how === 'reset') request.socket?.resetAndDestroy()
+      request.destroy()
+    },
+  }
 }
 
 /** An answer read whole. */

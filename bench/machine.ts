@@ -1,0 +1,70 @@
+// Where and when a benchmark ran: what a reader needs to judge its figures.
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, totalmem, type as systemType } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { RuntimeName } from './targets.ts'
+
+export interface Machine {
+  readonly date: string
+  readonly commit: string
+  readonly system: string
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGb: number
+  /** The runtime's own version, and those of libraries that stand between it and the router. */
+  readonly versions: Readonly<Record<string, string>>
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Packages whose versions matter, by runtime. */
+const PACKAGES = {
+  workerd: ['miniflare', 'workerd', 'hono'],
+  node: ['@hono/node-server', 'undici', 'hono'],
+  bun: ['bun', 'hono'],
+  deno: ['deno', 'hono'],
+} as const satisfies Record<RuntimeName, readonly string[]>
+
+export function describeMachine(runtime: RuntimeName): Machine {
+  return {
+    date: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
+    commit: describeCommit(),
+    system: `${systemType()} ${release()}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    versions: {
+      node: process.versions.node,
+      ...Object.fromEntries(PACKAGES[runtime].map((name) => [name, versionOf(name)])),
+    },
+  }
+}
+
+function describeCommit(): string {
+  try {
+    const commit = git('rev-parse', '--short=12', 'HEAD')
+    const isDirty = git('status', '--porcelain', '--', 'src', 'bin', 'package-lock.json') !== ''
+    return isDirty ? `${commit} with uncommitted changes` : commit
+  } catch {
+    // An unpacked archive has no history to name.
+    return 'unknown'
+  }
+}
+
+function git(...args: readonly string[]): string {
+  // Others may be working in this checkout: take no locks.
+  return execFileSync('git', ['--no-optional-locks', ...args], { cwd: root, encoding: 'utf8' }).trim()
+}
+
+function versionOf(name: string): string {
+  try {
+    const text = readFileSync(`${root}node_modules/${name}/package.json`, 'utf8')
+    const { version }: { version: string } = JSON.parse(text)
+    return version
+  } catch {
+    // Not installed here, as a package of another platform.
+    return 'unknown'
+  }
+}

@@ -1,0 +1,73 @@
+// Imports point one way: the folder list of ARCHITECTURE.md, as a test.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+
+/** What each folder may import besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  config: ['routing'],
+  routing: [],
+  dialect: ['errors'],
+  store: ['config', 'routing'],
+  upstream: ['config', 'errors', 'platform.ts', 'store'],
+  pipeline: ['config', 'dialect', 'errors', 'platform.ts', 'routing', 'store', 'upstream'],
+  middleware: ['config', 'dialect', 'errors', 'pipeline'],
+  routes: ['config', 'dialect', 'errors', 'middleware', 'pipeline', 'store', 'upstream', 'version.ts'],
+  observe: ['config', 'pipeline'],
+  simulator: [],
+  cli: ['config', 'routing', 'server.ts', 'simulator', 'version.ts'],
+}
+
+interface Import {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+function sourceFiles(): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && !path.endsWith('.test.ts'),
+  )
+}
+
+/** A path's folder below src/, or the file itself when it lies in src/. */
+function place(path: string): string {
+  return path.split('/', 1)[0] ?? path
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, target = '']) => ({
+    file,
+    from: place(file),
+    to: place(relative(root, join(root, dirname(file), target))),
+  }))
+}
+
+const all = sourceFiles().flatMap(importsOf)
+
+describe('imports', () => {
+  test.each(Object.entries(MAY_IMPORT))('%s imports only what lies below it', (folder, allowed) => {
+    const foreign = all.filter(({ from, to }) => from === folder && to !== folder && !allowed.includes(to))
+    expect(foreign).toEqual([])
+  })
+
+  test('nothing outside runtime/ imports from it', () => {
+    expect(all.filter(({ from, to }) => to === 'runtime' && from !== 'runtime')).toEqual([])
+  })
+
+  test('hono ends in the HTTP surface', () => {
+    const users = sourceFiles().filter((file) => /from 'hono/.test(readFileSync(join(root, file), 'utf8')))
+    expect(new Set(users.map(place))).toEqual(new Set(['app.ts', 'middleware', 'routes']))
+  })
+
+  test('no source outside runtime/ uses a module of Node', () => {
+    const users = sourceFiles().filter((file) => /from 'node:/.test(readFileSync(join(root, file), 'utf8')))
+    expect(users.filter((file) => place(file) !== 'runtime')).toEqual([])
+  })
+})
