@@ -1,9 +1,34 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './src/runtime/workerd-process.ts'
+
+/** The Worker and its objects as they are deployed, with a second Worker that stands for a private network. */
+const workerd = cloudflareTest({
+  main: './test/workerd/worker.ts',
+  miniflare: {
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: [...COMPATIBILITY_FLAGS],
+    durableObjects: {
+      FLEET: { className: 'Fleet', useSQLite: true },
+      BOUND_FLEET: { className: 'BoundFleet', useSQLite: true },
+    },
+    serviceBindings: { GPU_NETWORK: 'gpu-network' },
+    workers: [
+      {
+        name: 'gpu-network',
+        compatibilityDate: COMPATIBILITY_DATE,
+        modules: true,
+        scriptPath: './test/workerd/gpu-network.js',
+      },
+    ],
+  },
+})
 
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] } },
       {
         // Real processes on real ports: few at a time, so that timings mean something on two cores.
         test: {

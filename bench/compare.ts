@@ -27,6 +27,7 @@ export interface LoadPlan {
 /** How one target did; each figure is the median of its rounds. */
 export interface TargetFigures {
   readonly name: string
+  readonly isUpstream: boolean
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -70,7 +71,7 @@ export async function compare(bench: Bench, plan: LoadPlan): Promise<Comparison>
     for (const target of pair) legs.get(target)?.push(await measure(bench, target, plan, plan.seconds))
     legs.get(upstream)?.push(await measure(bench, upstream, plan, plan.seconds / 2))
   }
-  const targets = [...legs].map(([target, rounds]) => toFigures(target, rounds))
+  const targets = [...legs].map(([target, rounds]) => toFigures(target, rounds, target === upstream))
   const [ours = [], bare = []] = [legs.get(router), legs.get(passThrough)]
   const pairwise = (combine: (ours: Leg, bare: Leg) => number) =>
     spreadOf(ours.map((leg, at) => (bare[at] === undefined ? Number.NaN : combine(leg, bare[at]))))
@@ -98,13 +99,14 @@ async function measure(bench: Bench, target: Target, plan: LoadPlan, seconds: nu
 const rateOf = (leg: Leg) => leg.completed / leg.elapsedSeconds
 const cpuPer1000 = (leg: Leg) => (leg.targetCpuSeconds / leg.completed) * 1_000
 
-function toFigures(target: Target, legs: readonly Leg[]): TargetFigures {
+function toFigures(target: Target, legs: readonly Leg[], isUpstream: boolean): TargetFigures {
   const median = (of: (leg: Leg) => number) => medianOf(legs.map(of))
   const total = (of: (leg: Leg) => number) => legs.reduce((sum, leg) => sum + of(leg), 0)
   const failed = total((leg) => leg.wrong + leg.broken)
   const asked = total((leg) => leg.completed + leg.refused) + failed
   return {
     name: target.name,
+    isUpstream,
     requestsPerSecond: median(rateOf),
     p50Ms: median((leg) => leg.p50Ms),
     p99Ms: median((leg) => leg.p99Ms),

@@ -20,7 +20,17 @@ export const FLOORS: Readonly<Record<RuntimeName, number>> = { workerd: 0.8, nod
 /** Design, section 5: added latency over one connection. */
 export const MAX_ADDED_P50_MS = 0.3
 
-const COLUMNS = ['', 'req/s', 'p50 ms', 'p99 ms', 'refused', 'failed', 'CPU s/1000', 'peak MiB', 'busy'] as const
+const COLUMNS = [
+  '',
+  'req/s',
+  'p50 ms',
+  'p99 ms',
+  'refused',
+  'failed',
+  'CPU s/1000',
+  'peak MiB',
+  'busy (of a core)',
+] as const
 
 export function toText(report: RuntimeReport): string {
   const blocks = report.comparisons.map((comparison) => {
@@ -66,8 +76,14 @@ function cells(figures: TargetFigures): readonly string[] {
     percent(figures.failedShare),
     figures.cpuSecondsPer1000.toFixed(3),
     figures.peakMemoryMb.toFixed(0),
-    `${percent(figures.busy.target)}, upstream ${percent(figures.busy.upstream)}, generator ${percent(figures.busy.generator)}`,
+    busyOf(figures),
   ]
+}
+
+/** The upstream is a target too; its share is said once. */
+function busyOf({ busy, isUpstream }: TargetFigures): string {
+  const others = isUpstream ? '' : `, upstream ${percent(busy.upstream)}`
+  return `${percent(busy.target)}${others}, generator ${percent(busy.generator)}`
 }
 
 function conclusions(runtime: RuntimeName, comparison: Comparison): readonly string[] {

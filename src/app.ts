@@ -6,7 +6,7 @@ import { RouterError } from './errors/router-error.ts'
 import { access } from './middleware/access.ts'
 import type { AppEnv } from './middleware/app-env.ts'
 import { toErrorAnswer } from './middleware/on-error.ts'
-import { checkPath } from './middleware/path-guard.ts'
+import { checkHost, checkPath } from './middleware/path-guard.ts'
 import { requestIdOf } from './middleware/request-id.ts'
 import { closeExchange } from './pipeline/close.ts'
 import { type Exchange, openExchange } from './pipeline/exchange.ts'
@@ -33,7 +33,8 @@ export function createApp(parts: RouterParts): FetchHandler {
       context,
     })
     try {
-      checkPath(context.rawTarget ?? targetOf(request.url))
+      checkHost(request.headers.get('host'))
+      checkPath(targetOf(context.rawTarget ?? request.url))
       const response = await app.fetch(request, { exchange, parts })
       return withRequestId(response, exchange)
     } catch (error) {
@@ -69,8 +70,10 @@ function buildRoutes(parts: RouterParts): Hono<AppEnv> {
       throw new RouterError('method_not_allowed', `This path takes ${methods.join(', ')} only.`, { allow: methods })
     })
   }
-  app.notFound(() => {
-    throw new RouterError('not_found', 'There is no such route here; the API reference lists those there are.')
+  app.notFound((context) => {
+    const error = new RouterError('not_found', 'There is no such route here; the API reference lists those there are.')
+    // Returned, not thrown: hono would drop the CORS headers of an error thrown here.
+    return toErrorAnswer(parts, context.env.exchange, error)
   })
   app.onError((error, context) => toErrorAnswer(parts, context.env.exchange, error))
   return app
@@ -141,8 +144,10 @@ function withRequestId(response: Response, exchange: Exchange): Response {
   return response
 }
 
-/** Path and query of a request's URL as the runtime shows it, without letting a URL parser normalise it. */
+/** Path and query of a request's target or URL as the runtime shows it, without letting a URL parser normalise it. */
 function targetOf(url: string): string {
+  // Only the absolute form (RFC 9112, 3.2.2) names scheme and host before the path.
+  if (!/^https?:\/\//i.test(url)) return url
   const authorityAt = url.indexOf('//') + 2
   const pathAt = url.indexOf('/', authorityAt)
   return pathAt === -1 ? '/' : url.slice(pathAt)

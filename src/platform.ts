@@ -7,7 +7,10 @@ export interface Fetcher {
   fetch(request: Request): Promise<Response>
 }
 
-/** Outgoing HTTP. `connectTimeoutMs` is honoured only where `Platform.showsConnectPhase` is true. */
+/**
+ * Outgoing HTTP. Bodies come decoded; an answer that still has a `content-encoding` is in one the runtime can't undo.
+ * `connectTimeoutMs` is honoured only where `Platform.showsConnectPhase` is true.
+ */
 export type SendRequest = (url: string, init: SendRequestInit) => Promise<Response>
 
 export interface SendRequestInit {

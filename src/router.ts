@@ -6,8 +6,10 @@ import { createCounters, type Counters } from './observe/counters.ts'
 import { createDecisionRing, type DecisionRing } from './observe/decision-ring.ts'
 import { createLog } from './observe/log.ts'
 import { fanOut } from './pipeline/events.ts'
+import { createHookGroups } from './pipeline/hooks.ts'
 import type { Platform } from './platform.ts'
 import { FleetMirror } from './store/fleet-mirror.ts'
+import { RetryBudget } from './upstream/retry-budget.ts'
 
 export interface Router {
   readonly fetch: FetchHandler
@@ -37,7 +39,10 @@ export function assembleRouter(config: Config, platform: Platform): Router {
     config,
     platform,
     mirror,
+    hookGroups: createHookGroups(config.hooks, platform.now),
     events,
+    retryBudget: new RetryBudget(toBudget(config), platform.now),
+    hedgeBudget: config.hedge === null ? null : new RetryBudget(hedgeShare(config.hedge.maxShare), platform.now),
     isDraining: () => isDraining,
   })
   return {
@@ -49,4 +54,15 @@ export function assembleRouter(config: Config, platform: Platform): Router {
     decisions,
     counters,
   }
+}
+
+function toBudget({ retry: { budget } }: Config) {
+  return { ratio: budget.ratio, windowMs: budget.windowMs, minExtra: budget.minRetries }
+}
+
+/** Over which time the share of hedged requests is held. */
+const HEDGE_WINDOW_MS = 10_000
+
+function hedgeShare(ratio: number) {
+  return { ratio, windowMs: HEDGE_WINDOW_MS, minExtra: 0 }
 }

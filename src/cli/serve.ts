@@ -104,6 +104,8 @@ async function serveHere(host: Host, config: Config): Promise<number> {
 }
 
 async function serveInWorkerd(host: Host, flags: Flags, config: Config, configText: string): Promise<number> {
+  // From before workerd starts: a signal must never end this process without it.
+  const asked = host.untilAsked()
   const server = await host.startWorkerd({
     host: config.host,
     port: config.port,
@@ -112,7 +114,7 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
     plugins: flags.list('plugin').map((path) => host.absolutePath(path)),
   })
   host.writeOut(`listening on ${server.url}\n`)
-  await host.untilAsked()
+  await asked
   await server.stop()
   return EXIT.good
 }

@@ -1,9 +1,12 @@
 // A checked file to the Config the router runs on, and the hash that stands for it on every record.
 // Nothing is judged here: what arrives has passed every check.
 
-import type { Config } from './config.ts'
+import type { Config, HookConfig } from './config.ts'
+import { toHook } from './hook-schema.ts'
+import { toModelRule } from './model-rule-schema.ts'
 import type { ChosenPolicy } from './policy-section.ts'
 import type { PoolEntry } from './pool.ts'
+import { toHedge, toRetry } from './retry-schema.ts'
 import { replaceSecrets } from './schema-walk.ts'
 import { DEFAULT_TOTAL_MS, type ConfigFile } from './schema.ts'
 
@@ -25,7 +28,12 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     defaultModel: file.default_model,
     inboundApiKey: file.inbound_api_key ?? null,
     allowAnonymous: file.allow_anonymous,
+    hooks: file.pre_routing_hooks.map(toHook),
+    modelRules: file.model_rules.map(toModelRule),
+    retry: toRetry(file.retry, file.disable_retries),
+    hedge: toHedge(file.hedge),
     exposeRoutingHeaders: file.expose_routing_headers,
+    workerDisplay: file.worker_display,
     maxPayloadBytes: file.max_payload_size,
     corsAllowedOrigins: [...new Set(file.cors_allowed_origins)],
     forwardHeaders: [...new Set(file.forward_headers)],
@@ -51,10 +59,16 @@ async function hashOf(settings: Settings, { type, options, schema }: ChosenPolic
   const effective = {
     ...settings,
     workers: await Promise.all(workers),
+    hooks: await Promise.all(settings.hooks.map(withDigests)),
     inboundApiKey: await digestOrNull(settings.inboundApiKey),
     policy: { type, options: await replaceSecrets(schema, options, digest) },
   }
   return digest(canonicalJson(effective))
+}
+
+async function withDigests(hook: HookConfig): Promise<HookConfig> {
+  const headers = Object.entries(hook.headers).map(async ([name, value]) => [name, await digest(value)] as const)
+  return { ...hook, apiKey: await digestOrNull(hook.apiKey), headers: Object.fromEntries(await Promise.all(headers)) }
 }
 
 async function digestOrNull(secret: string | null): Promise<string | null> {

@@ -1,6 +1,7 @@
 // The configuration as the rest of the router sees it: merged, with defaults filled in, times in milliseconds.
 // What operators write is in schema.ts; load.ts turns one into the other.
 
+import type { ModelRule } from '../routing/model-rules.ts'
 import type { Policy } from '../routing/policy.ts'
 
 export interface WorkerConfig {
@@ -34,6 +35,65 @@ export interface Timeouts {
   readonly totalMs: number | null
 }
 
+/** One service that is asked about requests before they are routed. */
+export interface HookConfig {
+  /** Unique; what headers, records and metrics call it. */
+  readonly name: string
+  readonly url: string
+  /** For the whole answer, its body included. */
+  readonly timeoutMs: number
+  /** What a hook that fails does to the request. */
+  readonly onError: 'pass' | 'block'
+  readonly onReject: 'block403' | 'block400' | 'pass'
+  readonly mayTransform: boolean
+  /** Sent along, names in lower case. Values are secrets. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Bearer key sent to the hook. A secret. */
+  readonly apiKey: string | null
+  /** Routes it is asked about, as the catalogue writes them; null for all. */
+  readonly routes: readonly string[] | null
+  /** Models it is asked about; null for all. */
+  readonly models: readonly string[] | null
+  readonly send: 'body' | 'metadata'
+  /** Runs side by side with its neighbours that say so too. */
+  readonly isParallel: boolean
+  /** Whether callers are told why it rejected. */
+  readonly exposesReason: boolean
+}
+
+export interface RetryConfig {
+  /** Attempts after the first; 0 for none. */
+  readonly maxRetries: number
+  readonly initialBackoffMs: number
+  readonly maxBackoffMs: number
+  readonly backoffMultiplier: number
+  /** Share of a wait that is random, in both directions. */
+  readonly jitterFactor: number
+  /** Statuses that are tried again on another worker. */
+  readonly statuses: readonly number[]
+  /** Statuses that are tried again once; none of them is in `statuses`. */
+  readonly statusesOnce: readonly number[]
+  /** Whether a stream's headers are held back until the worker's first event. */
+  readonly gate: 'off' | 'first_event'
+  readonly budget: {
+    /** Retries per request over the window, at most. */
+    readonly ratio: number
+    readonly windowMs: number
+    /** Retries that any window allows, however few requests it saw. */
+    readonly minRetries: number
+  }
+}
+
+export interface HedgeConfig {
+  /** How long the first byte may take before a second worker is asked. */
+  readonly afterMs: number
+  /** Second attempts per request, at most. */
+  readonly maxShare: number
+}
+
+/** What stands for a worker in headers; `auto` is the configured id, else the URL. */
+export type WorkerDisplay = 'auto' | 'url' | 'id' | 'hash'
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Config {
@@ -48,7 +108,15 @@ export interface Config {
   readonly inboundApiKey: string | null
   /** Lets a deployed Worker answer callers without a key. */
   readonly allowAnonymous: boolean
+  /** Asked in this order before routing. */
+  readonly hooks: readonly HookConfig[]
+  /** The first that matches decides which model a request goes to. */
+  readonly modelRules: readonly ModelRule[]
+  readonly retry: RetryConfig
+  /** Null when late requests are not sent twice. */
+  readonly hedge: HedgeConfig | null
   readonly exposeRoutingHeaders: boolean
+  readonly workerDisplay: WorkerDisplay
   /** Largest request body in bytes; null takes the platform's default. */
   readonly maxPayloadBytes: number | null
   readonly corsAllowedOrigins: readonly string[]

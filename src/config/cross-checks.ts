@@ -1,10 +1,14 @@
 // What no single field can know: checks between the parts of a file.
 // Each check sees the valid parts only, and says nothing about parts that are missing because they were refused.
 
+import { matchCovers } from '../routing/model-rules.ts'
 import type { Partly } from './check-section.ts'
 import { errorAt, formatPath, warningAt, withoutUserInfo, type Problem } from './finding.ts'
+import { checkHooks } from './hook-checks.ts'
 import { isOwnPath } from './http-values.ts'
+import { checkModelRules } from './model-rule-checks.ts'
 import { workerNameOf, type PoolEntry } from './pool.ts'
+import { checkRetry } from './retry-checks.ts'
 import type { ConfigFile } from './schema.ts'
 import { fewCandidates } from './unavailable.ts'
 
@@ -24,10 +28,21 @@ export interface CrossCheckInput {
 
 /** Runs every check. */
 export function crossCheck(input: CrossCheckInput): Problem[] {
-  return [checkPool, checkWorkerKeys, checkBindings, checkPaths, checkTimeouts, checkAccess, checkChoice].flatMap(
-    (check) => check(input),
-  )
+  return CHECKS.flatMap((check) => check(input))
 }
+
+const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
+  checkPool,
+  checkWorkerKeys,
+  checkBindings,
+  checkPaths,
+  checkTimeouts,
+  checkAccess,
+  checkChoice,
+  checkHooks,
+  checkModelRules,
+  checkRetry,
+]
 
 function checkPool({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {
   if (pool.length === 0 && isPoolComplete) return [emptyPool(file)]
@@ -138,11 +153,16 @@ function checkChoice({ file, pool, policyType, isPoolComplete }: CrossCheckInput
   if (!isPoolComplete) return []
   const candidates = pool.reduce((sum, { worker }) => sum + worker.dataParallelSize, 0)
   const few = policyType === null ? null : fewCandidates(policyType, candidates)
-  return [...(few === null ? [] : [few]), ...unlistedDefault(file.default_model ?? null, pool)]
+  return [...(few === null ? [] : [few]), ...unlistedDefault(file, pool)]
 }
 
-function unlistedDefault(model: string | null, pool: readonly PoolEntry[]): Problem[] {
+function unlistedDefault(
+  { default_model: model = null, model_rules: rules = [] }: Partly<ConfigFile>,
+  pool: readonly PoolEntry[],
+): Problem[] {
+  // A rule may lead it to a model that is listed; what rules lead to has a check of its own.
+  if (model === null || rules.some((rule) => matchCovers(rule?.match ?? '', model))) return []
   // A worker without a list is asked for its models, and may have this one.
-  const isUnlisted = model !== null && pool.every(({ worker }) => worker.models?.includes(model) === false)
+  const isUnlisted = pool.every(({ worker }) => worker.models?.includes(model) === false)
   return isUnlisted ? [warningAt(['default_model'], `no worker lists ${model} among its models`)] : []
 }

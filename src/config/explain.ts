@@ -90,7 +90,9 @@ export function explainIssue(issue: z.core.$ZodIssue, context: IssueContext): Pr
   const schema = schemaAt(context.schema, path)
   const value = valueAt(context.value, path)
   if (value === undefined) return [errorAt([...context.base, ...path], `is missing; it ${issue.message}`)]
-  const shown = value === '' ? '' : `, got ${show(value, schema !== null && holdsSecret(schema))}`
+  // What a check says of a list or map as a whole needs no word on what it is.
+  const isWhole = issue.code === 'custom' && typeof value === 'object'
+  const shown = value === '' || isWhole ? '' : `, got ${show(value, schema !== null && holdsSecret(schema))}`
   const isChoice = issue.code === 'invalid_value' && typeof value === 'string'
   const hint = isChoice ? didYouMean(value, issue.values.map(String)) : ''
   return [errorAt([...context.base, ...path], `${issue.message}${shown}${hint}`)]

@@ -40,8 +40,13 @@ export function forwardHeader() {
   })
 }
 
+/** Whether a lower-case name is one a header can have (RFC 9110, 5.1). */
+export function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)
+}
+
 function headerProblem(name: string): string | null {
-  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return 'is no header name; write it like x-team'
+  if (!isHeaderName(name)) return 'is no header name; write it like x-team'
   const refusal = REFUSED_HEADERS.find(({ names }) => names.some((pattern) => matches(name, pattern)))
   return refusal === undefined ? null : `can't be forwarded: it ${refusal.why}`
 }
@@ -75,17 +80,16 @@ export function passthroughPath() {
     })
 }
 
-/** Paths the router answers itself; `/*` at the end covers everything below. */
-export const OWN_PATHS: readonly string[] = [
+/** Inference routes as the catalogue of routes writes them: what a hook's `routes` can name. */
+export const HOOKABLE_PATHS: readonly string[] = [
   '/v1/chat/completions',
   '/v1/completions',
   '/v1/embeddings',
   '/v1/responses',
-  '/v1/responses/*',
+  '/v1/responses/:id',
+  '/v1/responses/:id/cancel',
   '/v1/messages',
   '/v1/messages/count_tokens',
-  '/v1/models',
-  '/v1/models/*',
   '/v1/rerank',
   '/v2/rerank',
   '/rerank',
@@ -97,6 +101,14 @@ export const OWN_PATHS: readonly string[] = [
   '/detokenize',
   '/v1/audio/transcriptions',
   '/v1/audio/translations',
+]
+
+/** Paths the router answers itself; `/*` at the end covers everything below. */
+export const OWN_PATHS: readonly string[] = [
+  ...HOOKABLE_PATHS.filter((path) => !path.includes(':')),
+  '/v1/responses/*',
+  '/v1/models',
+  '/v1/models/*',
   '/health',
   '/liveness',
   '/readiness',

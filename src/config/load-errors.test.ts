@@ -117,7 +117,6 @@ log_level: \${LEVEL}
     ['enable_igw: true', /only false/],
     ['api_keys: []', /not built in this version/],
     ['admin_api_key: x', /not built in this version/],
-    ['model_rules: []', /not built in this version/],
     ['policy: roundrobin', /did you mean round_robin\?/],
     ['policy: {type: poweroftwo}', /did you mean power_of_two\?/],
     ['policy: {type: cache_aware}', /not built in this version; use consistent_hash/],

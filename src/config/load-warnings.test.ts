@@ -26,7 +26,7 @@ describe('warnings and notes', () => {
     ['log_dir: /var/log', /no effect on an edge router/],
     ['connection_mode: {type: http}', /no effect/],
     ['enable_igw: false', /no effect/],
-    ['retry: {max_retries: 3}', /has no effect in this version/],
+    ['metrics: {port: 29000}', /has no effect in this version/],
     ['policy: power_of_two', /1 worker to choose from/],
     ['policy: {type: consistent_hash, virtual_nodes: 160}', /`virtual_nodes` has no effect/],
     ['timeouts: {first_byte: 10s, total: 5s}', /longer than timeouts.total/],

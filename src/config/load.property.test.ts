@@ -37,7 +37,49 @@ worker_api_keys:
 inbound_api_key: k
 allow_anonymous: false
 default_model: m
+pre_routing_hooks:
+  - name: safety
+    url: http://10.0.0.9:9000/check
+    timeout_ms: 200
+    on_error: block
+    on_reject: block400
+    transform: true
+    headers: {x-team: search}
+    api_key: k
+    routes: [/v1/chat/completions]
+    models: [m]
+    send: body
+    parallel: false
+    expose_reason: true
+model_rules:
+  - match: gpt-4o
+    rewrite: m
+  - match: gold/*
+    when:
+      header: {x-tier: gold}
+    fallback: [m, n]
+    on_failure: true
+  - match: canary
+    weights: {m: 95, n: 5}
+retry:
+  max_retries: 3
+  initial_backoff_ms: 50
+  max_backoff_ms: 1000
+  backoff_multiplier: 1.5
+  jitter_factor: 0.2
+  statuses: [429, 503]
+  statuses_once: [502, 504]
+  gate: off
+  budget:
+    ratio: 0.2
+    window_secs: 10
+    min_retries: 10
+disable_retries: false
+hedge:
+  after_ms: 2000
+  max_share: 0.05
 expose_routing_headers: true
+worker_display: hash
 max_payload_size: 32MiB
 cors_allowed_origins: ["*"]
 forward_headers: [x-team]

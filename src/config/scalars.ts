@@ -81,6 +81,11 @@ export function flag() {
   return z.boolean({ error: 'must be true or false, without quotes' })
 }
 
+/** A list, explained by an example when it is none. */
+export function list<Item extends z.ZodType>(item: Item, example: string) {
+  return z.array(item, { error: `must be a list such as ${example}` })
+}
+
 /** Text that says something. */
 export function text() {
   return z.string({ error: 'must be text; put quotes around numbers' }).min(1, { error: 'must not be empty' })

@@ -16,6 +16,14 @@ export function secretString() {
     .meta({ secret: true })
 }
 
+/** The value of a header that may hold a secret; unlike a key, it may have spaces inside (`Basic dXNlcg==`). */
+export function secretHeaderValue() {
+  return z
+    .string('must be text in quotes')
+    .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'must be visible ASCII without spaces at its ends')
+    .meta({ secret: true })
+}
+
 /** Whether the schema itself carries the secret mark. */
 function isMarkedSecret(schema: Schema): boolean {
   return z.globalRegistry.get(schema)?.['secret'] === true

@@ -3,16 +3,15 @@
 
 import * as z from 'zod'
 import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
-import { byteSize, duration, flag, seconds, text, wholeNumber } from './scalars.ts'
+import { hookSchema } from './hook-schema.ts'
+import { modelRuleSchema } from './model-rule-schema.ts'
+import { hedgeSchema, retrySchema } from './retry-schema.ts'
+import { byteSize, duration, flag, list, seconds, text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
 import { workerUrl } from './worker-url.ts'
 
 // Regions of Cloudflare's Durable Objects: https://developers.cloudflare.com/durable-objects/reference/data-location/
 const LOCATION_HINTS = ['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'] as const
-
-function list<Item extends z.ZodType>(item: Item, example: string) {
-  return z.array(item, { error: `must be a list such as ${example}` })
-}
 
 const workerId = z
   .string({ error: 'must be text; put quotes around numbers' })
@@ -91,7 +90,15 @@ export const configSchema = z.strictObject({
   inbound_api_key: secretString().optional(),
   allow_anonymous: flag().default(false),
   default_model: text().nullable().default(null),
+  pre_routing_hooks: list(hookSchema, '[{name: safety, url: "http://10.0.0.9:9000/check"}]').default([]),
+  model_rules: list(modelRuleSchema, '[{match: gpt-4o, rewrite: llama-3.1-70b}]').default([]),
+  retry: retrySchema.prefault({}),
+  /** The Rust router's switch for `retry: {max_retries: 0}`. */
+  disable_retries: flag().default(false),
+  hedge: hedgeSchema.nullable().default(null),
   expose_routing_headers: flag().default(true),
+  /** What stands for a worker in headers; `auto` is its id, else its URL. */
+  worker_display: z.enum(['auto', 'url', 'id', 'hash']).default('auto'),
   max_payload_size: byteSize().nullable().default(null),
   cors_allowed_origins: z
     .preprocess((value) => (value === '*' ? ['*'] : value), list(corsOrigin(), '["https://app.example.com"], or "*"'))

@@ -46,8 +46,6 @@ const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
   },
   request_id_headers: noEffect('the request id is read from and answered in x-request-id'),
 
-  retry: notYet('retries are'),
-  disable_retries: notYet('retries are'),
   circuit_breaker: notYet('circuit breakers are'),
   disable_circuit_breaker: notYet('circuit breakers are'),
   health_check: notYet('health checks with settings are'),
@@ -66,8 +64,6 @@ const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
   api_keys: notBuilt('keys per tenant; inbound_api_key is one key for all callers'),
   admin_api_key: notBuilt('there are no admin routes yet'),
   api_key_validation_urls: notBuilt('checking keys against a URL; inbound_api_key is one key for all callers'),
-  pre_routing_hooks: notBuilt('hooks that may reject or change a request'),
-  model_rules: notBuilt('rewriting and falling back between models'),
   semantic_cluster: notBuilt('routing by clusters of examples'),
 }
 

@@ -21,6 +21,26 @@ export function workerUrl() {
   })
 }
 
+/** The address of a hook: as a worker's, but with the path as it was written, and never normalised. */
+export function hookUrl() {
+  return z.string({ error: 'must be a URL such as http://10.0.0.9:9000/check' }).superRefine((value, context) => {
+    const message = hookUrlProblem(value)
+    if (message !== null) context.addIssue({ code: 'custom', message, input: value })
+  })
+}
+
+function hookUrlProblem(value: string): string | null {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(value) && !/^https?:/i.test(value)) return 'must start with http:// or https://'
+  const shape = shapeProblem(value)
+  if (shape !== null) return shape
+  if (!URL.canParse(value)) return 'is no valid URL; write http://HOST:PORT/PATH'
+  const url = new URL(value)
+  if (url.username !== '' || url.password !== '') {
+    return 'has a user or password in front of the host; put the key in api_key of the hook'
+  }
+  return /[?#]/.test(url.href) ? 'has a query or a fragment; put what the hook must know in its headers' : null
+}
+
 export type WorkerUrlResult =
   | { readonly ok: true; readonly url: string }
   | { readonly ok: false; readonly message: string }

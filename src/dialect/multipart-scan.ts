@@ -2,7 +2,8 @@
 // Line by line: what it keeps is one line's beginning and one short value, however big the files in between are.
 
 import { RouterError } from '../errors/router-error.ts'
-import { isText, matchesAt } from './ascii.ts'
+import { isText, matchesAt, trimEnd, withoutLineBreak } from './ascii.ts'
+import { readDisposition, repeated } from './multipart-disposition.ts'
 
 export interface FormScan {
   /** Two dashes and the boundary. */
@@ -10,13 +11,25 @@ export interface FormScan {
   readonly wanted: ReadonlySet<string>
   readonly maxParts: number
   readonly fields: Map<string, string>
+  /** Where the values of `fields` lie, as offsets from the start of the body. */
+  readonly spans: Map<string, FieldSpan>
+  /** Where the first delimiter begins; null until it has come by. */
+  firstPartAt: number | null
   phase: 'preamble' | 'headers' | 'body' | 'epilogue'
   parts: number
   /** The part's name when it is a wanted text field. */
   field: string | null
   hasDisposition: boolean
+  /** Where the current line began, and where the value of the current part did. */
+  lineStart: number
+  valueStart: number
   readonly value: ByteRun
   readonly line: ByteRun
+}
+
+export interface FieldSpan {
+  readonly start: number
+  readonly end: number
 }
 
 /** The first bytes of something longer, and how long it is in all. */
@@ -31,7 +44,6 @@ const MAX_LINE_BYTES = 4096
 export const MAX_FIELD_BYTES = 256
 
 const LF = 0x0a
-const CR = 0x0d
 
 export interface FormScanOptions {
   readonly boundary: string
@@ -45,10 +57,14 @@ export function createFormScan({ boundary, wanted, maxParts }: FormScanOptions):
     wanted,
     maxParts,
     fields: new Map(),
+    spans: new Map(),
+    firstPartAt: null,
     phase: 'preamble',
     parts: 0,
     field: null,
     hasDisposition: false,
+    lineStart: 0,
+    valueStart: 0,
     // Room for the line break before the next delimiter, which belongs to the delimiter.
     value: { kept: new Uint8Array(MAX_FIELD_BYTES + 2), length: 0 },
     line: { kept: new Uint8Array(MAX_LINE_BYTES), length: 0 },
@@ -65,6 +81,7 @@ export function scanForm(scan: FormScan, chunk: Uint8Array): void {
     at = end
     if (lineFeed >= 0 && scan.line.length === 0) {
       takeLine(scan, piece, piece.length)
+      scan.lineStart += piece.length
       continue
     }
     append(scan.line, piece)
@@ -87,6 +104,7 @@ function endScanLine(scan: FormScan): void {
   const { kept, length } = scan.line
   scan.line.length = 0
   takeLine(scan, kept.subarray(0, Math.min(length, MAX_LINE_BYTES)), length)
+  scan.lineStart += length
 }
 
 // `line` is the line with its break, or the beginning of one that has `length` bytes.
@@ -106,6 +124,7 @@ function delimiterKind(delimiter: string, line: Uint8Array): 'next' | 'last' | n
 
 function startPart(scan: FormScan, isLast: boolean): void {
   endPart(scan)
+  scan.firstPartAt ??= scan.lineStart
   scan.phase = isLast ? 'epilogue' : 'headers'
   if (isLast) return
   scan.parts++
@@ -124,6 +143,7 @@ function endPart(scan: FormScan): void {
     throw new RouterError('invalid_request', `\`${field}\` is longer than ${MAX_FIELD_BYTES} bytes.`, { param: field })
   }
   scan.fields.set(field, decodeField(field, text))
+  scan.spans.set(field, { start: scan.valueStart, end: scan.valueStart + text.length })
 }
 
 function takeHeaderLine(scan: FormScan, line: Uint8Array, length: number): void {
@@ -132,6 +152,7 @@ function takeHeaderLine(scan: FormScan, line: Uint8Array, length: number): void 
   if (text === '') {
     scan.phase = 'body'
     scan.value.length = 0
+    scan.valueStart = scan.lineStart + length
     return
   }
   // Parsers differ on folded lines; no client sends them, so a form that has one is up to something.
@@ -144,21 +165,12 @@ function takeHeaderLine(scan: FormScan, line: Uint8Array, length: number): void 
 }
 
 function wantedField(scan: FormScan, disposition: string): string | null {
-  const parameters = new Map<string, string>()
-  for (const match of disposition.matchAll(/;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))/g)) {
-    const name = (match[1] ?? '').toLowerCase()
-    if (parameters.has(name)) throw repeated(`a part that gives its ${name === 'name' ? 'name' : 'parameters'} twice`)
-    parameters.set(name, match[2]?.replace(/\\(.)/g, '$1') ?? match[3] ?? '')
-  }
+  const parameters = readDisposition(disposition)
   const name = parameters.get('name')
   if (name === undefined || !scan.wanted.has(name)) return null
   // A second one is refused even as a file: the worker may take the last of a name, whatever it is.
   if (scan.fields.has(name)) throw repeated(`the field \`${name}\` more than once`, name)
   return parameters.has('filename') || parameters.has('filename*') ? null : name
-}
-
-function repeated(what: string, param?: string): RouterError {
-  return new RouterError('invalid_multipart', `The body has ${what}.`, param === undefined ? {} : { param })
 }
 
 function decodeField(field: string, bytes: Uint8Array): string {
@@ -173,17 +185,4 @@ function append(run: ByteRun, piece: Uint8Array, pieceLength = piece.length): vo
   const room = run.kept.length - run.length
   if (room > 0) run.kept.set(piece.subarray(0, room), run.length)
   run.length += pieceLength
-}
-
-function withoutLineBreak(bytes: Uint8Array): Uint8Array {
-  let end = bytes.length
-  if (bytes[end - 1] === LF) end--
-  if (bytes[end - 1] === CR) end--
-  return bytes.subarray(0, end)
-}
-
-function trimEnd(bytes: Uint8Array): Uint8Array {
-  let end = bytes.length
-  while (end > 0 && [LF, CR, 0x20, 0x09].includes(bytes[end - 1] ?? 0)) end--
-  return bytes.subarray(0, end)
 }

@@ -104,7 +104,7 @@ describe('any form in any pieces', () => {
           const body = new Uint8Array(await encoded.arrayBuffer())
           const result = await readMultipartModel(sourceOf(splitBytes(body, cuts)).stream, type, LIMITS)
           expect(result.model).toBe(modelName)
-          expect(await drain(result.body)).toEqual(body)
+          expect(await drain(result.bodyFor(null))).toEqual(body)
         },
       ),
       { numRuns: 500 },
@@ -116,14 +116,14 @@ describe('any form in any pieces', () => {
       `preamble\r\n${part('name="file"; filename="a.wav"', 'RIFF\r\n--bogus\r\n--')}${MODEL}${part('name="stream"', 'true')}${END}epilogue`,
     )
     for (let cut = 0; cut <= form.length; cut++) {
-      const { model, body } = await readMultipartModel(sourceOf(splitBytes(form, [cut])).stream, TYPE, LIMITS)
+      const { model, bodyFor } = await readMultipartModel(sourceOf(splitBytes(form, [cut])).stream, TYPE, LIMITS)
       expect(model).toBe('whisper-1')
-      expect(await drain(body)).toEqual(form)
+      expect(await drain(bodyFor(null))).toEqual(form)
     }
     const single = sourceOf(Array.from(form, (byte) => Uint8Array.of(byte)))
-    const { model, body } = await readMultipartModel(single.stream, TYPE, LIMITS)
+    const { model, bodyFor } = await readMultipartModel(single.stream, TYPE, LIMITS)
     expect(model).toBe('whisper-1')
-    expect(await drain(body)).toEqual(form)
+    expect(await drain(bodyFor(null))).toEqual(form)
   })
 })
 
@@ -165,7 +165,7 @@ describe('spellings', () => {
     const body = utf8(form + END)
     const result = await read(body)
     expect(result.model).toBeNull()
-    expect(await drain(result.body)).toEqual(body)
+    expect(await drain(result.bodyFor(null))).toEqual(body)
   })
 
   test.each([
@@ -257,10 +257,10 @@ describe('the body handed on', () => {
 
   test('is read only as it is asked for', async () => {
     const source = sourceOf([utf8(MODEL), openFile, ...Array.from({ length: 50 }, () => fileChunk), utf8(`\r\n${END}`)])
-    const { body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    const { bodyFor } = await readMultipartModel(source.stream, TYPE, LIMITS)
     // The model counts as read at the delimiter after it, in the second chunk.
     expect(source.pulls).toBe(2)
-    const reader = body.getReader()
+    const reader = bodyFor(null).getReader()
     expect(source.pulls).toBe(2)
     for (let count = 0; count < 3; count++) await reader.read()
     expect(source.pulls).toBe(3)
@@ -271,10 +271,10 @@ describe('the body handed on', () => {
   test('holds no more than the limit when there is no model', async () => {
     const chunks = [openFile, ...Array.from({ length: 100 }, () => fileChunk), utf8(`\r\n${END}`)]
     const source = sourceOf(chunks)
-    const { model, body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    const { model, bodyFor } = await readMultipartModel(source.stream, TYPE, LIMITS)
     expect(model).toBeNull()
     expect(source.pulls).toBeLessThanOrEqual(17)
-    expect(await drain(body)).toEqual(joinBytes(chunks))
+    expect(await drain(bodyFor(null))).toEqual(joinBytes(chunks))
   })
 
   test('errors when it grows beyond its limit, held or streamed', async () => {
@@ -283,19 +283,19 @@ describe('the body handed on', () => {
     expect(error.code).toBe('body_too_large')
     expect(held.cancelled).toBe(error)
     const streamed = sourceOf([utf8(MODEL), openFile, fileChunk, fileChunk])
-    const { body } = await readMultipartModel(streamed.stream, TYPE, { maxBodyBytes: 100_000 })
-    expect((await refusal(() => drain(body))).code).toBe('body_too_large')
+    const { bodyFor } = await readMultipartModel(streamed.stream, TYPE, { maxBodyBytes: 100_000 })
+    expect((await refusal(() => drain(bodyFor(null)))).code).toBe('body_too_large')
     expect(streamed.cancelled).toBeInstanceOf(RouterError)
     const exact = utf8(MODEL + END)
-    expect(await drain((await read(exact, { maxBodyBytes: exact.length })).body)).toEqual(exact)
+    expect(await drain((await read(exact, { maxBodyBytes: exact.length })).bodyFor(null))).toEqual(exact)
   })
 
   test('errors when a second model comes by later', async () => {
     const second = part('name="model"', 'forbidden')
     const source = sourceOf([utf8(MODEL), openFile, fileChunk, utf8(`\r\n${second}${END}`)])
-    const { model, body } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    const { model, bodyFor } = await readMultipartModel(source.stream, TYPE, LIMITS)
     expect(model).toBe('whisper-1')
-    expect(await refusal(() => drain(body))).toMatchObject({ code: 'invalid_multipart', param: 'model' })
+    expect(await refusal(() => drain(bodyFor(null)))).toMatchObject({ code: 'invalid_multipart', param: 'model' })
   })
 
   test('tells of a model that came too late to route by, before those bytes are handed on', async () => {
@@ -306,7 +306,7 @@ describe('the body handed on', () => {
       onLateModel: (model) => void seen.push(model),
     })
     expect(told.model).toBeNull()
-    expect(await drain(told.body)).toEqual(joinBytes(chunks))
+    expect(await drain(told.bodyFor(null))).toEqual(joinBytes(chunks))
     expect(seen).toEqual(['whisper-1'])
     const refused = await readMultipartModel(sourceOf(chunks).stream, TYPE, {
       ...LIMITS,
@@ -314,7 +314,7 @@ describe('the body handed on', () => {
         throw new RouterError('model_not_found', 'Not this one.')
       },
     })
-    expect((await refusal(() => drain(refused.body))).code).toBe('model_not_found')
+    expect((await refusal(() => drain(refused.bodyFor(null)))).code).toBe('model_not_found')
   })
 
   test('passes the failure of its source on', async () => {
@@ -326,7 +326,64 @@ describe('the body handed on', () => {
         else controller.error(failure)
       },
     })
-    const { body } = await readMultipartModel(stream, TYPE, LIMITS)
-    await expect(drain(body)).rejects.toBe(failure)
+    const { bodyFor } = await readMultipartModel(stream, TYPE, LIMITS)
+    await expect(drain(bodyFor(null))).rejects.toBe(failure)
+  })
+})
+
+describe('the body for another model', () => {
+  const LEAST = `${part('name="language"', 'en')}${MODEL}${part('name="file"; filename="a.wav"', 'RIFF')}${END}`
+
+  test.each([
+    ['another', LEAST],
+    ['a longer name, ünïcode', LEAST],
+    ['x', `preamble\r\n${LEAST}epilogue`],
+    ['x', LEAST.replaceAll('\r\n', '\n')],
+  ])('has %j in the place of its own, and else the same bytes', async (wanted, form) => {
+    for (let cut = 0; cut <= utf8(form).length; cut++) {
+      const source = sourceOf(splitBytes(utf8(form), [cut]))
+      const { model, bodyFor } = await readMultipartModel(source.stream, TYPE, LIMITS)
+      expect(model).toBe('whisper-1')
+      expect(await drain(bodyFor(wanted))).toEqual(utf8(form.replace('whisper-1', wanted)))
+    }
+  })
+
+  test('is the body as it came for the model it names', async () => {
+    const { bodyFor } = await read(LEAST)
+    expect(await drain(bodyFor('whisper-1'))).toEqual(utf8(LEAST))
+  })
+
+  test.each(['', 'preamble\r\n'])(
+    'has the field first where the form has none, after the preamble %j',
+    async (before) => {
+      const form = part('name="file"; filename="a.wav"', 'RIFF') + END
+      const { model, bodyFor } = await read(before + form)
+      expect(model).toBeNull()
+      const body = await drain(bodyFor('whisper-1'))
+      expect(body).toEqual(utf8(before + MODEL + form))
+      expect((await readMultipartModel(sourceOf([body]).stream, TYPE, LIMITS)).model).toBe('whisper-1')
+    },
+  )
+
+  test('keeps what streams after the held beginning', async () => {
+    const file = new Uint8Array(200_000).fill(0x61)
+    const chunks = [utf8(MODEL), utf8('--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'), file]
+    const source = sourceOf([...chunks, utf8(`\r\n${END}`)])
+    const { bodyFor } = await readMultipartModel(source.stream, TYPE, LIMITS)
+    const [first, ...rest] = [utf8(MODEL.replace('whisper-1', 'big')), ...chunks.slice(1), utf8(`\r\n${END}`)]
+    expect(await drain(bodyFor('big'))).toEqual(joinBytes([first ?? utf8(''), ...rest]))
+  })
+
+  test('still refuses a model that comes by too late', async () => {
+    const file = new Uint8Array(1_100_000).fill(0x61)
+    const open = utf8('--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n')
+    const seen: string[] = []
+    const source = sourceOf([open, file, utf8(`\r\n${MODEL}${END}`)])
+    const { bodyFor } = await readMultipartModel(source.stream, TYPE, {
+      ...LIMITS,
+      onLateModel: (model) => void seen.push(model),
+    })
+    await drain(bodyFor('other'))
+    expect(seen).toEqual(['whisper-1'])
   })
 })

@@ -3,6 +3,7 @@
 
 import { RouterError } from '../errors/router-error.ts'
 import { readModel } from './json-body.ts'
+import { withEdits } from './splice.ts'
 import { createFormScan, endForm, noDelimiter, scanForm, type FormScan } from './multipart-scan.ts'
 
 export interface MultipartLimits {
@@ -24,8 +25,11 @@ export interface MultipartForm {
   readonly model: string | null
   /** Null when the field has not come by yet. */
   readonly stream: boolean | null
-  /** The whole body. Errors with a `RouterError` when it grows too large, breaks the format or repeats `model`. */
-  readonly body: ReadableStream<Uint8Array>
+  /**
+   * The whole body, to be asked for once: as it came for null and for the model it names, else with that name in the
+   * field's place. Errors with a `RouterError` when it grows too large, breaks the format or repeats `model`.
+   */
+  readonly bodyFor: (model: string | null) => ReadableStream<Uint8Array>
 }
 
 const DEFAULT_MAX_BUFFERED_BYTES = 1024 * 1024
@@ -64,7 +68,15 @@ export async function readMultipartModel(
     const model = readModel(scan.fields.get('model') ?? null)
     const stream = scan.fields.get('stream')
     const isStream = stream === undefined ? null : TRUE_WORDS.has(stream.toLowerCase())
-    return { model, stream: isStream, body: replayBody(reading, model !== null) }
+    const isModelKnown = model !== null
+    return {
+      model,
+      stream: isStream,
+      bodyFor(wanted) {
+        if (wanted !== null && wanted !== model) nameModel(reading, wanted)
+        return replayBody(reading, isModelKnown)
+      },
+    }
   } catch (error) {
     release(reading, error)
     throw error
@@ -106,6 +118,29 @@ async function readChunk(reading: Reading): Promise<Uint8Array | null> {
   }
   scanForm(reading.scan, value)
   return value
+}
+
+// In the held beginning: that is where the field lies when it is known, and where a new one goes, before all others.
+function nameModel({ scan, buffered }: Reading, model: string): void {
+  const held = concatenate(buffered)
+  const span = scan.spans.get('model')
+  const at = scan.firstPartAt ?? 0
+  const edit = span === undefined ? { start: at, end: at, text: modelPart(scan, model) } : { ...span, text: model }
+  buffered.splice(0, buffered.length, withEdits(held, [edit]))
+}
+
+function modelPart({ delimiter }: FormScan, model: string): string {
+  return `${delimiter}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${model}\r\n`
+}
+
+function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
 }
 
 function replayBody(reading: Reading, isModelKnown: boolean): ReadableStream<Uint8Array> {

@@ -25,9 +25,11 @@ export const ERROR_CODES = {
   invalid_json: { status: 400, type: 'invalid_request_error', retryable: false }, // the body is no JSON object
   invalid_request: { status: 400, type: 'invalid_request_error', retryable: false }, // a field the router reads is unusable
   invalid_multipart: { status: 400, type: 'invalid_request_error', retryable: false }, // no boundary, or broken parts
+  hook_rejected_request: { status: 400, type: 'invalid_request_error', retryable: false }, // the same, `block400`
   model_required: { status: 400, type: 'invalid_request_error', retryable: false }, // no model named, none to assume
   invalid_api_key: { status: 401, type: 'authentication_error', retryable: false }, // no key, or not one of ours
   access_not_configured: { status: 403, type: 'permission_error', retryable: false }, // deployed without a key
+  hook_rejected: { status: 403, type: 'permission_error', retryable: false }, // a pre-routing hook said no
   not_found: { status: 404, type: 'not_found_error', retryable: false }, // no such route
   model_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no worker serves this name
   response_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no such stored response (for this caller)
@@ -38,6 +40,7 @@ export const ERROR_CODES = {
   header_too_large: { status: 431, type: 'invalid_request_error', retryable: false }, // request headers beyond the limit
   client_closed_request: { status: 499, type: 'api_error', retryable: false }, // the caller left; nobody reads this
   internal_error: { status: 500, type: 'api_error', retryable: false }, // a defect of the router
+  hook_failed: { status: 502, type: 'api_error', retryable: true }, // a hook with `on_error: block` could not judge
   upstream_unreachable: { status: 502, type: 'api_error', retryable: true }, // no connection, or it broke before an answer
   upstream_truncated: { status: 502, type: 'api_error', retryable: true }, // the worker's stream ended before its answer did
   upstream_invalid: { status: 502, type: 'api_error', retryable: false }, // an answer that can't be passed on

@@ -5,6 +5,7 @@ import { errorBody } from '../dialect/error-body.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { closeExchange } from '../pipeline/close.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
+import { adviseOnRetries } from '../pipeline/retry-advice.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 import { setRoutingHeaders } from '../pipeline/routing-headers.ts'
 
@@ -20,6 +21,7 @@ export function toErrorAnswer(parts: RouterParts, exchange: Exchange, error: unk
   })
   const headers = new Headers({ 'content-type': 'application/json' })
   setRoutingHeaders(headers, exchange)
+  adviseOnRetries(headers, exchange, status)
   if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
   if (known.allow !== null) headers.set('allow', known.allow.join(', '))
   if (known.code === 'invalid_api_key') headers.set('www-authenticate', 'Bearer')

@@ -18,18 +18,32 @@ export function checkPath(target: string): void {
   }
 }
 
+/** A name or address with an optional port (RFC 9110, 7.2). */
+const HOST = /^(?:[\w.~-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/
+
+/**
+ * Throws `invalid_request` for a Host header that holds more than a host and a port. Runtimes put it in front of the
+ * path to make a URL, so that a slash or question mark in it would choose the route (CVE-2026-48710).
+ */
+export function checkHost(host: string | null): void {
+  if (host === null || HOST.test(host)) return
+  throw new RouterError('invalid_request', 'The Host header is no host name with an optional port.')
+}
+
 function findComplaint(path: string): string | null {
+  if (path === '') return 'or the Host header can not be read'
   if (!path.startsWith('/')) return 'does not begin with a slash'
   if (path.includes('\\')) return 'has a backslash'
-  if (path.includes('//')) return 'has an empty segment'
   if (path.includes(';')) return 'has path parameters'
   if (hasForeignCharacter(path)) return 'has characters that must be percent-encoded'
   if (path.includes('%')) {
     const complaint = findEncodingComplaint(path)
     if (complaint !== null) return complaint
   }
-  const hasDotSegment = path.split('/').some((segment) => segment === '.' || segment === '..')
-  return hasDotSegment ? 'has a dot segment' : null
+  // A worker, or a proxy before it, may take an encoded slash for a plain one.
+  const plain = path.includes('%') ? path.replaceAll(/%2f/gi, '/') : path
+  if (plain.includes('//')) return 'has an empty segment'
+  return /\/\.\.?(?:\/|$)/.test(plain) ? 'has a dot segment' : null
 }
 
 function hasForeignCharacter(path: string): boolean {

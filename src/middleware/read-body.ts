@@ -1,14 +1,10 @@
 // Reads a request's body within its limit: refused before it is read whole, whether its length is stated or not.
 
-import type { RouterParts } from '../pipeline/router-parts.ts'
+import { maxBodyBytes, type RouterParts } from '../pipeline/router-parts.ts'
 import { RouterError } from '../errors/router-error.ts'
 
 /** How long a body may take to arrive. A client that drips bytes must not hold a place for ever. */
 const BODY_TIMEOUT_MS = 60_000
-
-export function maxBodyBytes({ config, platform }: RouterParts): number {
-  return config.maxPayloadBytes ?? platform.defaultMaxPayloadBytes
-}
 
 /** Throws `body_too_large` when the stated length alone is too much. */
 export function checkStatedLength(headers: Headers, maxBytes: number): void {

@@ -8,7 +8,7 @@ export interface Counters extends PipelineEvents {
 }
 
 export function createCounters(): Counters {
-  // Labels are routes of the catalogue, status classes and fixed words, so the number of keys is bounded.
+  // Labels are routes of the catalogue, status classes, configured names and fixed words, so their number is bounded.
   const counts = new Map<string, number>()
   const add = (key: string, amount = 1) => counts.set(key, (counts.get(key) ?? 0) + amount)
   return {
@@ -17,8 +17,10 @@ export function createCounters(): Counters {
       if (record.stream_end !== undefined) add(`stream_ends{end="${record.stream_end}"}`)
       if (record.error !== undefined) add(`errors{code="${record.error}"}`)
       add('attempts', record.attempts.length)
+      for (const entry of record.hooks_ran ?? []) add(`hooks{entry="${entry}"}`)
     },
     fleetSyncFailed: () => void add('fleet_sync_failures'),
+    hookFailed: () => {}, // The record counts it, with how it ended.
     defect: () => void add('defects'),
     snapshot: () => Object.fromEntries(counts),
   }

@@ -19,6 +19,11 @@ export function createLog(level: LogLevel, writeLine: (line: string) => void): P
     fleetSyncFailed(cause) {
       if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))
     },
+    hookFailed({ requestId, hook, outcome, why }) {
+      if (writes('warn')) {
+        writeLine(JSON.stringify({ level: 'warn', event: 'hook_failed', request_id: requestId, hook, outcome, why }))
+      }
+    },
     defect(requestId, cause) {
       writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: textOf(cause) }))
     },

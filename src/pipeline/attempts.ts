@@ -1,171 +1,169 @@
-// The attempts of one request: decide, try a worker, and on a failure that allows it decide again without that worker.
+// The attempts of one request: decide, try a worker, and on a failure that allows it decide again without that worker,
+// within the request's own limits and the budget that all requests share.
 
 import type { WorkerConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { decide } from '../routing/decide.ts'
 import type { CandidateView } from '../routing/policy.ts'
-import type { Lease } from '../store/lease-book.ts'
-import { toWorkerHeaders } from '../upstream/headers.ts'
-import { type Answer, type AttemptOutcome, sendAttempt } from '../upstream/send.ts'
+import { backoffMs, mayRetry, spendsBudget } from '../upstream/retry.ts'
+import { attempt, type AttemptFailure, type AttemptResult, dropAnswer } from './attempt.ts'
 import { deliver } from './deliver.ts'
-import type { AttemptEnd, Exchange } from './exchange.ts'
+import type { DecisionTrace, Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
+import { firstToAnswer } from './hedge.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { RETRY_AFTER_SECONDS } from './resolve-model.ts'
 import type { RouterParts } from './router-parts.ts'
 
-/** Workers tried for one request at most, the first included. */
-const MAX_ATTEMPTS = 3
-
-/** How often a request that may have reached a worker is sent once more. A blind repeat could run a prompt twice. */
-const MAX_REPEATS_OF_MAYBE_SENT = 1
-
 /** Tries workers until one answers. Throws the last failure when nobody is left, or nothing may be tried again. */
-export async function runAttempts(
+export function runAttempts(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
   facts: Facts,
 ): Promise<Response> {
-  const tried: string[] = []
-  let repeats = 0
-  let lastFailure: AttemptFailure | null = null
-  for (;;) {
-    const choice = choose(parts, exchange, request, facts, tried)
-    // With nobody left to try, the caller learns what went wrong with the last worker, not that there is no other.
-    if (choice === null) throw lastFailure?.error ?? noWorker(exchange, request)
-    const lease = parts.mirror.acquire(choice.candidate.id)
-    const { answer, failure } = await attempt(parts, exchange, request, { ...choice, lease })
-    if (answer !== null) return deliver(parts, exchange, request, { answer, lease, workerId: choice.worker.id })
-    lastFailure = failure
-    tried.push(choice.candidate.id)
-    if (failure.phase === 'maybe_sent') repeats += 1
-    const mayTryAgain =
-      failure.phase !== 'final' &&
-      repeats <= MAX_REPEATS_OF_MAYBE_SENT &&
-      tried.length < MAX_ATTEMPTS &&
-      !(request.body instanceof ReadableStream)
-    if (!mayTryAgain) throw failure.error
-  }
+  return new AttemptLoop(parts, exchange, request, facts).run()
 }
 
+/** A decision that chose somebody, not yet acted upon. */
 interface Choice {
   readonly candidate: CandidateView
   readonly worker: WorkerConfig
+  readonly model: string | null
+  readonly trace: DecisionTrace
 }
 
-/** Decides, and notes the decision in the exchange. Null when no candidate is left. */
-function choose(
-  parts: RouterParts,
-  exchange: Exchange,
-  request: InferenceRequest,
-  facts: Facts,
-  tried: readonly string[],
-): Choice | null {
-  const view = parts.mirror.view()
-  const seed = Math.floor(parts.platform.random() * 0x1_0000_0000)
-  const input = { model: exchange.model, ...facts, tried: [...tried], pinnedWorkerId: request.pinnedWorkerId }
-  const decision = decide(input, { policy: exchange.config.policy }, view, seed)
-  const worker = decision.chosen === null ? null : parts.mirror.worker(decision.chosen.workerId)
-  // After a failed attempt a decision for nobody explains nothing: keep the one that chose the worker which failed.
-  if (decision.chosen !== null || tried.length === 0) {
-    exchange.trace = { input, decision, seed, view: { source: view.source, ageMs: view.ageMs } }
-    exchange.method = decision.method
+class AttemptLoop {
+  readonly #parts: RouterParts
+  readonly #exchange: Exchange
+  readonly #request: InferenceRequest
+  readonly #facts: Facts
+  /** Candidates used so far; each gets at most one attempt of a request. */
+  readonly #tried: string[] = []
+  #repeats = 0
+
+  constructor(parts: RouterParts, exchange: Exchange, request: InferenceRequest, facts: Facts) {
+    this.#parts = parts
+    this.#exchange = exchange
+    this.#request = request
+    this.#facts = facts
   }
-  return decision.chosen === null || worker === null ? null : { candidate: decision.chosen, worker }
-}
 
-function noWorker(exchange: Exchange, request: InferenceRequest): RouterError {
-  const message =
-    request.pinnedWorkerId === null
-      ? `No worker for ${exchange.model === null ? 'this request' : 'this model'} is available at the moment.`
-      : 'The worker that holds this response is not available at the moment.'
-  return new RouterError('no_worker', message, { retryAfterSeconds: RETRY_AFTER_SECONDS })
-}
+  async run(): Promise<Response> {
+    this.#parts.retryBudget.noteRequest()
+    this.#parts.hedgeBudget?.noteRequest()
+    let choice = this.#choose(this.#exchange.model) ?? this.#chooseNextModel()
+    if (choice === null) throw this.#noWorker()
+    for (;;) {
+      const { answered, failure } = await this.#tryHedged(choice)
+      if (failure === null) return deliver(this.#parts, this.#exchange, this.#request, answered)
+      const next = this.#nextAfter(failure)
+      if (next === null) return this.#giveUp(failure)
+      // The earlier attempt is over before the next begins: never two at work on one request.
+      if (failure.answered !== null) dropAnswer(failure.answered)
+      await this.#backOff(failure)
+      choice = next
+    }
+  }
 
-interface AttemptFailure {
-  /** `final`: nothing to be gained, or lost, by another worker. */
-  readonly phase: 'not_sent' | 'maybe_sent' | 'final'
-  readonly error: RouterError
-}
+  /** Decides among the candidates not tried yet. Null when none is left. */
+  #choose(model: string | null): Choice | null {
+    const { mirror, platform, config } = this.#parts
+    const view = mirror.view()
+    const seed = Math.floor(platform.random() * 0x1_0000_0000)
+    const input = { model, ...this.#facts, tried: [...this.#tried], pinnedWorkerId: this.#request.pinnedWorkerId }
+    const decision = decide(input, { policy: config.policy }, view, seed)
+    const trace = { input, decision, seed, view: { source: view.source, ageMs: view.ageMs } }
+    const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
+    if (decision.chosen !== null && worker !== null) return { candidate: decision.chosen, worker, model, trace }
+    // A decision for nobody is kept only when it was the first: later ones explain less than the attempt before them.
+    if (this.#tried.length === 0) this.#exchange.trace = trace
+    return null
+  }
 
-type AttemptResult = { answer: Answer; failure: null } | { answer: null; failure: AttemptFailure }
+  /** The first model of an `on_failure` chain that has a candidate. */
+  #chooseNextModel(): Choice | null {
+    for (
+      let model = this.#exchange.nextModels.shift();
+      model !== undefined;
+      model = this.#exchange.nextModels.shift()
+    ) {
+      const choice = this.#choose(model)
+      if (choice !== null) return choice
+    }
+    return null
+  }
 
-async function attempt(
-  parts: RouterParts,
-  exchange: Exchange,
-  request: InferenceRequest,
-  { candidate, worker, lease }: Choice & { readonly lease: Lease },
-): Promise<AttemptResult> {
-  const { platform, config, mirror } = parts
-  const startedAtMs = platform.now()
-  const outcome = await sendAttempt(platform, {
-    worker,
-    target: request.target,
-    method: request.method,
-    headers: toWorkerHeaders(request.headers, {
-      worker,
-      rank: candidate.rank,
-      requestId: exchange.requestId,
-      forward: config.forwardHeaders,
-    }),
-    body: request.body,
-    timeouts: config.timeouts,
-    clientSignal: request.signal,
-    onTick: () => lease.renew(),
-  })
-  const line = (end: AttemptEnd, reason: string | null, status: number | null) =>
-    exchange.attempts.push({
-      worker: candidate.id,
-      workerId: worker.id,
-      outcome: end,
-      reason,
-      status,
-      ms: Math.max(0, platform.now() - startedAtMs),
+  #begin(choice: Choice, superseded: AbortSignal | null): Promise<AttemptResult> {
+    const { candidate, worker, model, trace } = choice
+    this.#tried.push(candidate.id)
+    this.#exchange.trace = trace
+    this.#exchange.method = trace.decision.method
+    this.#exchange.model = model
+    this.#exchange.worker = { id: candidate.id, config: worker }
+    const { retry, hedge } = this.#parts.config
+    // A hedge waits for the first byte; of a stream that is its first event, as vLLM sends headers at once.
+    const isGated = retry.gate === 'first_event' || hedge !== null
+    return attempt(this.#parts, this.#exchange, this.#request, { candidate, worker, model, isGated, superseded })
+  }
+
+  async #tryHedged(choice: Choice): Promise<AttemptResult> {
+    const { hedge } = this.#parts.config
+    if (hedge === null || !this.#request.canResend) return this.#begin(choice, null)
+    return firstToAnswer({
+      first: (superseded) => this.#begin(choice, superseded),
+      afterMs: hedge.afterMs,
+      platform: this.#parts.platform,
+      second: () => {
+        const other = this.#choose(choice.model)
+        if (other === null || this.#parts.hedgeBudget?.take() !== true) return null
+        return (superseded) => this.#begin(other, superseded)
+      },
     })
-  if (outcome.kind === 'answer') {
-    line('answered', null, outcome.response.status)
-    mirror.noteAnswer(worker.id)
-    return { answer: outcome, failure: null }
   }
-  lease.release()
-  const bodyFault = request.bodyFault()
-  if (bodyFault !== null) {
-    // The caller's body broke the attempt, so nothing can be said against the worker.
-    line('aborted', bodyFault.code, null)
-    return { answer: null, failure: { phase: 'final', error: bodyFault } }
+
+  /** Who is tried after a failure; null when nobody may be. */
+  #nextAfter(failure: AttemptFailure): Choice | null {
+    const { config, retryBudget } = this.#parts
+    if (failure.class === 'final' || !this.#request.canResend) return null
+    const use = { attempts: this.#tried.length, repeats: this.#repeats }
+    const same = mayRetry(failure.class, use, config.retry) ? this.#choose(this.#exchange.model) : null
+    const next = same ?? this.#chooseNextModel()
+    if (next === null) return null
+    if (spendsBudget(failure.class) && !retryBudget.take()) {
+      this.#exchange.isRetryRefused = true
+      return null
+    }
+    if (failure.class === 'maybe_sent') this.#repeats += 1
+    return next
   }
-  if (outcome.kind === 'unreachable') mirror.noteFailure(worker.id, outcome.phase)
-  line(outcome.kind, reasonOf(outcome), null)
-  return { answer: null, failure: toFailure(outcome) }
-}
 
-function reasonOf(outcome: Exclude<AttemptOutcome, Answer>): string | null {
-  if (outcome.kind === 'timeout') return outcome.limit
-  return outcome.kind === 'unreachable' ? outcome.reason : null
-}
+  async #backOff(failure: AttemptFailure): Promise<void> {
+    const { platform, config } = this.#parts
+    const waitMs = backoffMs(failure.class, this.#tried.length, config.retry, platform.random)
+    if (waitMs === 0) return
+    const { signal } = this.#request
+    await new Promise<void>((resolve) => {
+      const callOff = platform.after(waitMs, resolve)
+      signal.addEventListener('abort', () => {
+        callOff()
+        resolve()
+      })
+    })
+  }
 
-function toFailure(outcome: Exclude<AttemptOutcome, Answer>): AttemptFailure {
-  switch (outcome.kind) {
-    case 'aborted':
-      return {
-        phase: 'final',
-        error: new RouterError('client_closed_request', 'The client closed the connection.'),
-      }
-    case 'timeout':
-      return {
-        phase: 'final',
-        error: new RouterError('upstream_timeout', `The worker took longer than the ${outcome.limit} timeout.`),
-      }
-    case 'unreachable':
-      return {
-        phase: outcome.phase,
-        error: new RouterError(
-          'upstream_unreachable',
-          outcome.phase === 'not_sent'
-            ? 'The worker could not be reached.'
-            : 'The connection to the worker broke before it answered.',
-        ),
-      }
+  #giveUp(failure: AttemptFailure): Promise<Response> {
+    this.#exchange.hasSpentTries = this.#tried.length > 1 || this.#exchange.isRetryRefused
+    if (failure.answered === null) throw failure.error
+    return deliver(this.#parts, this.#exchange, this.#request, failure.answered)
+  }
+
+  #noWorker(): RouterError {
+    const { model } = this.#exchange
+    const message =
+      this.#request.pinnedWorkerId === null
+        ? `No worker for ${model === null ? 'this request' : 'this model'} is available at the moment.`
+        : 'The worker that holds this response is not available at the moment.'
+    return new RouterError('no_worker', message, { retryAfterSeconds: RETRY_AFTER_SECONDS })
   }
 }

@@ -1,16 +1,19 @@
-// A worker's answer on its way to the client: what is refused, what is read whole, what streams, and the bookkeeping
-// at its end (lease back, usage, record).
+// A worker's answer on its way to the client: what is read whole, what streams, and the bookkeeping at its end (lease
+// back, usage, record).
 
 import { createStreamTap, type StreamTap } from '../dialect/stream-tap.ts'
 import { readUsageFromText } from '../dialect/usage.ts'
 import { RouterError } from '../errors/router-error.ts'
-import type { Lease } from '../store/lease-book.ts'
 import { answerLength, toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
+import { isJson, looksLikeWholeJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
+import type { AnsweredAttempt } from './attempt.ts'
 import { closeExchange } from './close.ts'
 import type { Exchange } from './exchange.ts'
+import type { OpenedStream } from './gate.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { adviseOnRetries } from './retry-advice.ts'
 import type { RouterParts } from './router-parts.ts'
 import { setRoutingHeaders } from './routing-headers.ts'
 
@@ -23,47 +26,28 @@ const MAX_READ_WHOLE_BYTES = 256 * 1024
 /** Statuses whose answers have no body by definition (RFC 9110). */
 const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304])
 
-export interface Delivery {
-  readonly answer: Answer
-  readonly lease: Lease
-  readonly workerId: string
-}
-
-/** Turns the worker's answer into the client's. Throws `RouterError` for one that can't be passed on. */
+/** Turns the worker's answer into the client's. Throws `RouterError` for one that breaks off before it is passed on. */
 export async function deliver(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  delivery: Delivery,
+  answered: AnsweredAttempt,
 ): Promise<Response> {
-  const { response } = delivery.answer
-  const isEventStream = mediaType(response.headers) === 'text/event-stream'
+  const { answer, lease } = answered
+  const { body, headers, status } = answer.response
+  exchange.worker = { id: answered.candidate.id, config: answered.worker }
   try {
-    refuseUnusable(response, request, isEventStream)
-    const { body } = response
-    const length = answerLength(response.headers)
-    if (body === null || BODILESS_STATUSES.has(response.status)) {
-      return await deliverWhole(parts, exchange, request, delivery)
+    const isEventStream = mediaType(headers) === 'text/event-stream'
+    const length = answerLength(headers)
+    const isShort = !isEventStream && length !== null && length <= MAX_READ_WHOLE_BYTES
+    if (body === null || BODILESS_STATUSES.has(status) || isShort) {
+      return await deliverWhole(parts, exchange, request, answered)
     }
-    if (!isEventStream && length !== null && length <= MAX_READ_WHOLE_BYTES) {
-      return await deliverWhole(parts, exchange, request, delivery)
-    }
-    return deliverStream(parts, exchange, request, { ...delivery, body, isEventStream })
+    return deliverStream(parts, exchange, request, { ...answered, opened: openStream(request, answered, body) })
   } catch (error) {
-    delivery.answer.abort()
-    delivery.lease.release()
+    answer.abort()
+    lease.release()
     throw error
-  }
-}
-
-function refuseUnusable(response: Response, request: InferenceRequest, isEventStream: boolean): void {
-  const { status } = response
-  if (status < 200 || (status >= 300 && status < 400)) {
-    throw new RouterError('upstream_invalid', `The worker answered with status ${status}, which is not passed on.`)
-  }
-  if (request.wantsStream && status === 200 && !isEventStream) {
-    // A client library that asked for events shows an empty success when it gets anything else.
-    throw new RouterError('upstream_invalid', 'The worker did not answer a stream request with an event stream.')
   }
 }
 
@@ -71,22 +55,24 @@ async function deliverWhole(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  { answer, lease, workerId }: Delivery,
+  { answer, lease, worker }: AnsweredAttempt,
 ): Promise<Response> {
   const { response } = answer
+  const { status } = response
   const bytes = await readWhole(answer)
   answer.finish()
   lease.release()
   if (response.ok && isJson(response.headers)) {
     if (!looksLikeWholeJson(bytes)) throw new RouterError('upstream_invalid', 'The worker sent an incomplete answer.')
     const responseId = request.onResponseId === null ? null : readResponseId(bytes)
-    if (responseId !== null) await request.onResponseId?.(responseId, workerId)
+    if (responseId !== null) await request.onResponseId?.(responseId, worker.id)
     exchange.usage = readUsageFromText(tailOf(bytes))
   }
-  closeExchange(parts, exchange, { status: response.status, streamEnd: 'complete', errorCode: null })
-  const headers = toClientHeaders(response.headers)
-  setRoutingHeaders(headers, exchange)
-  return new Response(BODILESS_STATUSES.has(response.status) ? null : bytes, { status: response.status, headers })
+  closeExchange(parts, exchange, { status, streamEnd: 'complete', errorCode: null })
+  return new Response(BODILESS_STATUSES.has(status) ? null : bytes, {
+    status,
+    headers: answerHeaders(answer, exchange),
+  })
 }
 
 async function readWhole(answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
@@ -105,31 +91,45 @@ async function readWhole(answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
+/** A body to relay: as the gate left it, or not read from yet. */
+type Relayed = Pick<OpenedStream, 'reader'> & { readonly tap: StreamTap | null; readonly head: Uint8Array | null }
+
+function openStream(request: InferenceRequest, answered: AnsweredAttempt, body: ReadableStream<Uint8Array>): Relayed {
+  if (answered.opened !== null) return answered.opened
+  const isEventStream = mediaType(answered.answer.response.headers) === 'text/event-stream'
+  return { reader: body.getReader(), tap: isEventStream ? createStreamTap(request.streamKind) : null, head: null }
+}
+
 function deliverStream(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  delivery: Delivery & { readonly body: ReadableStream<Uint8Array>; readonly isEventStream: boolean },
+  { answer, lease, worker, opened }: Omit<AnsweredAttempt, 'opened'> & { readonly opened: Relayed },
 ): Response {
-  const { answer, lease, body, isEventStream, workerId } = delivery
-  const { response } = answer
-  const tap = isEventStream ? createStreamTap(request.streamKind) : null
+  const { status } = answer.response
+  const { tap, reader, head } = opened
   const stream = relayBody({
     answer,
-    source: body,
-    tap: tap === null ? null : withResponseId(tap, request, workerId, exchange),
+    reader,
+    head,
+    tap: tap === null ? null : withResponseId(tap, request, worker.id, exchange),
     onFirstByte() {
       exchange.firstByteAtMs = parts.platform.now()
     },
     onEnd(streamEnd: StreamEnd) {
       lease.release()
       exchange.usage = tap?.usage() ?? null
-      closeExchange(parts, exchange, { status: response.status, streamEnd, errorCode: null })
+      closeExchange(parts, exchange, { status, streamEnd, errorCode: null })
     },
   })
+  return new Response(stream, { status, headers: answerHeaders(answer, exchange) })
+}
+
+function answerHeaders({ response }: Answer, exchange: Exchange): Headers {
   const headers = toClientHeaders(response.headers)
   setRoutingHeaders(headers, exchange)
-  return new Response(stream, { status: response.status, headers })
+  adviseOnRetries(headers, exchange, response.status)
+  return headers
 }
 
 /** Passes the id of a stored response on as soon as the stream has named it. */
@@ -149,47 +149,5 @@ function withResponseId(tap: StreamTap, request: InferenceRequest, workerId: str
     },
     end: () => tap.end(),
     fail: (message, code) => tap.fail(message, code),
-  }
-}
-
-function mediaType(headers: Headers): string {
-  return (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-}
-
-function isJson(headers: Headers): boolean {
-  const type = mediaType(headers)
-  return type === 'application/json' || type.endsWith('+json')
-}
-
-const OPENERS: ReadonlySet<number> = new Set([0x7b, 0x5b, 0x22]) // { [ "
-const CLOSERS: ReadonlySet<number> = new Set([0x7d, 0x5d, 0x22]) // } ] "
-
-/** Whether a JSON answer begins and ends as one must. Cheap, and enough to notice a cut; parsing is the client's. */
-function looksLikeWholeJson(bytes: Uint8Array): boolean {
-  const isBlank = (byte: number | undefined) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-  let start = 0
-  let end = bytes.length - 1
-  while (start < end && isBlank(bytes[start])) start += 1
-  while (end > start && isBlank(bytes[end])) end -= 1
-  const [first, last] = [bytes[start], bytes[end]]
-  if (first === undefined || last === undefined) return false
-  // `null`, `true` and numbers are whole documents too; nothing can be told of them from their ends.
-  return OPENERS.has(first) ? CLOSERS.has(last) && end > start : true
-}
-
-/** How much of an answer's end is searched for `usage`: vLLM writes it after the choices, before a few nulls. */
-const USAGE_TAIL_BYTES = 4_096
-
-function tailOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(Math.max(0, bytes.length - USAGE_TAIL_BYTES)))
-}
-
-function readResponseId(bytes: Uint8Array): string | null {
-  try {
-    const body: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof body === 'object' && body !== null && 'id' in body && typeof body.id === 'string' ? body.id : null
-  } catch {
-    // Not JSON after all: then there is no id to remember, and the client gets the bytes as they are.
-    return null
   }
 }

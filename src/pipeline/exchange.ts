@@ -1,25 +1,26 @@
 // The state of one request while it is under way, from the first byte to the record. Mutable, owned by one request.
 
-import type { Config } from '../config/config.ts'
+import type { Config, WorkerConfig } from '../config/config.ts'
 import type { RequestContext } from '../platform.ts'
 import type { Decision, DecisionInput } from '../routing/decide.ts'
 import type { Usage } from './record.ts'
 
 export type RoutingMethod = 'policy' | 'rejected' | 'none'
 
-export type AttemptEnd = 'answered' | 'timeout' | 'unreachable' | 'aborted' | 'invalid'
+/** `open` while it runs; `superseded` when another attempt won; `invalid` when the answer could not be passed on. */
+export type AttemptEnd = 'open' | 'answered' | 'timeout' | 'unreachable' | 'aborted' | 'superseded' | 'invalid'
 
 /** One try at one worker, as the record lists it. */
 export interface AttemptLine {
   /** Candidate id: the worker, or one of its ranks. */
   readonly worker: string
   readonly workerId: string
-  readonly outcome: AttemptEnd
+  outcome: AttemptEnd
   /** Finer word for the outcome, such as `first_byte` or `refused`; null when there is none. */
-  readonly reason: string | null
+  reason: string | null
   /** The worker's status; null when it gave none. */
-  readonly status: number | null
-  readonly ms: number
+  status: number | null
+  ms: number
 }
 
 /** What a decision was made from, kept so that it can be made again. */
@@ -47,10 +48,22 @@ export interface Exchange {
   decisionId: string | null
   originalModel: string | null
   model: string | null
+  /** `match` of the model rule that took the request; null when none did. */
+  rule: string | null
+  /** Models to try, in this order, after attempts on `model` have failed; empty unless a rule says so. */
+  nextModels: string[]
   method: RoutingMethod
   wantsStream: boolean
   trace: DecisionTrace | null
+  /** What became of each hook that was asked, as the header lists it. */
+  readonly hooksRan: string[]
   readonly attempts: AttemptLine[]
+  /** The candidate that answered, or was tried last; null before the first attempt. */
+  worker: { readonly id: string; readonly config: WorkerConfig } | null
+  /** True when the router has used up what it may try; client libraries are told not to go on. */
+  hasSpentTries: boolean
+  /** True when the retry budget refused another attempt. */
+  isRetryRefused: boolean
   firstByteAtMs: number | null
   usage: Usage | null
   isClosed: boolean
@@ -73,10 +86,16 @@ export function openExchange(open: OpenExchange): Exchange {
     decisionId: null,
     originalModel: null,
     model: null,
+    rule: null,
+    nextModels: [],
     method: 'rejected',
     wantsStream: false,
     trace: null,
+    hooksRan: [],
     attempts: [],
+    worker: null,
+    hasSpentTries: false,
+    isRetryRefused: false,
     firstByteAtMs: null,
     usage: null,
     isClosed: false,

@@ -3,13 +3,20 @@
 import type { RouterError } from '../errors/router-error.ts'
 import type { StreamKind } from '../dialect/stream-tap.ts'
 
+export type WorkerBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
+
 export interface InferenceRequest {
   readonly method: string
   /** Path and query as the worker gets them. */
   readonly target: string
   readonly headers: Headers
-  /** Bytes can be sent again on another worker, a stream can't. */
-  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
+  /**
+   * What to send in an attempt on `model`: the body as it came when it names that model or when `model` is null, else
+   * with the name in its place. Of a body that streams, one can be read.
+   */
+  readonly bodyFor: (model: string | null) => WorkerBody
+  /** False for a body that streams: it can't be sent to a second worker. */
+  readonly canResend: boolean
   /** The parsed body where it is JSON: read for affinity, never sent. */
   readonly json: Readonly<Record<string, unknown>> | null
   /** Model named by the caller. */
@@ -19,7 +26,9 @@ export interface InferenceRequest {
   readonly wantsStream: boolean
   /** What a streamed answer's events look like, and so how its end is known. */
   readonly streamKind: StreamKind
-  /** The worker that holds the state this request refers to; null when any will do. */
+  /** The stored response this request is about, or goes on from. */
+  readonly storedResponseId: string | null
+  /** The worker that holds it, once that has been looked up; null when any will do. */
   readonly pinnedWorkerId: string | null
   /** What is wrong with a body that streams, once that is known; null while nothing is, and for bodies read before. */
   readonly bodyFault: () => RouterError | null

@@ -31,10 +31,13 @@ export interface DecisionRecord {
   readonly route: string
   readonly original_model?: string
   readonly model?: string
+  /** `match` of the model rule that took the request. */
+  readonly rule?: string
   readonly method: string
   readonly policy?: string
   readonly worker?: string
   readonly cache_status?: string
+  readonly hooks_ran?: readonly string[]
   readonly status: number
   readonly duration_ms: number
   readonly ttft_ms?: number
@@ -63,7 +66,6 @@ export interface ExchangeEnd {
 /** The record of an exchange that has ended. `decisionId` must be set: only authenticated requests leave one. */
 export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEnd): DecisionRecord {
   const { trace } = exchange
-  const lastAttempt = exchange.attempts.at(-1)
   return dropAbsent({
     schema_version: RECORD_SCHEMA_VERSION,
     decision_id: decisionId,
@@ -72,10 +74,12 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     route: exchange.route ?? 'unknown',
     original_model: exchange.originalModel ?? undefined,
     model: exchange.model ?? undefined,
+    rule: exchange.rule ?? undefined,
     method: exchange.method,
     policy: trace?.decision.policy ?? undefined,
-    worker: lastAttempt?.worker,
+    worker: exchange.worker?.id,
     cache_status: exchange.isCacheable ? 'bypass' : undefined,
+    hooks_ran: exchange.hooksRan.length === 0 ? undefined : [...exchange.hooksRan],
     status: end.status,
     duration_ms: Math.max(0, end.atMs - exchange.receivedAtMs),
     ttft_ms: exchange.firstByteAtMs === null ? undefined : Math.max(0, exchange.firstByteAtMs - exchange.receivedAtMs),

@@ -1,6 +1,8 @@
 // The explainability headers: their names, which are a contract, and their values for one exchange.
 
+import type { Config } from '../config/config.ts'
 import { encodeHeaderValue } from '../dialect/header-value.ts'
+import { hash64 } from '../routing/hash.ts'
 import type { Exchange } from './exchange.ts'
 
 export const HEADER_REQUEST_ID = 'x-request-id'
@@ -9,6 +11,7 @@ export const HEADER_METHOD = 'x-vllm-router-method'
 export const HEADER_POLICY = 'x-vllm-router-policy'
 export const HEADER_MODEL = 'x-vllm-router-model'
 export const HEADER_CACHE_STATUS = 'x-vllm-router-cache-status'
+export const HEADER_HOOKS = 'x-vllm-router-hooks'
 export const HEADER_ATTEMPTS = 'x-vllm-router-attempts'
 export const HEADER_DECISION_ID = 'x-vllm-router-decision-id'
 
@@ -19,6 +22,7 @@ export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
   HEADER_POLICY,
   HEADER_MODEL,
   HEADER_CACHE_STATUS,
+  HEADER_HOOKS,
   HEADER_ATTEMPTS,
   HEADER_DECISION_ID,
 ]
@@ -27,13 +31,27 @@ export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
 export function setRoutingHeaders(headers: Headers, exchange: Exchange): void {
   headers.set(HEADER_REQUEST_ID, exchange.requestId)
   if (!exchange.isInference || !exchange.config.exposeRoutingHeaders) return
-  const lastAttempt = exchange.attempts.at(-1)
-  if (lastAttempt !== undefined) headers.set(HEADER_WORKER, encodeHeaderValue(lastAttempt.workerId))
+  const worker = exchange.worker?.config.id ?? null
+  if (worker !== null) headers.set(HEADER_WORKER, encodeHeaderValue(shownWorker(exchange.config, worker)))
   headers.set(HEADER_METHOD, exchange.method)
   const policy = exchange.trace?.decision.policy ?? null
   if (exchange.method === 'policy' && policy !== null) headers.set(HEADER_POLICY, encodeHeaderValue(policy))
   if (exchange.model !== null) headers.set(HEADER_MODEL, encodeHeaderValue(exchange.model))
   if (exchange.isCacheable) headers.set(HEADER_CACHE_STATUS, 'bypass')
+  // Names are plain ASCII, and cutting the list as other values are cut would make up an entry.
+  if (exchange.hooksRan.length > 0) headers.set(HEADER_HOOKS, exchange.hooksRan.join(','))
   headers.set(HEADER_ATTEMPTS, String(exchange.attempts.length))
   if (exchange.decisionId !== null) headers.set(HEADER_DECISION_ID, exchange.decisionId)
+}
+
+/** Digits of a hash that stand for a worker: enough to tell a fleet's workers apart, short enough to compare by eye. */
+const HASH_DIGITS = 12
+
+/** What `worker_display` makes of a worker. Where it says `id` or `hash`, no URL is ever shown. */
+export function shownWorker({ workerDisplay, workers }: Pick<Config, 'workerDisplay' | 'workers'>, id: string): string {
+  if (workerDisplay === 'auto') return id
+  const worker = workers.find((each) => each.id === id)
+  if (workerDisplay === 'id' && worker?.isNamed === true) return id
+  const url = worker?.url ?? id
+  return workerDisplay === 'url' ? url : hash64(url).slice(0, HASH_DIGITS)
 }

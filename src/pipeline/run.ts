@@ -2,19 +2,22 @@
 // this module, and hono stops before it.
 
 import { runAttempts } from './attempts.ts'
+import { chooseModel } from './choose-model.ts'
 import type { Exchange } from './exchange.ts'
 import { gatherFacts, ticketKey } from './facts.ts'
+import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
-import { resolveModel } from './resolve-model.ts'
+import { findResponseOwner } from './response-owner.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /**
  * Serves one request. Throws `RouterError` for what is answered by the router itself. The exchange is filled in as
  * things become known, so that an error's answer and record explain as much as a success does.
  */
-export async function run(parts: RouterParts, exchange: Exchange, request: InferenceRequest): Promise<Response> {
+export async function run(parts: RouterParts, exchange: Exchange, received: InferenceRequest): Promise<Response> {
   const { config, mirror } = parts
-  exchange.originalModel = request.requestedModel
+  exchange.originalModel = received.requestedModel
+  const request = await pinned(parts, await runHooks(parts, exchange, received))
   exchange.wantsStream = request.wantsStream
   exchange.method = 'none'
   const freshened = mirror.ensureFresh(
@@ -22,7 +25,14 @@ export async function run(parts: RouterParts, exchange: Exchange, request: Infer
     ticketKey(config.policy, request.requestedModel ?? config.defaultModel),
   )
   if (freshened !== null) await freshened
-  exchange.model = request.needsModel ? resolveModel(request.requestedModel, config.defaultModel, mirror) : null
-  const facts = await gatherFacts(config.policy, request, exchange.model, mirror)
-  return runAttempts(parts, exchange, request, facts)
+  const named = chooseModel(parts, exchange, request)
+  const facts = await gatherFacts(config.policy, named, exchange.model, mirror)
+  return runAttempts(parts, exchange, named, facts)
+}
+
+/** Finds the worker that holds what the request refers to. Throws `response_not_found` when there is none. */
+async function pinned(parts: RouterParts, request: InferenceRequest): Promise<InferenceRequest> {
+  if (request.storedResponseId === null) return request
+  const { workerId } = await findResponseOwner(parts, request.storedResponseId)
+  return { ...request, pinnedWorkerId: workerId }
 }

@@ -1,7 +1,9 @@
 // Probes of the router itself. None of them names a worker: they are open to anybody who can reach the port.
 
 import type { Context } from 'hono'
+import type { Config } from '../config/config.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
+import { ruledTarget } from '../pipeline/model-aliases.ts'
 import { ROUTER_VERSION } from '../version.ts'
 
 /** The router serves requests. */
@@ -32,13 +34,19 @@ export async function readiness(context: Context<AppEnv>): Promise<Response> {
   )
   const served = new Set([...up].flatMap((workerId) => [...(mirror.modelsOf(workerId) ?? [])]))
   const configured = new Set(config.workers.flatMap((worker) => worker.models ?? []))
-  if (config.defaultModel !== null) configured.add(config.defaultModel)
+  if (config.defaultModel !== null) configured.add(behind(config, config.defaultModel, served))
   const missing = [...configured].filter((model) => !served.has(model))
   const counts = { healthy_workers: up.size, total_workers: config.workers.length }
   if (parts.isDraining()) return notReady(context, 'shutting down', counts)
   if (up.size === 0) return notReady(context, 'no worker answers', counts)
   if (missing.length > 0) return notReady(context, `no worker for: ${missing.join(', ')}`, counts)
   return context.json({ status: 'ready', ...counts })
+}
+
+/** The model that a request for `name` is routed to. */
+function behind(config: Config, name: string, served: ReadonlySet<string>): string {
+  const isAvailable = (model: string) => served.has(model)
+  return ruledTarget(config, name, { headers: new Headers(), isAvailable }) ?? name
 }
 
 function notReady(context: Context<AppEnv>, reason: string, counts: Readonly<Record<string, number>>): Response {

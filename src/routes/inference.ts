@@ -2,17 +2,17 @@
 // read up to its model and streamed.
 
 import type { Context } from 'hono'
-import { parseJsonBody, readSteering } from '../dialect/json-body.ts'
 import { readMultipartModel } from '../dialect/multipart.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
-import { checkContentEncoding, checkStatedLength, maxBodyBytes, readBody } from '../middleware/read-body.ts'
+import { checkContentEncoding, checkStatedLength, readBody } from '../middleware/read-body.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { InferenceRequest } from '../pipeline/inference-request.ts'
-import type { RouterParts } from '../pipeline/router-parts.ts'
+import { type JsonRequest, readJsonRequest } from '../pipeline/json-request.ts'
+import { rememberResponse } from '../pipeline/response-owner.ts'
+import { maxBodyBytes, type RouterParts } from '../pipeline/router-parts.ts'
 import { run } from '../pipeline/run.ts'
 import type { InferenceRoute } from './catalogue.ts'
-import { findResponseOwner, rememberResponse } from './stored-responses.ts'
 import { workerTarget } from './target.ts'
 
 /** The handler of one inference route. */
@@ -21,19 +21,14 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
     const { parts, exchange } = context.env
     const request = context.req.raw
     const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, exchange, request)
-    const owner = read.previousResponseId === null ? null : await findResponseOwner(parts, read.previousResponseId)
     return run(parts, exchange, {
       method: route.method,
       target: workerTarget(route.path, request.url),
       headers: request.headers,
-      body: read.body,
-      json: read.json,
-      requestedModel: read.model,
+      ...read,
       needsModel: true,
-      wantsStream: read.wantsStream,
       streamKind: route.streamKind,
-      pinnedWorkerId: owner?.workerId ?? null,
-      bodyFault: read.bodyFault,
+      pinnedWorkerId: null,
       signal: request.signal,
       onResponseId: route.storesResponse
         ? (responseId, workerId) => rememberResponse(parts, responseId, workerId)
@@ -42,10 +37,7 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
   }
 }
 
-interface ReadRequest extends Pick<InferenceRequest, 'body' | 'json' | 'wantsStream' | 'bodyFault'> {
-  readonly model: string | null
-  readonly previousResponseId: string | null
-}
+type ReadRequest = JsonRequest & Pick<InferenceRequest, 'bodyFault'>
 
 async function readJson(parts: RouterParts, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
@@ -53,9 +45,7 @@ async function readJson(parts: RouterParts, request: Request): Promise<ReadReque
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')
   }
   checkContentEncoding(request.headers)
-  const { bytes, value } = parseJsonBody(await readBody(parts, request))
-  const { model, stream, previousResponseId } = readSteering(value)
-  return { body: bytes, json: value, model, wantsStream: stream, bodyFault: () => null, previousResponseId }
+  return { ...readJsonRequest(await readBody(parts, request)), bodyFault: () => null }
 }
 
 async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
@@ -68,7 +58,7 @@ async function readMultipart(parts: RouterParts, exchange: Exchange, request: Re
   checkStatedLength(request.headers, maxBytes)
   if (request.body === null) throw new RouterError('invalid_multipart', 'The request has no body.')
   let fault: RouterError | null = null
-  const { model, body } = await readMultipartModel(request.body, type, {
+  const { model, bodyFor } = await readMultipartModel(request.body, type, {
     maxBodyBytes: maxBytes,
     onLateModel: (late) => refuseOtherModel(late, exchange),
     onFault(error) {
@@ -76,7 +66,15 @@ async function readMultipart(parts: RouterParts, exchange: Exchange, request: Re
     },
   })
   // Whether a form asks for events is not known for sure before its end, so its answer is taken as it comes.
-  return { body, json: null, model, wantsStream: false, bodyFault: () => fault, previousResponseId: null }
+  return {
+    bodyFor,
+    canResend: false,
+    json: null,
+    requestedModel: model,
+    wantsStream: false,
+    storedResponseId: null,
+    bodyFault: () => fault,
+  }
 }
 
 /** A form whose `model` came too late to route by it must not reach another model than the one it was routed to. */

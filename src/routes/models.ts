@@ -1,9 +1,11 @@
-// GET /v1/models: what the fleet serves, asked of the workers themselves, so that every field they give survives.
+// GET /v1/models: what the fleet serves, asked of the workers themselves, so that every field they give survives, and
+// the names that model rules add.
 
 import type { Context } from 'hono'
 import type { WorkerConfig } from '../config/config.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
+import { listAliases, type ModelAlias } from '../pipeline/model-aliases.ts'
 import { RETRY_AFTER_SECONDS } from '../pipeline/resolve-model.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 import { forEachInWaves, listModels, type ModelEntry } from '../upstream/probe.ts'
@@ -12,7 +14,7 @@ import { forEachInWaves, listModels, type ModelEntry } from '../upstream/probe.t
 const WAVE = 6
 
 export async function listAllModels(context: Context<AppEnv>): Promise<Response> {
-  const models = await gatherModels(context.env.parts)
+  const models = await gatherModels(context.env.parts, context.req.raw.headers)
   return context.json({ object: 'list', data: [...models.values()] })
 }
 
@@ -20,7 +22,7 @@ export async function listAllModels(context: Context<AppEnv>): Promise<Response>
 export async function retrieveModel(context: Context<AppEnv>): Promise<Response> {
   const { parts } = context.env
   const id = modelIdOf(context.req.raw.url)
-  const entry = (await gatherModels(parts)).get(id)
+  const entry = (await gatherModels(parts, context.req.raw.headers)).get(id)
   if (entry === undefined) {
     throw new RouterError('model_not_found', `The model ${quoted(id)} does not exist here.`, { param: 'model' })
   }
@@ -32,8 +34,26 @@ function modelIdOf(url: string): string {
   return decodeURIComponent(path.slice('/v1/models/'.length))
 }
 
+/** What workers serve, and the names that model rules add for a caller with these headers. */
+async function gatherModels(parts: RouterParts, headers: Headers): Promise<ReadonlyMap<string, ModelEntry>> {
+  const served = await gatherServed(parts)
+  const models = new Map(served)
+  for (const alias of listAliases(parts.config, headers, (model) => served.has(model))) {
+    // A name that workers serve is listed as theirs, whatever rules do with it.
+    if (!models.has(alias.id)) models.set(alias.id, toEntry(alias, served.get(alias.target)))
+  }
+  return models
+}
+
+function toEntry({ id, target }: ModelAlias, served: ModelEntry | undefined): ModelEntry {
+  // What clients size their prompts by holds for the alias as well.
+  const length = served?.['max_model_len'] === undefined ? {} : { max_model_len: served['max_model_len'] }
+  const created = served?.['created'] ?? 0
+  return { id, object: 'model', created, owned_by: 'router', root: target, parent: null, ...length }
+}
+
 /** Union over the workers that answer, by id; the first worker in configured order wins where several serve a model. */
-async function gatherModels(parts: RouterParts): Promise<ReadonlyMap<string, ModelEntry>> {
+async function gatherServed(parts: RouterParts): Promise<ReadonlyMap<string, ModelEntry>> {
   const { config, platform } = parts
   const lists = new Map<string, readonly ModelEntry[]>()
   await forEachInWaves(config.workers, WAVE, async (worker) => {

@@ -2,6 +2,7 @@
 
 import type { SendFailure } from '../platform.ts'
 import type { ServerRuntime } from '../server.ts'
+import { toDecoded } from './decoded.ts'
 import { findCode, type FailureTable } from './failure-codes.ts'
 
 const NOT_SENT: FailureTable = {
@@ -19,12 +20,17 @@ const NOT_SENT: FailureTable = {
 
 const MAYBE_SENT: FailureTable = { ECONNRESET: 'reset', ConnectionClosed: 'closed' }
 
+/** What Bun's fetch decodes, whatever was asked for. */
+const UNDONE_BY_FETCH = /^(?:x-)?gzip$|^(?:deflate|br|zstd)$/i
+
 export function serverRuntime(): ServerRuntime {
   return {
     showsConnectPhase: false,
     // Bun gives up on any fetch after five minutes unless told not to.
-    send: (url, { method, headers, body, signal }) =>
-      fetch(url, { method, headers, body, signal, redirect: 'manual', timeout: false } as RequestInit),
+    async send(url, { method, headers, body, signal }) {
+      const init = { method, headers, body, signal, redirect: 'manual', timeout: false } as RequestInit
+      return toDecoded(await fetch(url, init), UNDONE_BY_FETCH)
+    },
     classifySendError(error): SendFailure {
       const notSent = findCode(error, NOT_SENT)
       if (notSent !== null) return { phase: 'not_sent', reason: notSent }
@@ -37,7 +43,7 @@ export function serverRuntime(): ServerRuntime {
         // A worker may prefill for minutes without a byte; our idle timeout decides, not the socket's.
         idleTimeout: 0,
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        fetch: (request) => handle(request, null),
+        fetch: (request) => handle(withWholeUrl(request), null),
       })
       return {
         port: server.port ?? port,
@@ -46,4 +52,9 @@ export function serverRuntime(): ServerRuntime {
       }
     },
   }
+}
+
+/** Without a Host header (HTTP/1.0 allows that) Bun's URL is a bare path, which no URL parser takes. */
+function withWholeUrl(request: Request): Request {
+  return request.url.startsWith('/') ? new Request(`http://localhost${request.url}`, request) : request
 }

@@ -1,6 +1,7 @@
 // The bindings of the deployed Worker, and outgoing HTTP there.
 
 import type { Fetcher, Platform } from '../platform.ts'
+import { toDecoded } from './decoded.ts'
 
 export interface RouterEnv {
   /** Objects that isolates agree through. */
@@ -17,6 +18,9 @@ export interface RouterEnv {
   readonly [name: string]: unknown
 }
 
+/** What workerd decodes as a body is read, whatever was asked for. */
+const UNDONE_BY_FETCH = /^(?:gzip|br)$/
+
 /** What both the Worker and its objects need to send requests. */
 export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send' | 'binding'> {
   return {
@@ -26,10 +30,13 @@ export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send
       return () => clearTimeout(timer)
     },
     // workerd has no connect phase of its own to time; `first_byte` covers it.
-    send: (url, { method, headers, body, signal }) => fetch(url, { method, headers, body, signal, redirect: 'manual' }),
+    async send(url, { method, headers, body, signal }) {
+      return toDecoded(await fetch(url, { method, headers, body, signal, redirect: 'manual' }), UNDONE_BY_FETCH)
+    },
     binding(name) {
       const candidate = env[name]
-      return isFetcher(candidate) ? candidate : null
+      if (!isFetcher(candidate)) return null
+      return { fetch: async (request) => toDecoded(await candidate.fetch(request), UNDONE_BY_FETCH) }
     },
   }
 }

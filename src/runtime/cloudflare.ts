@@ -45,7 +45,11 @@ export function createWorker(options: CreateWorkerOptions) {
         router = assembleRouter(config, platformOf(env, config))
         routers.set(env, router)
       }
-      return await router.fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
+      const answer = router.fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
+      // A client that leaves before the answer takes this invocation with it, unless something is still waited for: the
+      // worker's request would be aborted, and no record written.
+      context.waitUntil(answer)
+      return await answer
     } catch (error) {
       return toRefusal(error)
     }

@@ -1,10 +1,11 @@
 // Node: node:http through @hono/node-server in front, undici behind, whose own timeouts would cut long generations.
 
-import { serve } from '@hono/node-server'
-import type { Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { createServer } from 'node:http'
 import { Agent, fetch } from 'undici'
 import type { SendFailure } from '../platform.ts'
 import type { ServerRuntime } from '../server.ts'
+import { toDecoded } from './decoded.ts'
 import { findCode, type FailureTable } from './failure-codes.ts'
 
 /** Undici's and Node's codes for a connection that never stood; anything else may have reached the worker. */
@@ -25,7 +26,13 @@ const NOT_SENT: FailureTable = {
 
 const MAYBE_SENT: FailureTable = { ECONNRESET: 'reset', EPIPE: 'reset', UND_ERR_SOCKET: 'closed' }
 
+/** What undici's fetch decodes, whatever was asked for. */
+const UNDONE_BY_FETCH = /^(?:x-)?gzip$|^(?:deflate|br|zstd)$/i
+
 const NO_LIMIT = 0
+
+/** Stands in the URL of a request that names no host, as HTTP/1.0 allows. */
+const DEFAULT_HOSTNAME = 'localhost'
 
 export function serverRuntime(): ServerRuntime {
   const agents = new Map<number | null, Agent>()
@@ -47,7 +54,8 @@ export function serverRuntime(): ServerRuntime {
       const dispatcher = agentFor(connectTimeoutMs)
       const init = { method, headers, body, signal, dispatcher, redirect: 'manual', duplex: 'half' } as const
       // The same classes by the standard; undici's own declarations name theirs apart.
-      return (await fetch(url, init as unknown as Parameters<typeof fetch>[1])) as unknown as Response
+      const response = await fetch(url, init as unknown as Parameters<typeof fetch>[1])
+      return toDecoded(response as unknown as Response, UNDONE_BY_FETCH)
     },
     classifySendError(error): SendFailure {
       const notSent = findCode(error, NOT_SENT)
@@ -56,14 +64,17 @@ export function serverRuntime(): ServerRuntime {
     },
     listen({ host, port, handle }) {
       return new Promise((resolve, reject) => {
-        const server = serve(
-          {
-            fetch: (request, env) => handle(request, 'incoming' in env ? (env.incoming.url ?? null) : null),
-            hostname: host,
-            port,
-          },
-          (address) => resolve({ port: address.port, stopAccepting, closeAll: () => server.closeAllConnections() }),
-        ) as Server
+        const listener = getRequestListener(
+          (request, env) => handle(request, 'incoming' in env ? (env.incoming.url ?? null) : null),
+          // A target or Host header that makes no URL is refused in our words, not with an empty answer.
+          { hostname: DEFAULT_HOSTNAME, errorHandler: () => handle(new Request(`http://${DEFAULT_HOSTNAME}/`), '') },
+        )
+        const server = createServer((incoming, outgoing) => void listener(incoming, outgoing))
+        server.listen(port, host, () => {
+          const address = server.address()
+          const taken = typeof address === 'object' && address !== null ? address.port : port
+          resolve({ port: taken, stopAccepting, closeAll: () => server.closeAllConnections() })
+        })
         // Above the keep-alive of usual load balancers, so that they, not we, close an idle connection.
         server.keepAliveTimeout = 75_000
         server.once('error', reject)

@@ -17,6 +17,7 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
   const contents = await bundleWorker(options.plugins)
   const port = options.port === 0 ? await freePort(options.host) : options.port
   await refuseTakenPort(options.host, port)
+  const ownListeners = new Set(signalListeners())
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: WORKER_NAME,
@@ -35,8 +36,22 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
     }),
   )
   await miniflare.ready
+  takeSignalsBack(ownListeners)
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   return { url: `http://${host}:${port}`, stop: () => miniflare.dispose() }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+function signalListeners(): readonly NodeJS.SignalsListener[] {
+  return SIGNALS.flatMap((signal) => process.listeners(signal))
+}
+
+/** Miniflare ends this process on a signal as if it had been killed, before `serve` could end it in order. */
+function takeSignalsBack(own: ReadonlySet<NodeJS.SignalsListener>): void {
+  for (const listener of signalListeners()) {
+    if (!own.has(listener)) for (const signal of SIGNALS) process.off(signal, listener)
+  }
 }
 
 /** The Worker as one module: built ahead in an installed package, bundled now in a checkout or with plugins. */

@@ -11,7 +11,8 @@ export class FailureWatch {
   readonly #now: () => number
   readonly #downSinceMs = new Map<string, number>()
   readonly #failuresInRow = new Map<string, number>()
-  #unreported: Report[] = []
+  /** Workers others have not been told of yet, with the last time: one line each, however long nobody can be told. */
+  #unreported = new Map<string, number>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -27,7 +28,7 @@ export class FailureWatch {
     if (phase === 'maybe_sent' && failures < FAILURES_UNTIL_DOWN) return false
     const atMs = this.#now()
     this.#downSinceMs.set(workerId, atMs)
-    this.#unreported.push({ workerId, atMs })
+    this.#unreported.set(workerId, atMs)
     return true
   }
 
@@ -47,13 +48,15 @@ export class FailureWatch {
 
   /** What others have not been told yet. */
   takeReports(): readonly Report[] {
-    const reports = this.#unreported
-    this.#unreported = []
+    const reports = Array.from(this.#unreported, ([workerId, atMs]) => ({ workerId, atMs }))
+    this.#unreported = new Map()
     return reports
   }
 
   /** Reports that could not be delivered, to be told with the next ones. */
   putBack(reports: readonly Report[]): void {
-    this.#unreported = [...reports, ...this.#unreported]
+    for (const { workerId, atMs } of reports) {
+      this.#unreported.set(workerId, Math.max(atMs, this.#unreported.get(workerId) ?? atMs))
+    }
   }
 }

@@ -43,9 +43,14 @@ export class FleetMirror {
   readonly #failures: FailureWatch
   #roster: FleetRoster
   #snapshot: FleetSnapshot | null = null
+  /** When the snapshot came. */
+  #adoptedAtMs = Number.NEGATIVE_INFINITY
+  /** What the snapshot's age is reckoned from: when it came, or earlier to have it refreshed soon. */
   #receivedAtMs = Number.NEGATIVE_INFINITY
   #askedAtMs = Number.NEGATIVE_INFINITY
   #didLastSyncFail = false
+  /** Requests have asked for turns that are leased; under most policies none do. */
+  #takesTurns = false
 
   constructor(options: MirrorOptions) {
     this.#options = options
@@ -72,8 +77,8 @@ export class FleetMirror {
     // is too old, and each request makes its own call, as on workerd no request may wait for another's promise.
     const canGoOn = ageMs <= TOO_OLD_MS || (this.#didLastSyncFail && this.#snapshot !== null)
     if (hasAskedLately && canGoOn) return null
-    if (ticketKey !== null && this.#options.store.ticketNow === null) this.#desk.expect(ticketKey)
-    const refreshed = this.#refresh()
+    this.#takesTurns ||= ticketKey !== null && this.#options.store.ticketNow === null
+    const refreshed = this.#refresh(ticketKey)
     if (ageMs > TOO_OLD_MS) return refreshed
     waitUntil(refreshed)
     return null
@@ -134,6 +139,15 @@ export class FleetMirror {
     return this.#roster.modelsByWorker.get(workerId) ?? null
   }
 
+  /** Whether a worker known to serve the model can be tried; `workerId` narrows it to one worker. */
+  hasAvailable(model: string, workerId: string | null = null): boolean {
+    for (const [id, models] of this.#roster.modelsByWorker) {
+      if (workerId !== null && id !== workerId) continue
+      if (models.has(model) && this.#availabilityOf(id) !== 'down') return true
+    }
+    return false
+  }
+
   /** True while some worker's models are not known: it has not answered yet, and none are configured. */
   hasSilentWorkers(): boolean {
     return this.#roster.modelsByWorker.size < this.#workers.size
@@ -149,18 +163,19 @@ export class FleetMirror {
     return this.#failures.isDown(workerId, state) ? 'down' : (state?.availability ?? 'unknown')
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(ticketKey: string | null): Promise<void> {
     const { store, now } = this.#options
-    this.#askedAtMs = now()
+    const askedAtMs = now()
+    this.#askedAtMs = askedAtMs
     const unreachable = this.#failures.takeReports()
     try {
       const fresh = await store.sync({
         holder: this.#holder,
         inFlight: this.#leases.report(),
         unreachable,
-        ticketsWanted: this.#desk.wanted(),
+        ticketsWanted: this.#desk.wanted(this.#takesTurns ? ticketKey : null),
       })
-      this.#adopt(fresh)
+      this.#adopt(fresh, askedAtMs)
     } catch (cause) {
       // Routing goes on with the older copy; `view().source` says so in every record until a sync succeeds.
       this.#didLastSyncFail = true
@@ -169,15 +184,18 @@ export class FleetMirror {
     }
   }
 
-  #adopt(fresh: FleetSnapshot): void {
+  #adopt(fresh: FleetSnapshot, askedAtMs: number): void {
     this.#desk.accept(fresh.tickets)
     this.#didLastSyncFail = false
-    // Two refreshes may be under way at once; the older answer must not overwrite the newer.
-    if (this.#snapshot !== null && fresh.takenAtMs < this.#snapshot.takenAtMs) return
+    // Two refreshes may be under way at once; the older answer must not overwrite the newer. One that was asked for
+    // after the newer had come is no such case: the object has moved to a machine whose clock is behind.
+    const wasUnderWay = askedAtMs <= this.#adoptedAtMs
+    if (this.#snapshot !== null && wasUnderWay && fresh.takenAtMs < this.#snapshot.takenAtMs) return
     this.#snapshot = fresh
-    this.#receivedAtMs = this.#options.now()
+    this.#adoptedAtMs = this.#options.now()
+    this.#receivedAtMs = this.#adoptedAtMs
     this.#roster = toRoster(this.#options.workers, fresh)
     // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
-    if (this.#options.store.ticketNow === null) for (const model of this.#roster.models) this.#desk.expect(model)
+    if (this.#takesTurns) for (const model of this.#roster.models) this.#desk.expect(model)
   }
 }

@@ -26,22 +26,34 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
   const state = new FleetState({ issuesTickets: true })
   const owners = createResponseOwners()
   let callOff: () => void = () => {}
+  let dueAtMs = Number.POSITIVE_INFINITY
   let isClosed = false
   let isProbing = false
   let isProbed = false
+  /** A request found a worker gone since the round under way began, so that round may have asked it before. */
+  let isDoubted = false
 
+  /** A round that is due sooner stays: reports that keep coming must not put it off. */
   function schedule(delayMs: number): void {
+    const atMs = options.now() + delayMs
+    if (isClosed || atMs >= dueAtMs) return
     callOff()
-    if (!isClosed) callOff = options.after(delayMs, () => void round())
+    dueAtMs = atMs
+    callOff = options.after(delayMs, () => void round())
   }
   async function round(): Promise<void> {
-    if (isProbing) return
+    dueAtMs = Number.POSITIVE_INFINITY
+    isDoubted = false
     isProbing = true
     const observations = await options.probe()
     isProbing = false
     state.observe(observations)
     isProbed = true
-    schedule(options.nextProbeMs(observations))
+    schedule(isDoubted ? RECHECK_MS : options.nextProbeMs(observations))
+  }
+  function recheck(): void {
+    isDoubted = true
+    if (!isProbing) schedule(RECHECK_MS)
   }
   const firstRound = round()
 
@@ -50,7 +62,7 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
     async sync(report) {
       if (!isProbed) await firstRound
       // A request found a worker gone: ask it again soon, it may have been one broken connection.
-      if (report.unreachable.length > 0) schedule(RECHECK_MS)
+      if (report.unreachable.length > 0) recheck()
       state.note(report, options.now())
       return state.snapshotFor(report, options.now())
     },

@@ -10,8 +10,11 @@ export interface TicketDesk {
   next(key: string): number
   /** Makes sure that the next report leases a block for this key. */
   expect(key: string): void
-  /** What to lease with the next report: about what was used since the last one, for keys that run low. */
-  wanted(): ReadonlyMap<string, number>
+  /**
+   * What to lease with the next report: about what was used since the last one, for keys that run low. `alsoKey` is a
+   * key about to be used for the first time; it is kept only if turns for it come, as callers make names up.
+   */
+  wanted(alsoKey?: string | null): ReadonlyMap<string, number>
   /** Takes in leased blocks. */
   accept(blocks: ReadonlyMap<string, TicketBlock>): void
 }
@@ -52,8 +55,9 @@ export function createTicketDesk(firstTurn: () => number): TicketDesk {
       counter.usedSinceReport += 1
       return counter.next++
     },
-    wanted() {
+    wanted(alsoKey = null) {
       const wanted = new Map<string, number>()
+      if (alsoKey !== null && !counters.has(alsoKey)) wanted.set(alsoKey, FIRST_BLOCK)
       for (const [key, counter] of counters) {
         const isLow = counter.following === null && counter.left < counter.usedSinceReport + FIRST_BLOCK / 2
         if (isLow) wanted.set(key, Math.max(FIRST_BLOCK, 2 * counter.usedSinceReport))

@@ -53,6 +53,7 @@ export function toWorkerHeaders(incoming: Headers, options: RequestHeaderOptions
   for (const [name, value] of incoming) {
     if (name.startsWith(FORWARDED_PREFIX) && PLAIN_VALUE.test(value)) headers.set(name, value)
   }
+  for (const name of connectionHeaders(incoming)) headers.delete(name)
   // Compressed answers would have to be unpacked here to be read for their end and usage; ask for plain ones.
   headers.set('accept-encoding', 'identity')
   headers.set('x-request-id', options.requestId)
@@ -76,7 +77,16 @@ export function answerLength(answer: Headers): number | null {
   return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null
 }
 
-function copyPlain(from: Headers, to: Headers, names: readonly string[]): void {
+/** Names that `Connection` declares to be of this connection only (RFC 9110, 7.6.1), whatever they mean otherwise. */
+function connectionHeaders(incoming: Headers): readonly string[] {
+  const connection = incoming.get('connection')
+  if (connection === null || connection === 'keep-alive' || connection === 'close') return []
+  // What is no token names no header, and `Headers` would throw on it.
+  return connection.split(',').flatMap((option) => /^[\w!#$%&'*+.^`|~-]+$/.exec(option.trim())?.[0] ?? [])
+}
+
+/** Copies the named headers whose values every runtime sends alike. */
+export function copyPlain(from: Headers, to: Headers, names: readonly string[]): void {
   for (const name of names) {
     const value = from.get(name)
     if (value !== null && PLAIN_VALUE.test(value)) to.set(name, value)

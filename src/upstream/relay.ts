@@ -20,7 +20,9 @@ export interface BodyTap {
 
 export interface RelayOptions {
   readonly answer: Answer
-  readonly source: ReadableStream<Uint8Array>
+  readonly reader: ByteReader
+  /** Bytes that were read and let through before the relay began; null for none. */
+  readonly head: Uint8Array | null
   /** Null for a body that is no event stream: it is passed as it is, and a cut breaks the client's connection. */
   readonly tap: BodyTap | null
   /** Called for the first bytes that reach the client's stream. */
@@ -51,7 +53,7 @@ interface ReadChunk {
 }
 
 /** What is used of a stream's reader; the runtimes' own declarations of it disagree. */
-interface ByteReader {
+export interface ByteReader {
   read(): Promise<ReadChunk>
 }
 
@@ -59,13 +61,13 @@ type Controller = ReadableStreamDefaultController<Uint8Array>
 
 class Relay {
   readonly #options: RelayOptions
-  readonly #reader: ByteReader
+  #head: Uint8Array | null
   #isOver = false
   #hasPassed = false
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#reader = options.source.getReader()
+    this.#head = options.head
   }
 
   start(controller: Controller): void {
@@ -73,11 +75,16 @@ class Relay {
   }
 
   async pull(controller: Controller): Promise<void> {
-    const { answer, tap } = this.#options
+    const { answer, tap, reader } = this.#options
+    const head = this.#head
+    if (head !== null && !this.#isOver) {
+      this.#head = null
+      return this.#pass(controller, head)
+    }
     while (!this.#isOver) {
       let chunk: ReadChunk
       try {
-        chunk = await this.#reader.read()
+        chunk = await reader.read()
       } catch {
         // Why it broke doesn't matter to the client; an interruption from our side has ended the relay before this.
         return this.#breakOff(controller, 'truncated')

@@ -14,6 +14,8 @@ export interface AttemptRequest {
   readonly timeouts: Timeouts
   /** The caller's signal: when it fires, the worker's request is aborted at once. */
   readonly clientSignal: AbortSignal
+  /** Fires when another attempt of the same request has won; null where attempts follow one another. */
+  readonly superseded: AbortSignal | null
   /** Called every few seconds while the attempt lives. */
   onTick(): void
 }
@@ -34,13 +36,15 @@ export interface Answer {
   onInterrupt(handler: (cause: Interruption) => void): void
 }
 
-export type Interruption = { readonly kind: 'timeout'; readonly limit: TimeoutKind } | { readonly kind: 'client_gone' }
+export type Interruption =
+  | { readonly kind: 'timeout'; readonly limit: TimeoutKind }
+  | { readonly kind: 'client_gone' | 'superseded' }
 
 export type AttemptOutcome =
   | Answer
   | { readonly kind: 'timeout'; readonly limit: TimeoutKind }
   | { readonly kind: 'unreachable'; readonly phase: 'not_sent' | 'maybe_sent'; readonly reason: string }
-  | { readonly kind: 'aborted' }
+  | { readonly kind: 'aborted' | 'superseded' }
 
 /**
  * Sends one request and waits for headers. The abort goes through a controller of our own that the caller's signal
@@ -56,6 +60,7 @@ export async function sendAttempt(platform: Platform, request: AttemptRequest): 
     interruption.stop()
     const cause = interruption.cause()
     if (cause?.kind === 'client_gone') return { kind: 'aborted' }
+    if (cause?.kind === 'superseded') return { kind: 'superseded' }
     if (cause?.kind === 'timeout') return { kind: 'timeout', limit: cause.limit }
     const { phase, reason } = platform.classifySendError(error)
     return { kind: 'unreachable', phase, reason }
@@ -87,6 +92,7 @@ function watchInterruptions(
     controller.abort()
   }
   const onClientGone = () => interrupt({ kind: 'client_gone' })
+  const onSuperseded = () => interrupt({ kind: 'superseded' })
   const deadline = startDeadline({
     clock: platform,
     timeouts: request.timeouts,
@@ -96,8 +102,10 @@ function watchInterruptions(
   function stop(): void {
     deadline.stop()
     request.clientSignal.removeEventListener('abort', onClientGone)
+    request.superseded?.removeEventListener('abort', onSuperseded)
   }
   request.clientSignal.addEventListener('abort', onClientGone)
+  request.superseded?.addEventListener('abort', onSuperseded)
   if (request.clientSignal.aborted) interrupt({ kind: 'client_gone' })
   return {
     deadline,

@@ -8,7 +8,7 @@ export interface Answered {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  json(): any
+  json(): ReturnType<typeof JSON.parse>
 }
 
 /** Sends a request on a kept-alive connection; redirects are shown, not followed. */
@@ -62,4 +62,32 @@ function expectOwnAnswer(answer: Answered, code: ErrorCodeName): void {
   expect(answer.headers.get('content-type')).toBe('application/json')
   expect(answer.headers.get('x-request-id')).toMatch(/^[A-Za-z0-9._-]{1,128}$/)
   expect(answer.text).not.toMatch(/127\.0\.0\.1|localhost|https?:\/\/|node_modules/)
+}
+
+/** How an answer says it was routed. */
+export interface Explanation {
+  readonly worker: string | null
+  readonly model: string | null
+  readonly attempts: string
+  /** The policy that chose, where one did. */
+  readonly policy?: string
+}
+
+/** The answer explains itself as every answer of an inference route must, refusals included. */
+export function expectExplained({ headers }: Answered, explanation: Explanation): void {
+  const { worker, model, attempts, policy = 'round_robin' } = explanation
+  const method = headers.get('x-vllm-router-method')
+  expect(headers.get('x-vllm-router-worker')).toBe(worker)
+  expect(headers.get('x-vllm-router-model')).toBe(model)
+  expect(headers.get('x-vllm-router-attempts')).toBe(attempts)
+  expect(method).toMatch(/^(?:policy|none|rejected)$/)
+  expect(headers.get('x-vllm-router-policy')).toBe(method === 'policy' ? policy : null)
+}
+
+/** A form with a short file. */
+export function audioForm(model: string): FormData {
+  const form = new FormData()
+  form.set('model', model)
+  form.set('file', new Blob(['not really sound']), 'a.wav')
+  return form
 }

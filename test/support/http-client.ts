@@ -33,8 +33,10 @@ export function send(url: string, body: object | string | Buffer | null, options
   const bytes =
     body === null ? null : typeof body === 'string' || Buffer.isBuffer(body) ? Buffer.from(body) : JSON.stringify(body)
   const method = options.method ?? (bytes === null ? 'GET' : 'POST')
-  const headers = { 'content-type': 'application/json', ...options.headers }
-  const request = httpRequest(url, { method, headers, agent: options.agent ?? undefined })
+  const headers: Record<string, string> = { 'content-type': 'application/json', ...options.headers }
+  // Bun closes such a connection without saying so in the answer, and Node's agent would use it again.
+  const agent = headers['connection'] === 'close' ? false : options.agent
+  const request = httpRequest(url, { method, headers, ...(agent === undefined ? {} : { agent }) })
   const reply = new Promise<Reply>((resolve, reject) => {
     request.once('response', (message) => resolve(toReply(message)))
     request.on('error', reject)

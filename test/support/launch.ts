@@ -58,7 +58,10 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
     () => output.includes(`listening on ${url}`) || child.exitCode !== null,
     START_TIMEOUT_MS,
     () => `${runtime} did not start:\n${output}`,
-  )
+  ).catch((error: unknown) => {
+    child.kill()
+    throw error
+  })
   if (child.exitCode !== null) throw new Error(`${runtime} ended at once with ${child.exitCode}:\n${output}`)
 
   const records = () =>
@@ -87,7 +90,8 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
       return exited
     },
     async stop() {
-      child.kill('SIGKILL')
+      // A workerd outlives a parent that is killed, so that one is asked; the others end at once, streams or not.
+      child.kill(runtime === 'workerd' ? 'SIGTERM' : 'SIGKILL')
       await exited
       await rm(directory, { recursive: true, force: true })
     },

@@ -6,7 +6,7 @@ import type { LoggedRequest } from '../../src/simulator/request-log.ts'
 import type { SimulatedWorkerOptions } from '../../src/simulator/options.ts'
 import { type LaunchedRouter, launchRouter, type RuntimeName } from './launch.ts'
 
-export interface LiveFleet<Name extends string> {
+export interface LiveFleet<Name extends string = string> {
   /** The router's address. */
   readonly url: string
   readonly router: LaunchedRouter
@@ -21,16 +21,15 @@ export interface LiveFleetOptions<Name extends string> {
   readonly workers: Readonly<Record<Name, SimulatedWorkerOptions>>
   /** The configuration, given each worker's address. JSON is YAML. */
   readonly config: (urls: Readonly<Record<Name, string>>) => object | Promise<object>
+  /** More arguments of `serve`. */
+  readonly args?: readonly string[]
 }
 
 /** Answers at once: time is not what these suites look at. */
 const AT_ONCE = { port: 0, prefillOverheadMs: 0, prefillMsPerToken: 0, itlMs: 0, itlJitter: 0, outputTokens: 4 }
 
 /** Registers start and end with the enclosing `describe`. */
-export function liveFleet<Name extends string>(
-  runtime: RuntimeName,
-  options: LiveFleetOptions<Name>,
-): LiveFleet<Name> {
+export function liveFleet<Name extends string>(runtime: RuntimeName, options: LiveFleetOptions<Name>): LiveFleet<Name> {
   const workers = new Map<string, StartedWorker>()
   let router: LaunchedRouter | null = null
 
@@ -40,7 +39,10 @@ export function liveFleet<Name extends string>(
     }
     // Every name of `options.workers` has a worker by now.
     const urls = Object.fromEntries([...workers].map(([name, { url }]) => [name, url])) as Record<Name, string>
-    router = await launchRouter(runtime, { config: JSON.stringify(await options.config(urls)) })
+    router = await launchRouter(runtime, {
+      config: JSON.stringify(await options.config(urls)),
+      args: options.args ?? [],
+    })
   })
   afterAll(async () => {
     await router?.stop()
@@ -69,7 +71,6 @@ export function liveFleet<Name extends string>(
 }
 
 function present<Value>(value: Value | null | undefined, what: string): Value {
-  if (value == null) throw new Error(`${what} has not been started`)
+  if (value === null || value === undefined) throw new Error(`${what} has not been started`)
   return value
 }
-

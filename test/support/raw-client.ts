@@ -78,7 +78,7 @@ function bodyOf(rest: Buffer, headers: Headers, isEnded: boolean): Buffer | null
 
 function unchunk(rest: Buffer): Buffer | null {
   const pieces: Buffer[] = []
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const lineEnd = rest.indexOf('\r\n', at)
     if (lineEnd === -1) return null
     const size = Number.parseInt(rest.subarray(at, lineEnd).toString('latin1'), 16)

@@ -1,0 +1,36 @@
+// The first-token gate: a stream's headers are held until the worker's first event, so that a worker that dies before it
+// can still be replaced.
+
+import type { StreamTap } from '../dialect/stream-tap.ts'
+import type { ByteReader } from '../upstream/relay.ts'
+import type { Answer } from '../upstream/send.ts'
+
+/** A stream whose first event has come, with everything read so far. */
+export interface OpenedStream {
+  readonly reader: ByteReader
+  readonly tap: StreamTap
+  readonly head: Uint8Array
+}
+
+/** Waits for the first whole event. Null when the stream ended, broke or was interrupted before it. */
+export async function waitForFirstEvent(
+  answer: Answer,
+  body: ReadableStream<Uint8Array>,
+  tap: StreamTap,
+): Promise<OpenedStream | null> {
+  const reader: ByteReader = body.getReader()
+  // Not every runtime fails a pending read when the request is aborted, so the interruption is waited for as well.
+  const interrupted = new Promise<null>((resolve) => answer.onInterrupt(() => resolve(null)))
+  try {
+    for (;;) {
+      const chunk = await Promise.race([reader.read(), interrupted])
+      if (chunk === null || chunk.done || chunk.value === undefined) return null
+      answer.touch()
+      const head = tap.push(chunk.value)
+      if (head !== null && head.length > 0) return { reader, tap, head }
+    }
+  } catch {
+    // Reset or cut: for the caller the same as an end before the first event.
+    return null
+  }
+}

@@ -1,0 +1,98 @@
+// The stage before routing: operators' hooks allow, reject or transform a request, on every inference route.
+
+import type { HookConfig } from '../config/config.ts'
+import { RouterError } from '../errors/router-error.ts'
+import { createBreaker } from '../upstream/breaker.ts'
+import { type ArmedHook, askHook, type HookVerdict } from './ask-hook.ts'
+import type { Exchange } from './exchange.ts'
+import { modelSoFar } from './hook-input.ts'
+import { toHookEntry } from './hook-outcomes.ts'
+import type { InferenceRequest } from './inference-request.ts'
+import type { RouterParts } from './router-parts.ts'
+
+/** Hooks in configured order; those of one group are asked side by side. */
+export type HookGroups = readonly (readonly ArmedHook[])[]
+
+/** How much of a hook's reason a caller may get to see. */
+const MAX_REASON_LENGTH = 512
+
+/** Groups the hooks, each with a breaker of its own that lives as long as the groups. */
+export function createHookGroups(hooks: readonly HookConfig[], now: () => number): HookGroups {
+  const groups: ArmedHook[][] = []
+  let isOpen = false
+  for (const hook of hooks) {
+    const armed = { hook, breaker: createBreaker({ now }) }
+    // Two that may both change the body can't be asked about the same one.
+    const isSideBySide = hook.isParallel && !hook.mayTransform
+    if (isSideBySide && isOpen) groups.at(-1)?.push(armed)
+    else groups.push([armed])
+    isOpen = isSideBySide
+  }
+  return groups
+}
+
+/** The request as the hooks leave it. Throws `RouterError` when one of them stops it. */
+export async function runHooks(
+  parts: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+): Promise<InferenceRequest> {
+  let current = request
+  for (const group of parts.hookGroups) {
+    const due = group.filter(({ hook }) => isDue(hook, exchange, current))
+    const asked = await Promise.all(
+      due.map(async (armed) => ({ hook: armed.hook, verdict: await askHook(parts, exchange, current, armed) })),
+    )
+    for (const { hook, verdict } of asked) noteOutcome(parts, exchange, hook, verdict)
+    // In configured order, so that which of two rejections a caller sees does not depend on who was quicker.
+    for (const { hook, verdict } of asked) current = requestAfter(hook, verdict) ?? current
+  }
+  return current
+}
+
+/** A hook for certain models is asked, too, where the request names none: it may turn out to be one of them. */
+function isDue(hook: HookConfig, { route, config }: Exchange, request: InferenceRequest): boolean {
+  return matchesAny(hook.routes, route) && matchesAny(hook.models, modelSoFar(request, config))
+}
+
+function matchesAny(patterns: readonly string[] | null, name: string | null): boolean {
+  if (patterns === null || name === null) return true
+  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern))
+}
+
+function noteOutcome(parts: RouterParts, exchange: Exchange, hook: HookConfig, verdict: HookVerdict): void {
+  if (verdict.kind === 'client_gone') return
+  const outcome = verdict.kind === 'reject' ? 'rejected' : verdict.outcome
+  exchange.hooksRan.push(toHookEntry(hook.name, outcome))
+  // An open breaker says nothing new: what opened it has been told.
+  if (verdict.kind !== 'failure' || outcome === 'open') return
+  parts.events.hookFailed({ requestId: exchange.requestId, hook: hook.name, outcome, why: verdict.why })
+}
+
+/** The request to go on with; null for the one the hook was asked about. Throws what stops it. */
+function requestAfter(hook: HookConfig, verdict: HookVerdict): InferenceRequest | null {
+  switch (verdict.kind) {
+    case 'pass':
+      return verdict.request
+    case 'reject':
+      throw rejection(hook, verdict.reason)
+    case 'client_gone':
+      throw new RouterError('client_closed_request', 'The client closed the connection.')
+    case 'failure':
+      if (hook.onError === 'pass') return null
+      // The name is in the headers, for operators who show them; the message is for every caller.
+      throw new RouterError('hook_failed', 'A check that this request has to pass could not be made.')
+  }
+}
+
+function rejection(hook: HookConfig, reason: string | null): RouterError {
+  const code = hook.onReject === 'block400' ? 'hook_rejected_request' : 'hook_rejected'
+  const given = hook.exposesReason && reason !== null ? shortened(reason.trim()) : ''
+  return new RouterError(code, given === '' ? 'This request was rejected by a check of the operator.' : given)
+}
+
+function shortened(reason: string): string {
+  if (reason.length <= MAX_REASON_LENGTH) return reason
+  // The cut must not leave half a character.
+  return `${reason.slice(0, MAX_REASON_LENGTH - 1).replace(/[\ud800-\udbff]$/, '')}…`
+}

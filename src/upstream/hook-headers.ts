@@ -1,0 +1,34 @@
+// The headers of a call to a hook: the operator's own, what ties the call to the request, and what the body is.
+
+import { copyPlain } from './headers.ts'
+
+/** Whether the hook sees the request's body or only its circumstances. A caller can't fake it: bodies are its own. */
+export const HEADER_HOOK_INPUT = 'x-vllm-router-hook-input'
+
+/** The request's route as the catalogue writes it, so that a hook knows what body to expect. */
+export const HEADER_HOOK_ROUTE = 'x-vllm-router-hook-route'
+
+export type HookInputKind = 'body' | 'metadata'
+
+export interface HookHeaderOptions {
+  /** From the configuration. They give way where the router sets the same name. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly apiKey: string | null
+  readonly requestId: string
+  readonly route: string
+  readonly input: HookInputKind
+}
+
+export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): Headers {
+  const headers = new Headers(options.headers)
+  copyPlain(incoming, headers, ['traceparent', 'tracestate'])
+  headers.set('content-type', 'application/json')
+  headers.set('accept', 'application/json')
+  // A compressed answer could unpack to far more than was read.
+  headers.set('accept-encoding', 'identity')
+  headers.set('x-request-id', options.requestId)
+  headers.set(HEADER_HOOK_INPUT, options.input)
+  headers.set(HEADER_HOOK_ROUTE, options.route)
+  if (options.apiKey !== null) headers.set('authorization', `Bearer ${options.apiKey}`)
+  return headers
+}
