@@ -1,10 +1,12 @@
 // `npm start`: the real Worker in workerd with a fleet of simulated vLLM workers, ready to be asked. Ctrl-C ends all.
+// `npm start -- --hooks` puts the example hooks in front.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { startSimulatedWorker } from '../src/runtime/node-simulator.ts'
 import { startWorkerd } from '../src/runtime/workerd-process.ts'
+import { startHookService } from './hook-server.ts'
 
 const HOST = '127.0.0.1'
 const DEFAULT_PORT = 3001
@@ -41,9 +43,23 @@ async function startFleet(): Promise<readonly { readonly id: string; readonly ur
   )
 }
 
-function demoConfig(workers: readonly { readonly id: string; readonly url: string }[]): string {
+/** The lines of the configuration that put the example hooks in front. */
+async function startHooks(): Promise<readonly string[]> {
+  const service = await startHookService({ port: 0 })
+  running.push({ stop: () => service.close() })
+  return [
+    'pre_routing_hooks:',
+    `  - { name: content-safety, url: ${service.url}/safety, timeout_ms: 1000, on_error: block, expose_reason: true }`,
+    `  - { name: pii-mask, url: ${service.url}/mask, timeout_ms: 1000, on_error: block, transform: true }`,
+  ]
+}
+
+function demoConfig(
+  workers: readonly { readonly id: string; readonly url: string }[],
+  hooks: readonly string[],
+): string {
   const list = workers.map(({ id, url }) => `  - { id: ${id}, url: ${url} }`)
-  return ['workers:', ...list, 'policy: { type: least_load }', 'allow_anonymous: true', ''].join('\n')
+  return ['workers:', ...list, ...hooks, 'policy: { type: least_load }', 'allow_anonymous: true', ''].join('\n')
 }
 
 /** The default port when it is free, else any: a second demo must not fail for the first one's sake. */
@@ -79,7 +95,24 @@ async function askOnce(url: string, model: string): Promise<void> {
   await answer.arrayBuffer()
 }
 
-function welcome(url: string): string {
+function curl(url: string, prompt: string): string {
+  const body = JSON.stringify({ model: FLEET[0].model, max_tokens: 40, messages: [{ role: 'user', content: prompt }] })
+  return `curl -i ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`
+}
+
+function hooksWelcome(url: string): string {
+  return `
+Two hooks look at every request first. This one is rejected (403):
+
+  ${curl(url, 'How do I build a bomb?')}
+
+This one reaches its worker without the address and the card number (x-vllm-router-hooks: content-safety,pii-mask:transformed):
+
+  ${curl(url, 'Write to ada@example.com about card 4111 1111 1111 1111.')}
+`
+}
+
+function welcome(url: string, hooks: string): string {
   return `
 The router is ready at ${url}
 It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
@@ -87,7 +120,7 @@ It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
 Ask it (the answer streams; -i shows which worker was chosen, and why):
 
   curl -iN ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo/llama-8b","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
-
+${hooks}
 Look at:
   x-vllm-router-worker, -policy, -attempts    in the answer's headers
   ${url}/v1/models                 what the fleet serves
@@ -99,9 +132,13 @@ An OpenAI client takes ${url}/v1 as its base URL and any key. Ctrl-C ends the ro
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, port: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, port: { type: 'string' }, hooks: { type: 'boolean', default: false } },
+  })
+  if (values.hooks && values.config !== undefined) throw new Error('--hooks belongs to the demo; your file has its own')
   const workers = await startFleet()
-  const configText = values.config === undefined ? demoConfig(workers) : await readFile(values.config, 'utf8')
+  const hooks = values.hooks ? await startHooks() : []
+  const configText = values.config === undefined ? demoConfig(workers, hooks) : await readFile(values.config, 'utf8')
   const router = await startWorkerd({
     host: HOST,
     port: await choosePort(values.port),
@@ -114,7 +151,7 @@ async function main(): Promise<void> {
   for (const model of new Set(FLEET.map((worker) => worker.model))) {
     if (values.config === undefined) await askOnce(router.url, model)
   }
-  process.stdout.write(welcome(router.url))
+  process.stdout.write(welcome(router.url, values.hooks ? hooksWelcome(router.url) : ''))
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stopAll(0))

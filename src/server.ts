@@ -1,10 +1,10 @@
 // A router as a process of its own: memory for a fleet store, a listener of the runtime, and an orderly end.
 
-import type { Config } from './config/config.ts'
+import type { Config, WorkerConfig } from './config/config.ts'
 import type { Platform, RequestContext } from './platform.ts'
 import { assembleRouter, type Router } from './router.ts'
 import { createMemoryFleetStore } from './store/memory.ts'
-import { nextProbeMs, probeWorkers } from './upstream/probe.ts'
+import { listModels, nextProbeMs, probeWorkers } from './upstream/probe.ts'
 
 /** What a runtime with sockets of its own offers; Cloudflare's has none and is served otherwise. */
 export interface ServerRuntime extends Pick<Platform, 'send' | 'classifySendError' | 'showsConnectPhase'> {
@@ -88,6 +88,25 @@ export async function startServer({ config, runtime, writeLine }: StartServerOpt
       return isIdle
     },
   }
+}
+
+/**
+ * Model ids by worker id, asked of the workers themselves; null for one that does not answer in time. Workers behind a
+ * binding are left out: only Cloudflare has bindings.
+ */
+export async function askWorkers(
+  runtime: Pick<ServerRuntime, 'send'>,
+  workers: readonly WorkerConfig[],
+): Promise<ReadonlyMap<string, readonly string[] | null>> {
+  const outgoing = { send: runtime.send, after: startTimer, binding: () => null }
+  const direct = workers.filter(({ binding }) => binding === null)
+  const answers = await Promise.all(
+    direct.map(async (worker) => {
+      const entries = await listModels(outgoing, worker)
+      return [worker.id, entries?.map(({ id }) => id) ?? null] as const
+    }),
+  )
+  return new Map(answers)
 }
 
 /** A process outlives its requests, so work left over from one needs nobody to keep it alive. */

@@ -2,10 +2,11 @@
 
 import { ROUTER_VERSION } from '../version.ts'
 import { EXIT, type Host } from './host.ts'
+import { askWorkers } from '../server.ts'
+import { loadPolicies } from './plugins.ts'
 import { serve } from './serve.ts'
 import { runSimWorker } from './sim-worker.ts'
 import { runValidate } from './validate.ts'
-import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
 
 interface Command {
   readonly about: string
@@ -22,7 +23,8 @@ function validate(host: Host, args: readonly string[]): Promise<number> {
   return runValidate({
     args,
     readFile: host.readFile,
-    policies: BUILT_IN_POLICIES,
+    loadPolicies: (modules) => loadPolicies(host, modules),
+    askWorkers: (workers) => askWorkers(host.serverRuntime, workers),
     env: host.env,
     write: host.writeOut,
     writeError: host.writeError,

@@ -1,4 +1,4 @@
-// Policies from the operator's own modules (`serve --plugin ./mine.ts`).
+// Policies from the operator's own modules (`--plugin ./mine.ts`).
 
 import { definitionsOf } from '../routing/definitions-of.ts'
 import { policyRegistry } from '../routing/policies/index.ts'

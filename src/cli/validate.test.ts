@@ -2,14 +2,35 @@
 // Files and environment are a literal; nothing is read from disk.
 
 import { expect, test } from 'vitest'
-import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
+import * as z from 'zod'
+import { BUILT_IN_POLICIES, policyRegistry } from '../routing/policies/index.ts'
+import { definePolicy } from '../routing/policy.ts'
 import { runValidate } from './validate.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   'config.yaml': 'workers: [{id: a, url: "http://a", models: [m]}]\napi_key: s3cret\n',
   'bad.yaml': 'wokers: []\nport: 0\n',
+  'mine.yaml': 'workers: [{url: "http://a"}]\npolicy: mine\n',
+  'rules.yaml': `workers:
+  - {id: up, url: "http://up"}
+  - {id: down, url: "http://down"}
+  - {id: listed, url: "http://listed", models: [n, gone]}
+model_rules:
+  - {match: a, rewrite: m}
+  - {match: b, fallback: [n, x]}
+  - {match: c, weights: {y: 1, lora: 2}}
+default_model: z
+`,
   'warned.yaml': 'workers: [{url: "http://a"}]\nlog_dir: /x\n',
 }
+
+const ANSWERS: Readonly<Record<string, readonly string[]>> = { a: ['m'], up: ['m', 'lora'], listed: ['n'] }
+
+const MINE = definePolicy({
+  name: 'mine',
+  options: z.strictObject({}),
+  create: () => ({ name: 'mine', needs: {}, score: ({ candidates }) => candidates.map(() => ({ score: 1 })) }),
+})
 
 async function run(...args: string[]) {
   let output = ''
@@ -17,7 +38,11 @@ async function run(...args: string[]) {
   const code = await runValidate({
     args,
     readFile: async (path) => FILES[path] ?? Promise.reject(new Error('no such file')),
-    policies: BUILT_IN_POLICIES,
+    loadPolicies: async (modules) => {
+      if (modules.includes('broken.ts')) throw new Error('broken.ts exports no policy')
+      return modules.includes('mine.ts') ? policyRegistry({ mine: MINE }) : BUILT_IN_POLICIES
+    },
+    askWorkers: async (workers) => new Map(workers.map(({ id }) => [id, ANSWERS[id] ?? null])),
     env: () => undefined,
     write: (text) => void (output += text),
     writeError: (text) => void (errors += text),
@@ -83,4 +108,36 @@ test('--help', async () => {
   const { code, output } = await run('--help')
   expect(code).toBe(0)
   expect(output).toMatch(/^Usage: vllm-edge-router validate/)
+})
+
+test('--plugin lends the policies of a module', async () => {
+  expect((await run('--config', 'mine.yaml')).output).toContain('no policy is called "mine"')
+  const { code, output } = await run('--config', 'mine.yaml', '--plugin', 'mine.ts')
+  expect([code, output]).toEqual([0, expect.stringContaining('policy:   mine')])
+  const broken = await run('--plugin', 'broken.ts')
+  expect(broken).toMatchObject({ code: 2, output: '', errors: expect.stringContaining('exports no policy') })
+})
+
+test('--online asks the workers: warnings with their place, and 0', async () => {
+  const { code, output } = await run('--config', 'rules.yaml', '--online')
+  expect(code).toBe(0)
+  expect(output.split('\n').slice(0, 6)).toEqual([
+    'rules.yaml:2:3 warning workers: down does not answer GET /v1/models',
+    'rules.yaml:2:3 warning workers: listed does not list gone; it has n',
+    'rules.yaml:7:30 warning model_rules[1].fallback[1]: no worker that answers serves x',
+    'rules.yaml:8:29 warning model_rules[2].weights.y: no worker that answers serves y',
+    'rules.yaml:9:16 warning default_model: no worker that answers serves z',
+    'Configuration is valid',
+  ])
+  expect((await run('--online')).output).toMatch(/^Configuration is valid/)
+  expect(JSON.parse((await run('--config', 'rules.yaml', '--online', '--json')).output).findings).toHaveLength(5)
+})
+
+test('without --online nobody is asked', async () => {
+  expect((await run('--config', 'rules.yaml')).output).toMatch(/^Configuration is valid/)
+})
+
+test('a file with errors is not asked about', async () => {
+  const { code, output } = await run('--config', 'bad.yaml', '--online')
+  expect([code, output]).toEqual([1, expect.not.stringContaining('does not answer')])
 })

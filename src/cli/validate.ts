@@ -1,11 +1,14 @@
 // `vllm-edge-router validate`: reads a configuration, prints everything there is to say about it, sets the exit code.
-// Touches nothing itself: file, environment and output come in.
+// Touches nothing itself: files, environment, workers and output come in.
 
-import type { Config, WorkerConfig } from '../config/config.ts'
+import type { WorkerConfig } from '../config/config.ts'
 import type { Finding } from '../config/finding.ts'
 import { loadConfig, type LoadResult } from '../config/load.ts'
 import { countFindings, formatFindings } from '../config/print.ts'
 import type { PolicyRegistry } from '../routing/policy.ts'
+import { summaryLines, summaryOf } from './config-summary.ts'
+import { type Flags, parseFlags } from './flags.ts'
+import { checkOnline, type WorkerAnswers } from './online-checks.ts'
 
 /** What the command needs from the world. */
 export interface ValidateContext {
@@ -13,7 +16,10 @@ export interface ValidateContext {
   readonly args: readonly string[]
   /** Text of a file; rejects when it can't be read. */
   readonly readFile: (path: string) => Promise<string>
-  readonly policies: PolicyRegistry
+  /** The built-in policies and those of the modules named. Rejects when one can't be loaded or has no policy. */
+  readonly loadPolicies: (modules: readonly string[]) => Promise<PolicyRegistry>
+  /** Asks workers what they serve. Never rejects. */
+  readonly askWorkers: (workers: readonly WorkerConfig[]) => Promise<WorkerAnswers>
   readonly env: (name: string) => string | undefined
   /** Standard output. */
   readonly write: (text: string) => void
@@ -21,59 +27,47 @@ export interface ValidateContext {
   readonly writeError: (text: string) => void
 }
 
-const HELP = `Usage: vllm-edge-router validate [--config FILE] [--json]
+const HELP = `Usage: vllm-edge-router validate [--config FILE] [--plugin FILE] [--online] [--json]
 
 Checks a configuration file and prints everything that is wrong with it at once.
 
 Options:
   --config FILE  the file to check (default: config.yaml)
+  --plugin FILE  module with policies of your own; may be given several times
+  --online       also ask the workers what they serve: warns about those that don't answer within two seconds, and
+                 about models that nobody serves
   --json         print the result as JSON
   --help         print this text
 
-Exit codes: 0 the file is good, 1 it has errors, 2 the command was used wrongly or the file can't be read.
+Exit codes: 0 the file is good, 1 it has errors, 2 the command was used wrongly or a file can't be read.
 `
 
-const CONNECT_NOTE =
-  'connect counts within first_byte on workerd, Deno and Bun; only Node times the connect phase apart'
+const FLAGS = {
+  config: { kind: 'value' },
+  plugin: { kind: 'list' },
+  online: { kind: 'switch' },
+  json: { kind: 'switch' },
+  help: { kind: 'switch' },
+} as const
 
 /** Runs the command; resolves to its exit code. */
 export async function runValidate(context: ValidateContext): Promise<number> {
-  const parsed = parseArguments(context.args)
-  if (parsed.kind === 'help') {
+  const parsed = parseFlags(context.args, FLAGS)
+  if (context.args.includes('-h') || (parsed.ok && parsed.flags.has('help'))) {
     context.write(HELP)
     return 0
   }
-  if (parsed.kind === 'misuse') return refuse(context, `${parsed.message}\n\n${HELP}`)
-  const { file, isJson } = parsed
-  const read = await readText(context, file)
+  if (!parsed.ok) return refuse(context, `${parsed.message}\n\n${HELP}`)
+  const { flags } = parsed
+  const file = flags.value('config') ?? 'config.yaml'
+  const read = await attempt(() => context.readFile(file))
   if (!read.ok) return refuse(context, `can't read ${file}: ${read.reason}\n`)
-  const result = await loadConfig(read.text, { env: context.env, policies: context.policies, source: file })
-  context.write(isJson ? toJson(result, file) : toText(result, file))
+  const policies = await attempt(() => context.loadPolicies(flags.list('plugin')))
+  if (!policies.ok) return refuse(context, `${policies.reason}\n`)
+  const loaded = await loadConfig(read.value, { env: context.env, policies: policies.value, source: file })
+  const result = await withWorkers(context, flags, loaded)
+  context.write(flags.has('json') ? toJson(result, file) : toText(result, file))
   return result.ok ? 0 : 1
-}
-
-type Arguments =
-  | { readonly kind: 'run'; readonly file: string; readonly isJson: boolean }
-  | { readonly kind: 'help' }
-  | { readonly kind: 'misuse'; readonly message: string }
-
-function parseArguments(args: readonly string[]): Arguments {
-  let file = 'config.yaml'
-  let isJson = false
-  for (let index = 0; index < args.length; index += 1) {
-    const arg = args[index] ?? ''
-    if (arg === '--help' || arg === '-h') return { kind: 'help' }
-    if (arg === '--json') {
-      isJson = true
-    } else if (arg === '--config' || arg.startsWith('--config=')) {
-      const value = arg === '--config' ? args[(index += 1)] : arg.slice('--config='.length)
-      if (value === undefined || value === '') return { kind: 'misuse', message: '--config needs a file' }
-      file = value
-    } else {
-      return { kind: 'misuse', message: `validate takes no ${arg}` }
-    }
-  }
-  return { kind: 'run', file, isJson }
 }
 
 function refuse({ writeError }: ValidateContext, message: string): number {
@@ -81,14 +75,21 @@ function refuse({ writeError }: ValidateContext, message: string): number {
   return 2
 }
 
-type ReadText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly reason: string }
+type Attempted<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly reason: string }
 
-async function readText({ readFile }: ValidateContext, file: string): Promise<ReadText> {
+async function attempt<Value>(read: () => Promise<Value>): Promise<Attempted<Value>> {
   try {
-    return { ok: true, text: await readFile(file) }
+    return { ok: true, value: await read() }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) }
   }
+}
+
+/** Adds what only the workers can tell, when that is asked for and there is a configuration to ask them with. */
+async function withWorkers(context: ValidateContext, flags: Flags, loaded: LoadResult): Promise<LoadResult> {
+  if (!loaded.ok || !flags.has('online')) return loaded
+  const problems = checkOnline(loaded.config, await context.askWorkers(loaded.config.workers))
+  return { ...loaded, findings: [...loaded.findings, ...loaded.place(problems)] }
 }
 
 function toText(result: LoadResult, file: string): string {
@@ -102,73 +103,4 @@ function toJson(result: LoadResult, file: string): string {
   const findings: readonly Finding[] = result.findings
   const summary = result.ok ? summaryOf(result.config) : null
   return `${JSON.stringify({ ok: result.ok, file, findings, summary }, null, 2)}\n`
-}
-
-/** The good configuration in short; no key is in it. */
-function summaryOf(config: Config) {
-  return {
-    hash: config.hash,
-    listen: `${config.host}:${config.port}`,
-    policy: config.policy.name,
-    workers: config.workers.map(({ id, url, models, weight, dataParallelSize, apiKey }) => {
-      return { id, url, models, weight, data_parallel_size: dataParallelSize, has_api_key: apiKey !== null }
-    }),
-    default_model: config.defaultModel,
-    inbound_api_key: config.inboundApiKey === null ? 'not set' : 'set',
-    timeouts_ms: {
-      connect: config.timeouts.connectMs,
-      first_byte: config.timeouts.firstByteMs,
-      idle: config.timeouts.idleMs,
-      total: config.timeouts.totalMs,
-    },
-    notes: [CONNECT_NOTE],
-  }
-}
-
-function summaryLines(config: Config): string[] {
-  const { connectMs, firstByteMs, idleMs, totalMs } = config.timeouts
-  const times = [
-    `connect ${formatTime(connectMs)}`,
-    `first_byte ${formatTime(firstByteMs)}`,
-    `idle ${formatTime(idleMs)}`,
-    `total ${formatTime(totalMs)}`,
-  ]
-  return [
-    `workers:  ${config.workers.length}`,
-    ...config.workers.map((worker) => `  ${describeWorker(worker)}`),
-    `models:   ${describeModels(config)}`,
-    `policy:   ${config.policy.name}`,
-    `timeouts: ${times.join(', ')}`,
-    `access:   ${describeAccess(config)}`,
-    `hash:     ${config.hash}`,
-    `note:     ${CONNECT_NOTE}`,
-  ]
-}
-
-function describeWorker({ id, url, isNamed, models, weight, dataParallelSize, apiKey, binding }: WorkerConfig): string {
-  return [
-    isNamed ? `${id} ${url}` : url,
-    ...(models === null ? [] : [`models ${models.join(' ')}`]),
-    ...(weight === 1 ? [] : [`weight ${weight}`]),
-    ...(dataParallelSize === 1 ? [] : [`${dataParallelSize} data-parallel ranks`]),
-    ...(binding === null ? [] : [`through binding ${binding}`]),
-    ...(apiKey === null ? [] : ['with a key']),
-  ].join(', ')
-}
-
-function describeModels({ workers, defaultModel }: Config): string {
-  const named = [...new Set(workers.flatMap(({ models }) => models ?? []))].sort()
-  const isLearned = workers.some(({ models }) => models === null)
-  const parts = [...named, ...(isLearned ? ['learned from each worker'] : [])].join(', ')
-  return defaultModel === null ? parts : `${parts} (default ${defaultModel})`
-}
-
-function describeAccess({ inboundApiKey, allowAnonymous }: Config): string {
-  if (inboundApiKey !== null) return 'callers need inbound_api_key'
-  return allowAnonymous ? 'open to everyone' : 'no key set; a deployed Worker refuses all requests until one is'
-}
-
-function formatTime(milliseconds: number | null): string {
-  if (milliseconds === null) return 'off'
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`
 }

@@ -33,7 +33,13 @@ export interface LoadOptions {
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config; readonly findings: readonly Finding[] }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly findings: readonly Finding[]
+      /** Gives problems found later, such as by asking the workers, their place in the text. */
+      place(problems: readonly Problem[]): readonly Finding[]
+    }
   | { readonly ok: false; readonly findings: readonly Finding[] }
 
 /** Loads a configuration. Never throws for what is in the text; warnings and notes come with a good one too. */
@@ -48,7 +54,7 @@ export async function loadConfig(text: string, options: LoadOptions): Promise<Lo
   const problems = [...read.tree.problems, ...checked.problems]
   const findings = place(problems, read.tree)
   if (checked.build === null || problems.some(({ severity }) => severity === 'error')) return { ok: false, findings }
-  return { ok: true, config: await checked.build(), findings }
+  return { ok: true, config: await checked.build(), findings, place: (later) => place(later, read.tree) }
 }
 
 function notAMap(value: unknown, { source = 'the configuration' }: LoadOptions): Problem {

@@ -53,7 +53,8 @@ export function readHookAnswer(bytes: Uint8Array<ArrayBuffer>): HookAnswer {
 
 /** What is sent when the request's own body is not: its circumstances, never its text. */
 export function toMetadataBytes(metadata: HookMetadata): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(JSON.stringify(metadata))
+  // The copy is for the type alone: runtimes' declarations disagree on what kind of buffer an encoder fills.
+  return new Uint8Array(new TextEncoder().encode(JSON.stringify(metadata)))
 }
 
 function readTransform(bytes: Uint8Array<ArrayBuffer>, body: JsonMember | null): HookAnswer {
@@ -71,7 +72,7 @@ function parseMember(bytes: Uint8Array, member: JsonMember | null): unknown {
 
 function isJson(bytes: Uint8Array): boolean {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
     return true
   } catch {
     // Not UTF-8 or not JSON: the same to whoever waits for an answer.

@@ -154,6 +154,8 @@ class AttemptLoop {
 
   #giveUp(failure: AttemptFailure): Promise<Response> {
     this.#exchange.hasSpentTries = this.#tried.length > 1 || this.#exchange.isRetryRefused
+    // Nothing was ever sent, so for the caller nobody was there.
+    if (failure.class === 'not_sent') throw this.#noWorker()
     if (failure.answered === null) throw failure.error
     return deliver(this.#parts, this.#exchange, this.#request, failure.answered)
   }

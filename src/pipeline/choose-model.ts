@@ -3,7 +3,7 @@
 
 import { findAffinity } from '../routing/affinity.ts'
 import { hash64 } from '../routing/hash.ts'
-import { applyModelRules, type RuleContext } from '../routing/model-rules.ts'
+import { applyModelRules, type RuleContext, type RuledModel } from '../routing/model-rules.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { resolveModel } from './resolve-model.ts'
@@ -18,9 +18,9 @@ export function chooseModel(parts: RouterParts, exchange: Exchange, request: Inf
   const { config, mirror } = parts
   const named = request.requestedModel ?? config.defaultModel
   if (named !== null && config.modelRules.length > 0) {
-    const ruled = applyModelRules(named, config.modelRules, ruleContext(parts, exchange, request))
+    const ruled = applyRules(named, parts, exchange, request)
     exchange.rule = ruled.rule
-    exchange.nextModels = [...ruled.then]
+    exchange.nextModels = [...ruled.nextModels]
     exchange.model = ruled.rule === null ? null : ruled.model
   }
   exchange.model = resolveModel({ model: exchange.model ?? named, isRuled: exchange.rule !== null }, mirror)
@@ -29,13 +29,33 @@ export function chooseModel(parts: RouterParts, exchange: Exchange, request: Inf
   return isMissing ? { ...request, bodyFor: () => request.bodyFor(null) } : request
 }
 
-function ruleContext({ mirror }: RouterParts, exchange: Exchange, request: InferenceRequest): RuleContext {
-  const { headers, json, pinnedWorkerId } = request
+function applyRules(named: string, parts: RouterParts, exchange: Exchange, request: InferenceRequest): RuledModel {
+  const { config, mirror } = parts
+  const { pinnedWorkerId } = request
+  const isUp = (model: string) => mirror.hasAvailable(model, pinnedWorkerId)
+  const ruled = applyModelRules(named, config.modelRules, ruleContext(exchange, request, isUp))
+  if (!ruled.isExhausted) return ruled
+  // As in a decision: where nobody is surely up, a worker that failed lately is better than nobody.
+  const { candidates } = mirror.view()
+  const mayBeUp = (model: string) =>
+    candidates.some(({ models, workerId, availability }) => {
+      const isAsked = pinnedWorkerId === null || workerId === pinnedWorkerId
+      return isAsked && availability !== 'down' && models?.has(model) === true
+    })
+  return applyModelRules(named, config.modelRules, ruleContext(exchange, request, mayBeUp))
+}
+
+function ruleContext(
+  exchange: Exchange,
+  request: InferenceRequest,
+  isAvailable: RuleContext['isAvailable'],
+): RuleContext {
+  const { headers, json } = request
   const header = (name: string) => headers.get(name)
   return {
     header,
+    isAvailable,
     tenant: null,
-    isAvailable: (model) => mirror.hasAvailable(model, pinnedWorkerId),
     // Only a split by weights asks, so only then is the key worked out.
     get sessionHash() {
       return findAffinity({ header, body: json })?.hash ?? null

@@ -71,7 +71,7 @@ function heldBytes({ canResend, bodyFor }: InferenceRequest): Uint8Array<ArrayBu
 // A passed-through body was not parsed, and need not be JSON.
 function isJsonText(bytes: Uint8Array): boolean {
   try {
-    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
     return true
   } catch {
     // Whatever it is, a hook that reads JSON can't read it.

@@ -43,6 +43,8 @@ export interface DecisionRecord {
   readonly ttft_ms?: number
   readonly stream_end?: StreamEnd
   readonly error?: string
+  /** Present when the retry budget refused another attempt. */
+  readonly retry_refused?: true
   readonly config_hash: string
   readonly seed?: number
   readonly view?: { readonly source: string; readonly age_ms: number }
@@ -85,6 +87,7 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     ttft_ms: exchange.firstByteAtMs === null ? undefined : Math.max(0, exchange.firstByteAtMs - exchange.receivedAtMs),
     stream_end: end.streamEnd ?? undefined,
     error: end.errorCode ?? undefined,
+    retry_refused: exchange.isRetryRefused ? (true as const) : undefined,
     config_hash: exchange.config.hash,
     seed: trace?.seed,
     view: trace === null ? undefined : { source: trace.view.source, age_ms: trace.view.ageMs },

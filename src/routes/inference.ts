@@ -5,6 +5,7 @@ import type { Context } from 'hono'
 import { readMultipartModel } from '../dialect/multipart.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
+import { discardBody } from '../middleware/discard-body.ts'
 import { checkContentEncoding, checkStatedLength, readBody } from '../middleware/read-body.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { InferenceRequest } from '../pipeline/inference-request.ts'
@@ -21,11 +22,12 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
     const { parts, exchange } = context.env
     const request = context.req.raw
     const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, exchange, request)
-    return run(parts, exchange, {
+    const { discard, ...body } = read
+    const answer = run(parts, exchange, {
       method: route.method,
       target: workerTarget(route.path, request.url),
       headers: request.headers,
-      ...read,
+      ...body,
       needsModel: true,
       streamKind: route.streamKind,
       pinnedWorkerId: null,
@@ -34,10 +36,17 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
         ? (responseId, workerId) => rememberResponse(parts, responseId, workerId)
         : null,
     })
+    return answer.catch(async (error: unknown) => {
+      await discard()
+      throw error
+    })
   }
 }
 
-type ReadRequest = JsonRequest & Pick<InferenceRequest, 'bodyFault'>
+interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault'> {
+  /** Reads what no worker has taken of the body, before the request is refused. */
+  discard(): Promise<void>
+}
 
 async function readJson(parts: RouterParts, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
@@ -45,7 +54,7 @@ async function readJson(parts: RouterParts, request: Request): Promise<ReadReque
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')
   }
   checkContentEncoding(request.headers)
-  return { ...readJsonRequest(await readBody(parts, request)), bodyFault: () => null }
+  return { ...readJsonRequest(await readBody(parts, request)), bodyFault: () => null, discard: async () => {} }
 }
 
 async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
@@ -65,15 +74,20 @@ async function readMultipart(parts: RouterParts, exchange: Exchange, request: Re
       fault = error
     },
   })
+  let isTaken = false
   // Whether a form asks for events is not known for sure before its end, so its answer is taken as it comes.
   return {
-    bodyFor,
+    bodyFor(wanted) {
+      isTaken = true
+      return bodyFor(wanted)
+    },
     canResend: false,
     json: null,
     requestedModel: model,
     wantsStream: false,
     storedResponseId: null,
     bodyFault: () => fault,
+    discard: async () => (isTaken ? undefined : discardBody(parts.platform, bodyFor(null))),
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { candidateOf, fleetOf, inputOf, tally, viewOf } from '../../test/conformance/policy.ts'
-import { decide, RESPONSE_AFFINITY, type Decision, type DecisionInput } from './decide.ts'
+import { decide, RESPONSE_AFFINITY, VETO, type Decision, type DecisionInput } from './decide.ts'
 import { hash64 } from './hash.ts'
 import { BUILT_IN_POLICIES } from './policies/index.ts'
 import { PolicyError } from './policy-error.ts'
@@ -168,4 +168,21 @@ test('these decisions, to the byte, on every engine', () => {
     'power_of_two http://10.0.0.31:8000 41f479fab6469359',
     'consistent_hash http://10.0.0.35:8000 e3acd144baef2cef',
   ])
+})
+
+describe('suspects', () => {
+  const suspect = (id: string) => candidateOf(id, { availability: 'suspect' })
+
+  test('are left out while anybody else is there', () => {
+    const decision = decideWith([suspect('a'), candidateOf('b')])
+    expect(decision.chosen?.id).toBe('b')
+    expect(decision.candidates.map(({ veto }) => veto)).toEqual([VETO.suspect, null])
+  })
+
+  test('are asked when nobody else is left, but never twice by one request', () => {
+    const fleet = [suspect('a'), suspect('b'), candidateOf('c', { availability: 'down' })]
+    expect(decideWith(fleet).chosen).not.toBeNull()
+    expect(decideWith(fleet, { tried: ['a'] }).chosen?.id).toBe('b')
+    expect(decideWith(fleet, { tried: ['a', 'b'] }).chosen).toBeNull()
+  })
 })

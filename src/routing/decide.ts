@@ -57,10 +57,12 @@ export const VETO = {
   modelsUnknown: 'models_unknown',
   /** The request refers to something another worker holds. */
   notPinned: 'not_pinned',
-  /** It could not be reached. */
+  /** A probe found it gone. */
   down: 'down',
   /** An earlier attempt of this request used it. */
   tried: 'tried',
+  /** A request could not reach it lately. It is asked all the same when nobody else is left: the evidence may be old. */
+  suspect: 'suspect',
 } as const
 
 /** Recorded as the policy of a request that had to go to the worker holding what it refers to. */
@@ -75,12 +77,13 @@ const NO_PARTS: Readonly<Record<string, number>> = Object.freeze({})
 export function decide(input: DecisionInput, config: RoutingConfig, view: FleetView, seed: number): Decision {
   const tried = input.tried.length === 0 ? null : new Set(input.tried)
   const vetoes: (string | null)[] = []
-  const eligible: CandidateView[] = []
+  let eligible: CandidateView[] = []
   for (const candidate of view.candidates) {
     const veto = vetoOf(candidate, input, tried)
     vetoes.push(veto)
     if (veto === null) eligible.push(candidate)
   }
+  if (eligible.length === 0) eligible = readmitSuspects(view, vetoes)
   if (eligible.length === 0) return nothingChosen(explain(view, vetoes, []))
 
   const { policy } = config
@@ -107,7 +110,16 @@ function vetoOf(candidate: CandidateView, input: DecisionInput, tried: ReadonlyS
   if (input.pinnedWorkerId !== null && candidate.workerId !== input.pinnedWorkerId) return VETO.notPinned
   if (candidate.availability === 'down') return VETO.down
   if (tried !== null && tried.has(candidate.id)) return VETO.tried
-  return null
+  return candidate.availability === 'suspect' ? VETO.suspect : null
+}
+
+/** With nobody else left, suspects are candidates again: a refusal without asking could be wrong for every one of them. */
+function readmitSuspects(view: FleetView, vetoes: (string | null)[]): CandidateView[] {
+  return view.candidates.filter((_, at) => {
+    const isSuspect = vetoes[at] === VETO.suspect
+    if (isSuspect) vetoes[at] = null
+    return isSuspect
+  })
 }
 
 function ask(policy: Policy, input: PolicyInput): readonly Verdict[] {

@@ -31,7 +31,7 @@ function context({ up = ['large', 'small', 'tiny'], headers = {}, ...given }: Gi
   }
 }
 
-const none = { rule: null, ruleIndex: null, then: [] }
+const none = { rule: null, ruleIndex: null, nextModels: [] }
 
 describe('a name', () => {
   test.each<[string, readonly ModelRule[], Given, object]>([
@@ -51,27 +51,27 @@ describe('a name', () => {
       { model: 'large', ruleIndex: 1 },
     ],
     ['a', [rewrite('a', 'b'), rewrite('b', 'c')], {}, { model: 'b', ruleIndex: 0 }],
-    ['gpt', [fallback('gpt', ['large', 'small'])], {}, { model: 'large', then: [] }],
+    ['gpt', [fallback('gpt', ['large', 'small'])], {}, { model: 'large', nextModels: [] }],
     ['gpt', [fallback('gpt', ['large', 'small'])], { up: ['small'] }, { model: 'small' }],
     [
       'gpt',
       [fallback('gpt', ['x', 'y']), rewrite('*', 'tiny')],
       {},
-      { model: 'gpt', rule: 'gpt', ruleIndex: 0, then: [] },
+      { model: 'gpt', rule: 'gpt', ruleIndex: 0, nextModels: [] },
     ],
     [
       'gpt',
       [fallback('gpt', ['large', 'x', 'small', 'tiny'], { triesNextOnFailure: true })],
       {},
-      { model: 'large', then: ['small', 'tiny'] },
+      { model: 'large', nextModels: ['small', 'tiny'] },
     ],
     [
       'gpt',
       [fallback('gpt', ['x', 'small', 'tiny'], { triesNextOnFailure: true })],
       {},
-      { model: 'small', then: ['tiny'] },
+      { model: 'small', nextModels: ['tiny'] },
     ],
-    ['gpt', [weights('gpt', { x: 1, y: 1 })], {}, { model: 'gpt', rule: 'gpt', then: [] }],
+    ['gpt', [weights('gpt', { x: 1, y: 1 })], {}, { model: 'gpt', rule: 'gpt', nextModels: [] }],
     ['gpt', [weights('gpt', { x: 99, tiny: 1 })], {}, { model: 'tiny' }],
     [
       'gpt',
@@ -136,8 +136,8 @@ describe('a split by weights', () => {
 
   test('has the others to fall back on when the rule says so', () => {
     const rules = [weights('*', { large: 1, small: 1, tiny: 1, gone: 9 }, { triesNextOnFailure: true })]
-    const { model, then } = applyModelRules('m', rules, context())
-    expect([model, ...then].sort()).toEqual(['large', 'small', 'tiny'])
+    const { model, nextModels } = applyModelRules('m', rules, context())
+    expect([model, ...nextModels].sort()).toEqual(['large', 'small', 'tiny'])
   })
 })
 
@@ -201,10 +201,10 @@ test('property: the first rule that takes a request decides, alone, and leads to
           expect(applyModelRules(requested, rules.slice(0, taker + 1), context({ up, ...given }))).toEqual(result)
         }
         if (result.model !== requested && taking?.action.kind !== 'rewrite') expect(up).toContain(result.model)
-        for (const model of result.then) expect(up).toContain(model)
-        const tried = [result.model, ...result.then]
+        for (const model of result.nextModels) expect(up).toContain(model)
+        const tried = [result.model, ...result.nextModels]
         expect(new Set(tried).size).toBe(tried.length)
-        if (taking?.triesNextOnFailure !== true) expect(result.then).toEqual([])
+        if (!taking?.triesNextOnFailure) expect(result.nextModels).toEqual([])
       },
     ),
     { numRuns: 2_000 },

@@ -60,7 +60,9 @@ export interface RuledModel {
   /** Place of that rule in the list; null when none did. */
   readonly ruleIndex: number | null
   /** Models to try after a failed attempt, in this order; empty unless the rule says so. */
-  readonly then: readonly string[]
+  readonly nextModels: readonly string[]
+  /** True when none of the rule's models was available, so that the name stayed as it was. */
+  readonly isExhausted: boolean
 }
 
 /**
@@ -70,9 +72,10 @@ export interface RuledModel {
 export function applyModelRules(requested: string, rules: readonly ModelRule[], context: RuleContext): RuledModel {
   const ruleIndex = findRule(requested, rules, context)
   const rule = ruleIndex === null ? undefined : rules[ruleIndex]
-  if (rule === undefined) return { model: requested, rule: null, ruleIndex: null, then: [] }
-  const [model = requested, ...others] = inOrder(rule, context)
-  return { model, rule: rule.match, ruleIndex, then: rule.triesNextOnFailure ? others : [] }
+  if (rule === undefined) return { model: requested, rule: null, ruleIndex: null, nextModels: [], isExhausted: false }
+  const [model, ...others] = inOrder(rule, context)
+  const nextModels = rule.triesNextOnFailure ? others : []
+  return { model: model ?? requested, rule: rule.match, ruleIndex, nextModels, isExhausted: model === undefined }
 }
 
 /** Index of the rule that takes a request for this model; null when none does. */

@@ -3,8 +3,11 @@
 
 import type * as z from 'zod'
 
-/** Whether a worker can take requests as far as the router knows. `unknown` is usable: nobody has asked it yet. */
-export type Availability = 'unknown' | 'up' | 'down'
+/**
+ * Whether a worker can take requests as far as the router knows. `unknown` is usable: nobody has asked it yet. `suspect`:
+ * a request could not reach it and no probe has looked since. `down`: a probe found it gone.
+ */
+export type Availability = 'unknown' | 'up' | 'suspect' | 'down'
 
 /**
  * One thing a request can be sent to: a worker, or one data-parallel rank of a worker. A plain value, so that a stored

@@ -20,11 +20,12 @@ const IDLE_MS = 60_000
 /** An alarm that is overdue by this much was lost, with the object that set it or after too many failures. */
 const LOST_MS = 60_000
 
-/** One object of the class. `createFleetClass` ties it to a configuration. */
-export abstract class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
-  /** The configuration the isolates run; the root needs its workers to probe them. */
-  protected abstract loadConfig(): Promise<Config>
+/** The configuration the isolates run; the root needs its workers to probe them. */
+type LoadConfig = (env: RouterEnv) => Promise<Config>
 
+/** One object of the class. `createFleetClass` ties it to a configuration. */
+export class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
+  readonly #loadConfig: LoadConfig
   readonly #state = new FleetState({ issuesTickets: true })
   readonly #storage = new FleetStorage(this.ctx.storage)
   readonly #relay = createFleetRelay({
@@ -41,6 +42,11 @@ export abstract class FleetObject extends DurableObject<RouterEnv> implements Fl
   #isProbing = false
   /** A request found a worker gone since the round under way began, so that round may have asked it before. */
   #isDoubted = false
+
+  constructor(state: DurableObjectState, env: RouterEnv, load: LoadConfig) {
+    super(state, env)
+    this.#loadConfig = load
+  }
 
   async sync(report: HolderReport): Promise<FleetSnapshot> {
     if (!this.#isRoot()) return this.#relay.sync(report)
@@ -146,7 +152,7 @@ export abstract class FleetObject extends DurableObject<RouterEnv> implements Fl
   }
 
   async #configuration(): Promise<Config> {
-    return (this.#config ??= await this.loadConfig())
+    return (this.#config ??= await this.#loadConfig(this.env))
   }
 
   #isArmed(): boolean {
@@ -167,12 +173,10 @@ export abstract class FleetObject extends DurableObject<RouterEnv> implements Fl
 }
 
 /** The class a Worker exports as `Fleet`, tied to how that Worker loads its configuration. */
-export function createFleetClass(
-  loadConfig: (env: RouterEnv) => Promise<Config>,
-): new (state: DurableObjectState, env: RouterEnv) => FleetObject {
+export function createFleetClass(load: LoadConfig): new (state: DurableObjectState, env: RouterEnv) => FleetObject {
   return class Fleet extends FleetObject {
-    protected override loadConfig(): Promise<Config> {
-      return loadConfig(this.env)
+    constructor(state: DurableObjectState, env: RouterEnv) {
+      super(state, env, load)
     }
   }
 }

@@ -21,17 +21,17 @@ describe('when a worker is taken for gone', () => {
   test('at once, when the request surely never reached it', () => {
     const { watch } = watchAt(10)
     expect(watch.noteFailure('a', 'not_sent')).toBe(true)
-    expect(watch.isDown('a', seenAt(5))).toBe(true)
-    expect(watch.isDown('b', undefined)).toBe(false)
+    expect(watch.isSuspect('a', seenAt(5))).toBe(true)
+    expect(watch.isSuspect('b', undefined)).toBe(false)
   })
 
   test('at the second failure in a row, when requests may have reached it', () => {
     const { watch } = watchAt(10)
     expect(watch.noteFailure('a', 'maybe_sent')).toBe(false)
-    expect(watch.isDown('a', seenAt(5))).toBe(false)
+    expect(watch.isSuspect('a', seenAt(5))).toBe(false)
     expect(watch.takeReports()).toEqual([])
     expect(watch.noteFailure('a', 'maybe_sent')).toBe(true)
-    expect(watch.isDown('a', seenAt(5))).toBe(true)
+    expect(watch.isSuspect('a', seenAt(5))).toBe(true)
   })
 
   test('an answer between two failures starts the count anew', () => {
@@ -52,14 +52,14 @@ describe('how it comes back', () => {
   test.each([null, 9, 10])('a look at %s is no later than the failure at 10 and changes nothing', (checkedAtMs) => {
     const { watch } = watchAt(10)
     watch.noteFailure('a', 'not_sent')
-    expect(watch.isDown('a', seenAt(checkedAtMs))).toBe(true)
+    expect(watch.isSuspect('a', seenAt(checkedAtMs))).toBe(true)
   })
 
   test('a later look overrules our own evidence, whatever it says, and for good', () => {
     const { watch } = watchAt(10)
     watch.noteFailure('a', 'not_sent')
-    expect(watch.isDown('a', seenAt(11, 'down'))).toBe(false)
-    expect(watch.isDown('a', seenAt(5))).toBe(false)
+    expect(watch.isSuspect('a', seenAt(11, 'down'))).toBe(false)
+    expect(watch.isSuspect('a', seenAt(5))).toBe(false)
   })
 })
 

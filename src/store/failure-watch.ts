@@ -2,14 +2,14 @@
 
 import type { HolderReport, WorkerState } from './fleet-store.ts'
 
-/** Failures in a row, of requests that may have reached the worker, after which it is taken for gone. */
-const FAILURES_UNTIL_DOWN = 2
+/** Failures in a row, of requests that may have reached the worker, after which it is suspect. */
+const FAILURES_UNTIL_SUSPECT = 2
 
 type Report = HolderReport['unreachable'][number]
 
 export class FailureWatch {
   readonly #now: () => number
-  readonly #downSinceMs = new Map<string, number>()
+  readonly #suspectSinceMs = new Map<string, number>()
   readonly #failuresInRow = new Map<string, number>()
   /** Workers others have not been told of yet, with the last time: one line each, however long nobody can be told. */
   #unreported = new Map<string, number>()
@@ -19,15 +19,15 @@ export class FailureWatch {
   }
 
   /**
-   * A request failed before its answer began. One that surely never left proves that the worker is gone; one that may
-   * have been sent could be a single broken connection. Returns true when the worker is now taken for gone.
+   * A request failed before its answer began. One that surely never left speaks against the worker; one that may
+   * have been sent could be a single broken connection. Returns true when the worker is suspect now.
    */
   noteFailure(workerId: string, phase: 'not_sent' | 'maybe_sent'): boolean {
     const failures = (this.#failuresInRow.get(workerId) ?? 0) + 1
     this.#failuresInRow.set(workerId, failures)
-    if (phase === 'maybe_sent' && failures < FAILURES_UNTIL_DOWN) return false
+    if (phase === 'maybe_sent' && failures < FAILURES_UNTIL_SUSPECT) return false
     const atMs = this.#now()
-    this.#downSinceMs.set(workerId, atMs)
+    this.#suspectSinceMs.set(workerId, atMs)
     this.#unreported.set(workerId, atMs)
     return true
   }
@@ -36,13 +36,13 @@ export class FailureWatch {
     this.#failuresInRow.delete(workerId)
   }
 
-  /** Whether a worker is down by our own evidence; a look at the worker later than that evidence overrules it. */
-  isDown(workerId: string, state: WorkerState | undefined): boolean {
-    const sinceMs = this.#downSinceMs.get(workerId)
+  /** Whether our own evidence speaks against a worker; a look at the worker later than that evidence overrules it. */
+  isSuspect(workerId: string, state: WorkerState | undefined): boolean {
+    const sinceMs = this.#suspectSinceMs.get(workerId)
     if (sinceMs === undefined) return false
     const checkedAtMs = state?.checkedAtMs ?? null
     if (checkedAtMs === null || checkedAtMs <= sinceMs) return true
-    this.#downSinceMs.delete(workerId)
+    this.#suspectSinceMs.delete(workerId)
     return false
   }
 

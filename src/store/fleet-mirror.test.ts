@@ -33,7 +33,10 @@ interface Rig {
   answerWith(answer: (report: HolderReport) => Promise<FleetSnapshot>): void
 }
 
-function rigOf(workers: readonly WorkerConfig[] = [workerOf('a'), workerOf('b')], ticketNow: FleetStore['ticketNow'] = null): Rig {
+function rigOf(
+  workers: readonly WorkerConfig[] = [workerOf('a'), workerOf('b')],
+  ticketNow: FleetStore['ticketNow'] = null,
+): Rig {
   const clock = new VirtualClock(START_MS)
   const calls: HolderReport[] = []
   const failures: unknown[] = []
@@ -167,7 +170,7 @@ describe('when the store fails', () => {
     expect(rig.mirror.view().source).toBe('none')
   })
 
-  test('one success later it is the store\'s word again', async () => {
+  test("one success later it is the store's word again", async () => {
     const rig = rigOf()
     await rig.look()
     rig.answerWith(() => Promise.reject(new Error('overloaded')))
@@ -223,7 +226,7 @@ describe('workers that requests could not reach', () => {
     await rig.look()
     rig.clock.advance(100)
     rig.mirror.noteFailure('a', 'not_sent')
-    expect(availabilities(rig)).toEqual(['down', 'up'])
+    expect(availabilities(rig)).toEqual(['suspect', 'up'])
     rig.clock.advance(901)
     expect(await rig.look()).toBe(false)
     expect(rig.calls[1]?.unreachable).toEqual([{ workerId: 'a', atMs: START_MS + 100 }])
@@ -235,7 +238,7 @@ describe('workers that requests could not reach', () => {
     rig.mirror.noteFailure('a', 'maybe_sent')
     expect(availabilities(rig)).toEqual(['up', 'up'])
     rig.mirror.noteFailure('a', 'maybe_sent')
-    expect(availabilities(rig)).toEqual(['down', 'up'])
+    expect(availabilities(rig)).toEqual(['suspect', 'up'])
     rig.clock.advance(1_001)
     await rig.look()
     expect(rig.calls[1]?.unreachable).toHaveLength(1)
@@ -260,7 +263,7 @@ describe('workers that requests could not reach', () => {
     rig.clock.advance(1_001)
     await rig.look()
     await Promise.all(rig.beside)
-    expect(availabilities(rig)).toEqual(['down', 'up'])
+    expect(availabilities(rig)).toEqual(['suspect', 'up'])
     rig.answerWith(async () => snapshotAt(rig.clock.now()))
     rig.clock.advance(1_001)
     await rig.look()
@@ -308,7 +311,7 @@ describe('what it reports and shows', () => {
     const { candidates } = rig.mirror.view()
     expect(candidates.map(({ id }) => id)).toEqual(['a@0', 'a@1', 'a@2', 'b'])
     expect(candidates.map(({ inFlightHere }) => inFlightHere)).toEqual([0, 1, 0, 0])
-    expect(candidates.map(({ availability }) => availability)).toEqual(['down', 'down', 'down', 'up'])
+    expect(candidates.map(({ availability }) => availability)).toEqual(['suspect', 'suspect', 'suspect', 'up'])
   })
 
   test('models: configured ones win, learned ones fill in, silent workers are known to be silent', async () => {
@@ -325,13 +328,15 @@ describe('what it reports and shows', () => {
 })
 
 describe('turns', () => {
-  const leasing = (rig: Rig) => async ({ ticketsWanted }: HolderReport) => {
-    const tickets = new Map(Array.from(ticketsWanted, ([key, count]) => [key, { first: 500, count }] as const))
-    tickets.delete('made-up')
-    return snapshotAt(rig.clock.now(), { tickets })
-  }
+  const leasing =
+    (rig: Rig) =>
+    async ({ ticketsWanted }: HolderReport) => {
+      const tickets = new Map(Array.from(ticketsWanted, ([key, count]) => [key, { first: 500, count }] as const))
+      tickets.delete('made-up')
+      return snapshotAt(rig.clock.now(), { tickets })
+    }
 
-  test('are leased along with the first call, so that the first request takes one of the fleet\'s', async () => {
+  test("are leased along with the first call, so that the first request takes one of the fleet's", async () => {
     const rig = rigOf()
     rig.answerWith(leasing(rig))
     await rig.look('m')

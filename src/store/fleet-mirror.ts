@@ -139,11 +139,11 @@ export class FleetMirror {
     return this.#roster.modelsByWorker.get(workerId) ?? null
   }
 
-  /** Whether a worker known to serve the model can be tried; `workerId` narrows it to one worker. */
+  /** Whether a worker known to serve the model is neither suspect nor down; `workerId` narrows it to one worker. */
   hasAvailable(model: string, workerId: string | null = null): boolean {
     for (const [id, models] of this.#roster.modelsByWorker) {
       if (workerId !== null && id !== workerId) continue
-      if (models.has(model) && this.#availabilityOf(id) !== 'down') return true
+      if (models.has(model) && isUsable(this.#availabilityOf(id))) return true
     }
     return false
   }
@@ -160,7 +160,8 @@ export class FleetMirror {
 
   #availabilityOf(workerId: string): CandidateView['availability'] {
     const state = this.#roster.states.get(workerId)
-    return this.#failures.isDown(workerId, state) ? 'down' : (state?.availability ?? 'unknown')
+    const known = state?.availability ?? 'unknown'
+    return known !== 'down' && this.#failures.isSuspect(workerId, state) ? 'suspect' : known
   }
 
   async #refresh(ticketKey: string | null): Promise<void> {
@@ -198,4 +199,8 @@ export class FleetMirror {
     // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
     if (this.#takesTurns) for (const model of this.#roster.models) this.#desk.expect(model)
   }
+}
+
+function isUsable(availability: CandidateView['availability']): boolean {
+  return availability === 'up' || availability === 'unknown'
 }

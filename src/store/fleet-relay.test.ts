@@ -97,8 +97,8 @@ describe('asking the root', () => {
     clock.advance(5)
     const told = await relay.sync(reportOf('x', { unreachable: [{ workerId: 'a', atMs: clock.now() }] }))
     expect(calls).toHaveLength(2)
-    expect(told.workers[0]?.availability).toBe('down')
-    expect(root.workers()[0]?.availability).toBe('down')
+    expect(told.workers[0]?.availability).toBe('suspect')
+    expect(root.workers()[0]?.availability).toBe('suspect')
   })
 
   test('news that come while a call is under way reach the root with the next one', async () => {
@@ -109,12 +109,12 @@ describe('asking the root', () => {
     const second = relay.sync(reportOf('y', { unreachable: [{ workerId: 'a', atMs: clock.now() }] }))
     open()
     // The answer under way was given before the news, and must not hide them.
-    expect((await first).workers[0]?.availability).toBe('down')
-    expect((await second).workers[0]?.availability).toBe('down')
+    expect((await first).workers[0]?.availability).toBe('suspect')
+    expect((await second).workers[0]?.availability).toBe('suspect')
     clock.advance(501)
     await relay.sync(reportOf('y'))
     expect(calls.at(-1)?.unreachable).toEqual([{ workerId: 'a', atMs: 1_000_005 }])
-    expect(root.workers()[0]?.availability).toBe('down')
+    expect(root.workers()[0]?.availability).toBe('suspect')
   })
 })
 
@@ -146,7 +146,7 @@ describe('while the root is away', () => {
     setDown(false)
     clock.advance(600)
     await relay.sync(reportOf('x'))
-    expect(root.workers()[0]).toMatchObject({ availability: 'down', checkedAtMs: failedAtMs })
+    expect(root.workers()[0]).toMatchObject({ availability: 'suspect', checkedAtMs: failedAtMs })
   })
 })
 

@@ -44,7 +44,7 @@ describe('observations', () => {
     state.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 40 }] }), 60)
     expect(workerOf(state)?.availability).toBe('up')
     state.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 55 }] }), 60)
-    expect(workerOf(state)?.availability).toBe('down')
+    expect(workerOf(state)?.availability).toBe('suspect')
   })
 })
 
@@ -53,10 +53,28 @@ describe('in flight', () => {
     const state = rootWithModel()
     state.note(reportOf('x', { inFlight: new Map([['a', 9]]) }), 0)
     state.note(reportOf('x', { inFlight: new Map([['a', 2]]) }), 1)
-    state.note(reportOf('y', { inFlight: new Map([['a', 3], ['b', 1]]) }), 2)
-    expect(state.snapshotFor(askerOf('x'), 3).inFlightElsewhere).toEqual(new Map([['a', 3], ['b', 1]]))
+    state.note(
+      reportOf('y', {
+        inFlight: new Map([
+          ['a', 3],
+          ['b', 1],
+        ]),
+      }),
+      2,
+    )
+    expect(state.snapshotFor(askerOf('x'), 3).inFlightElsewhere).toEqual(
+      new Map([
+        ['a', 3],
+        ['b', 1],
+      ]),
+    )
     expect(state.snapshotFor(askerOf('y'), 3).inFlightElsewhere).toEqual(new Map([['a', 2]]))
-    expect(state.snapshotFor(askerOf('new'), 3).inFlightElsewhere).toEqual(new Map([['a', 5], ['b', 1]]))
+    expect(state.snapshotFor(askerOf('new'), 3).inFlightElsewhere).toEqual(
+      new Map([
+        ['a', 5],
+        ['b', 1],
+      ]),
+    )
   })
 
   test('a holder that has not reported for the lease time is forgotten at the next report of anybody', () => {
@@ -132,7 +150,12 @@ describe('turns', () => {
   test('a state below hands on what it leased, and no more', () => {
     const replica = new FleetState({ issuesTickets: false })
     expect(want(replica, 4)?.count ?? 0).toBe(0)
-    replica.adopt({ takenAtMs: 0, workers: [], inFlightElsewhere: new Map(), tickets: new Map([['m', { first: 100, count: 6 }]]) })
+    replica.adopt({
+      takenAtMs: 0,
+      workers: [],
+      inFlightElsewhere: new Map(),
+      tickets: new Map([['m', { first: 100, count: 6 }]]),
+    })
     expect(want(replica, 4)).toEqual({ first: 100, count: 4 })
     expect(replica.ticketsLeft('m')).toBe(2)
     expect(want(replica, 4)).toEqual({ first: 104, count: 2 })
@@ -145,7 +168,9 @@ describe('turns', () => {
     state.resumeTurn('leased', 'm', 300)
     expect(state.takeTicket('m')).toBe(41)
     expect(want(state, 10)?.first).toBe(300)
-    expect([state.nextTurn('strict', 'm'), state.nextTurn('leased', 'm'), state.nextTurn('strict', 'n')]).toEqual([42, 310, 0])
+    expect([state.nextTurn('strict', 'm'), state.nextTurn('leased', 'm'), state.nextTurn('strict', 'n')]).toEqual([
+      42, 310, 0,
+    ])
   })
 
   test('property: no turn is leased twice, whatever the mix of leases and strict turns', () => {
@@ -172,7 +197,7 @@ describe('a state below another', () => {
     replica.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 30 }] }), 30)
     const above = { takenAtMs: 25, inFlightElsewhere: new Map<string, number>(), tickets: new Map() }
     replica.adopt({ ...above, workers: [{ workerId: 'a', availability: 'up', models: ['m'], checkedAtMs: 20 }] })
-    expect(workerOf(replica)).toEqual({ workerId: 'a', availability: 'down', models: ['m'], checkedAtMs: 30 })
+    expect(workerOf(replica)).toEqual({ workerId: 'a', availability: 'suspect', models: ['m'], checkedAtMs: 30 })
     replica.adopt({ ...above, workers: [{ workerId: 'a', availability: 'up', models: ['m'], checkedAtMs: 40 }] })
     expect(workerOf(replica)?.availability).toBe('up')
   })
@@ -182,10 +207,21 @@ describe('a state below another', () => {
     replica.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 30 }] }), 30)
     const first = replica.aggregate('replica', new Map(), 30)
     expect(first.unreachable).toEqual([{ workerId: 'a', atMs: 30 }])
-    replica.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 31 }, { workerId: 'b', atMs: 31 }] }), 31)
+    replica.note(
+      reportOf('x', {
+        unreachable: [
+          { workerId: 'a', atMs: 31 },
+          { workerId: 'b', atMs: 31 },
+        ],
+      }),
+      31,
+    )
     // The first call failed: its news go out again, one line per worker.
     const second = replica.aggregate('replica', new Map(), 31)
-    expect(second.unreachable).toEqual([{ workerId: 'a', atMs: 31 }, { workerId: 'b', atMs: 31 }])
+    expect(second.unreachable).toEqual([
+      { workerId: 'a', atMs: 31 },
+      { workerId: 'b', atMs: 31 },
+    ])
     replica.note(reportOf('x', { unreachable: [{ workerId: 'b', atMs: 40 }] }), 40)
     replica.markTold(second.unreachable)
     expect(replica.aggregate('replica', new Map(), 41).unreachable).toEqual([{ workerId: 'b', atMs: 40 }])

@@ -39,7 +39,7 @@ export class FleetState {
     this.#dropDeadHolders(nowMs)
     this.#holders.set(report.holder, { inFlight: report.inFlight, reportedAtMs: nowMs })
     for (const { workerId, atMs } of report.unreachable) {
-      this.#file({ workerId, reachable: false, models: null, atMs })
+      this.#suspect(workerId, atMs)
       if (!this.#issuesTickets) this.#unreachable.set(workerId, Math.max(atMs, this.#unreachable.get(workerId) ?? atMs))
     }
   }
@@ -137,6 +137,13 @@ export class FleetState {
       models: models ?? known?.models ?? null,
       checkedAtMs: atMs,
     })
+  }
+
+  /** A request's word against a worker is weaker than a probe's: one that is down stays down. */
+  #suspect(workerId: string, atMs: number): void {
+    const known = this.#workers.get(workerId)
+    if (known !== undefined && (known.availability === 'down' || (known.checkedAtMs ?? atMs) > atMs)) return
+    this.#workers.set(workerId, { workerId, availability: 'suspect', models: known?.models ?? null, checkedAtMs: atMs })
   }
 
   #dropDeadHolders(nowMs: number): void {

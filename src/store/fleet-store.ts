@@ -24,7 +24,7 @@ export interface HolderReport {
 
 export interface WorkerState {
   readonly workerId: string
-  readonly availability: 'unknown' | 'up' | 'down'
+  readonly availability: 'unknown' | 'up' | 'suspect' | 'down'
   /** Model ids it serves; null until it has answered once. */
   readonly models: readonly string[] | null
   /** When it was last asked or heard of; null if never. */

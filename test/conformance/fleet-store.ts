@@ -57,15 +57,15 @@ function registryCases(makeStore: () => Promise<FleetStoreRig>): void {
     }
   })
 
-  test('a worker that was not reached is down for everybody until it is seen later', async () => {
+  test('a worker that was not reached is suspect for everybody until it is seen later', async () => {
     const { store, elsewhere, now, advance, probeAgain } = await makeStore()
     await store.sync(reportOf('x'))
     advance(1)
     const told = await store.sync(reportOf('x', { unreachable: [{ workerId: 'a', atMs: now() }] }))
-    expect(stateOf(told, 'a')).toMatchObject({ availability: 'down', models: ['m', 'n'] })
+    expect(stateOf(told, 'a')).toMatchObject({ availability: 'suspect', models: ['m', 'n'] })
     expect(stateOf(told, 'b')?.availability).toBe('up')
     advance(COPY_MS)
-    expect(stateOf(await elsewhere.sync(reportOf('y')), 'a')?.availability).toBe('down')
+    expect(stateOf(await elsewhere.sync(reportOf('y')), 'a')?.availability).toBe('suspect')
     await probeAgain()
     advance(COPY_MS)
     expect(stateOf(await store.sync(reportOf('x')), 'a')?.availability).toBe('up')

@@ -42,7 +42,8 @@ export function hookFleet(
   settings: Readonly<Record<string, unknown>> = {},
 ): HookFleet {
   let server: HookServer | null = null
-  const models = [...new Set([...entries.flatMap(({ name, models: own }) => own ?? [name]), 'plain'])]
+  const named = entries.flatMap(({ name, models }) => models ?? [name])
+  const models = [...new Set([...named, 'plain'])].filter((model) => model !== 'beta')
   const fleet = liveFleet(runtime, {
     workers: { alpha: { models }, beta: { models: ['beta'] } },
     async config(urls) {

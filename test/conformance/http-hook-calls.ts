@@ -1,4 +1,4 @@
-// How hooks are called over real sockets: in which order and how long, what travels along, and when they are left alone.
+// How hooks are called over real sockets: for how long, what travels along, and when they are left alone.
 
 import { describe, expect, test } from 'vitest'
 import { FAILURES_TO_OPEN } from '../../src/upstream/breaker.ts'
@@ -6,6 +6,7 @@ import { expectRefusal } from '../support/ask.ts'
 import { send } from '../support/http-client.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
 import { CHAT, type HookEntry, type HookFleet, hookFleet } from './hook-fleet.ts'
+import { CHAIN_ENTRIES, changeWhereItGoes, keepOrder } from './http-hook-chains.ts'
 
 const DEADLINE_MS = 300
 /** What a call may take beyond its deadline, the request around it included. */
@@ -20,17 +21,7 @@ const ENTRIES: readonly HookEntry[] = [
   { name: 'left', path: '/no-headers', timeout_ms: 30_000 },
   { name: 'told', path: '/reject', expose_reason: true, on_reject: 'block400' },
   { name: 'keyed', path: '/allow', api_key: 'hook-key', headers: { 'X-Team': 'search' } },
-  { name: 'first', path: '/first', models: ['chain'], transform: true },
-  { name: 'second', path: '/second', models: ['chain'] },
-  { name: 'third', path: '/third', models: ['chain'], transform: true },
-  { name: 'meet-1', path: '/meet', models: ['meeting'], parallel: true },
-  { name: 'meet-2', path: '/meet', models: ['meeting'], parallel: true },
-  { name: 'meet-3', path: '/meet', models: ['meeting'], parallel: true },
-  { name: 'stopper', path: '/reject', models: ['stopped'] },
-  { name: 'never', path: '/allow', models: ['stopped'] },
-  { name: 'reroute', path: '/reroute', models: ['alias'], transform: true },
-  { name: 'beta-only', path: '/allow', models: ['beta'] },
-  { name: 'thread', path: '/thread', models: ['threads'], transform: true },
+  ...CHAIN_ENTRIES,
 ]
 
 export function hookCalls(runtime: RuntimeName): void {
@@ -52,9 +43,10 @@ export function hookCalls(runtime: RuntimeName): void {
         () => 'the hook was not called',
       )
       expect(bench.callsOf(id)[0]?.isDropped()).toBe(false)
-      sent.leave()
+      // workerd notices a close only when it writes (http-leaving.ts says why); while nothing is sent it takes a reset.
+      sent.leave(runtime === 'workerd' ? 'reset' : 'close')
       await until(
-        () => bench.callsOf(id)[0]?.isDropped() === true,
+        () => bench.callsOf(id).every((call) => call.isDropped()),
         5_000,
         () => "the hook's call goes on without its client",
       )
@@ -141,76 +133,5 @@ function travelAlong(bench: HookFleet): void {
       body: text,
     })
     expect(bench.callsOf(id)[0]?.text).toBe(text)
-  })
-}
-
-function keepOrder(bench: HookFleet): void {
-  test('run one after the other, each on what the last one made of the body', async () => {
-    const seen: string[][] = []
-    const adding = (name: string) => (call: { json(): { tags?: string[] } }) => {
-      const body = call.json()
-      seen.push(body.tags ?? [])
-      return { action: 'transform', body: { ...body, tags: [...(body.tags ?? []), name] } }
-    }
-    for (const name of ['first', 'second', 'third']) bench.hooks.script(`/${name}`, adding(name))
-    const answer = await bench.chat('chain')
-    expect(answer.headers.get('x-vllm-router-hooks')).toBe('first:transformed,second,third:transformed')
-    expect(seen).toEqual([[], ['first'], ['first']])
-    expect(JSON.parse(bench.fleet.call(answer.id).body).tags).toEqual(['first', 'third'])
-    expect(bench.fleet.call(answer.id).headers['content-length']).toBe(String(bench.fleet.call(answer.id).bodyBytes))
-  })
-
-  test('run side by side where they may, named in configured order whoever answers first', async () => {
-    const waiting: (() => void)[] = []
-    // Nobody is answered before all three are here, and then the last one first.
-    bench.hooks.script('/meet', async () => {
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve)
-        if (waiting.length === 3) for (const go of waiting.splice(0).reverse()) go()
-      })
-      return { action: 'allow' }
-    })
-    const answer = await bench.chat('meeting')
-    expect(answer.headers.get('x-vllm-router-hooks')).toBe('meet-1,meet-2,meet-3')
-  })
-
-  test('stop at the first rejection', async () => {
-    const answer = await bench.chat('stopped')
-    expect(answer.headers.get('x-vllm-router-hooks')).toBe('stopper:rejected')
-    expect(bench.callsOf(answer.id).map(({ path }) => path)).toEqual(['/reject'])
-  })
-}
-
-function changeWhereItGoes(bench: HookFleet): void {
-  test('may choose another model, and whether the answer streams', async () => {
-    bench.hooks.script('/reroute', (call) => ({
-      action: 'transform',
-      body: { ...call.json(), model: 'beta', stream: true },
-    }))
-    const answer = await bench.chat('alias')
-    expect(answer.status, answer.text).toBe(200)
-    expect(answer.headers.get('x-vllm-router-worker')).toBe('beta')
-    expect(answer.headers.get('x-vllm-router-model')).toBe('beta')
-    expect(answer.headers.get('x-vllm-router-hooks')).toBe('reroute:transformed,beta-only')
-    expect(answer.text).toContain('data: [DONE]')
-    const record = await bench.fleet.router.record(({ request_id: id }) => id === answer.id)
-    expect(record).toMatchObject({ original_model: 'alias', model: 'beta', worker: 'beta', stream_end: 'complete' })
-  })
-
-  test('decide which stored response a request goes on from', async () => {
-    let next: string | null = null
-    bench.hooks.script('/thread', (call) => {
-      const { previous_response_id: _, ...body } = call.json()
-      return { action: 'transform', body: next === null ? body : { ...body, previous_response_id: next } }
-    })
-    const goOn = (previous: string) =>
-      bench.chat('threads', { route: '/v1/responses', body: { input: 'hi', previous_response_id: previous } })
-    const created = await goOn('resp_unknown')
-    expect(created.status, created.text).toBe(200)
-    next = 'resp_unknown'
-    expectRefusal(await goOn(created.json().id), 'response_not_found')
-    next = created.json().id
-    const answer = await goOn('resp_unknown')
-    expect(answer.headers.get('x-vllm-router-policy')).toBe('response_affinity')
   })
 }

@@ -122,10 +122,9 @@ export function hookOutcomes(runtime: RuntimeName): void {
     test('a failing hook is in the log with its cause; its address and the prompt are not', async () => {
       const row = CASES.find(({ path, refusal }) => path === '/status-500' && refusal === undefined)
       const answer = await bench.chat(row?.name ?? '', { body: { messages: [{ role: 'user', content: 'my-secret' }] } })
-      const line = bench.fleet.router
-        .output()
-        .split('\n')
-        .find((text) => text.includes('"event":"hook_failed"') && text.includes(`"${answer.id}"`))
+      await bench.fleet.router.record(({ request_id: id }) => id === answer.id)
+      const lines = bench.fleet.router.output().split('\n')
+      const line = lines.find((text) => text.includes('"event":"hook_failed"') && text.includes(`"${answer.id}"`))
       expect(JSON.parse(line ?? '{}')).toMatchObject({ hook: row?.name, outcome: 'error', why: 'status 500' })
       expect(bench.fleet.router.output()).not.toMatch(/my-secret|\/status-500/)
     })

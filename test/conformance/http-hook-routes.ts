@@ -98,7 +98,13 @@ export function hookRoutes(runtime: RuntimeName): void {
       expect(refused.status).toBe(403)
       expect(refused.headers.get('x-vllm-router-hooks')).toBe('gate:rejected')
       expect(bench.reached(refusedId)).toBe(false)
-      expect(bench.fleet.router.records().at(-1)).toMatchObject({ request_id: refusedId, route: at.route })
+      const record = await bench.fleet.router.record(({ request_id: of }) => of === refusedId)
+      expect(record).toMatchObject({
+        route: at.route,
+        status: 403,
+        error: 'hook_rejected',
+        hooks_ran: ['gate:rejected'],
+      })
     })
 
     test('and on nothing else', async () => {

@@ -175,12 +175,18 @@ function files(bench: ClientBench, connect: Connect): void {
     expect(targets).toEqual(expect.arrayContaining(['/v1/audio/transcriptions', '/v1/audio/translations']))
   })
 
-  test('a transcription for an unknown model is refused', async () => {
-    const file = await toFile(new Uint8Array(1_000), 'speech.wav')
-    await expect(connect().audio.transcriptions.create({ model: 'none', file })).rejects.toMatchObject({
-      status: 404,
-      code: 'model_not_found',
-    })
+  // A router that refuses an upload in the middle of it breaks the connection before the client reads why.
+  test('a transcription for an unknown model is refused, and the client learns why', async () => {
+    for (const size of [1_000, 2_000_000]) {
+      const refused = Array.from({ length: 12 }, async () => {
+        const file = await toFile(new Uint8Array(size), 'speech.wav')
+        await expect(connect().audio.transcriptions.create({ model: 'none', file })).rejects.toMatchObject({
+          status: 404,
+          code: 'model_not_found',
+        })
+      })
+      await Promise.all(refused)
+    }
   })
 }
 

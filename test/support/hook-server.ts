@@ -9,12 +9,12 @@ export interface HookCall {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
   readonly atMs: number
-  json(): any
+  json(): ReturnType<typeof JSON.parse>
   /** True once the router has dropped the call before it was answered. */
   isDropped(): boolean
 }
 
-type Respond = (response: ServerResponse, call: HookCall) => void
+type Respond = (response: ServerResponse, call: HookCall) => void | Promise<void>
 
 export interface HookServer {
   url(path: string): string
@@ -88,15 +88,14 @@ export async function startHookServer(): Promise<HookServer> {
   const server = createServer((request, response) => {
     // A router that gives up resets the connection.
     response.on('error', () => {})
-    readCall(request, response).then(
-      (call) => {
+    readCall(request, response)
+      .then(async (call) => {
         calls.push(call)
         const respond = scripts.get(call.path)
-        if (respond === undefined) sendText(response, `no behaviour is called ${call.path}`, 501)
-        else respond(response, call)
-      },
-      () => response.destroy(),
-    )
+        if (respond === undefined) return sendText(response, `no behaviour is called ${call.path}`, 501)
+        return respond(response, call)
+      })
+      .catch(() => response.destroy())
   })
   const port = await freePort()
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

@@ -1,7 +1,7 @@
 // A client on node:http that shows what a library hides: when bytes arrive, whether a body was cut, and how it feels
 // when a client stops reading or walks away.
 
-import { Agent, type IncomingMessage, request as httpRequest } from 'node:http'
+import { type Agent, type IncomingMessage, request as httpRequest } from 'node:http'
 
 /** An answer whose body is read piece by piece. */
 export interface Reply {

@@ -102,6 +102,6 @@ function endOfBody(head: string, received: Buffer, start: number): number | null
 
 function write(socket: Socket, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.write(bytes, (error) => (error == null ? resolve() : reject(error)))
+    socket.write(bytes, (error) => (error instanceof Error ? reject(error) : resolve()))
   })
 }

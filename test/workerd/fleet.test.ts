@@ -1,11 +1,6 @@
 // The `Fleet` objects through their lives: alarms, eviction, restarts. Cloudflare's rules for objects, one test each.
 
-import {
-  evictAllDurableObjects,
-  evictDurableObject,
-  runDurableObjectAlarm,
-  runInDurableObject,
-} from 'cloudflare:test'
+import { evictAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test, vi } from 'vitest'
 import type { HolderReport } from '../../src/store/fleet-store.ts'
 import type { RouterEnv } from '../../src/runtime/cloudflare-env.ts'
@@ -49,7 +44,11 @@ describe('the alarm', () => {
     await runInDurableObject(root(), (object) => Promise.all([object.alarm(), object.alarm()]))
     await runInDurableObject(root(), (object) => object.alarm())
     const { workers, inFlightElsewhere } = await root().sync(reportOf('y'))
-    expect(workers.map(({ workerId, availability }) => `${workerId} ${availability}`).sort()).toEqual(['a up', 'b up', 'c up'])
+    expect(workers.map(({ workerId, availability }) => `${workerId} ${availability}`).sort()).toEqual([
+      'a up',
+      'b up',
+      'c up',
+    ])
     expect(inFlightElsewhere).toEqual(new Map([['a', 2]]))
     expect(await runDurableObjectAlarm(root())).toBe(true)
     expect(await alarmInMs()).toBeGreaterThan(0)
@@ -132,7 +131,11 @@ test('a replica creates the root where the configuration says', async () => {
         return FLEET.get(id, options)
       },
     }
-    Reflect.set(object, 'env', { ...rest, FLEET: namespace, ROUTER_CONFIG: configOf('{type: random}', 'fleet: {location_hint: weur}') })
+    Reflect.set(object, 'env', {
+      ...rest,
+      FLEET: namespace,
+      ROUTER_CONFIG: configOf('{type: random}', 'fleet: {location_hint: weur}'),
+    })
     await object.sync(reportOf('x'))
   })
   expect(hints).toEqual(['weur'])
@@ -165,8 +168,15 @@ describe('an object that comes back', () => {
     const seen = await replica(0).sync(reportOf('z'))
     expect(seen.workers).toHaveLength(3)
     expect(seen.inFlightElsewhere).toEqual(new Map([['b', 1]]))
-    expect((await replica(0).sync(reportOf('x', { inFlight: new Map([['a', 2]]) }))).inFlightElsewhere).toEqual(new Map([['b', 1]]))
-    expect((await replica(0).sync(reportOf('z'))).inFlightElsewhere).toEqual(new Map([['a', 2], ['b', 1]]))
+    expect((await replica(0).sync(reportOf('x', { inFlight: new Map([['a', 2]]) }))).inFlightElsewhere).toEqual(
+      new Map([['b', 1]]),
+    )
+    expect((await replica(0).sync(reportOf('z'))).inFlightElsewhere).toEqual(
+      new Map([
+        ['a', 2],
+        ['b', 1],
+      ]),
+    )
   })
 
   test('strict turns go on where they were, evicted between any two', async () => {
@@ -203,13 +213,18 @@ describe('an object that comes back', () => {
 
 test('responses that have expired leave the storage with the next one stored', async () => {
   const shard = fleetObject(`${POOL}/responses/3`)
-  for (const id of ['resp_1', 'resp_2']) await shard.rememberResponse(id, { workerId: 'a', tenant: null }, Date.now() + 1_000)
+  for (const id of ['resp_1', 'resp_2'])
+    await shard.rememberResponse(id, { workerId: 'a', tenant: null }, Date.now() + 1_000)
   advance(1_001)
   await shard.rememberResponse('resp_3', { workerId: 'a', tenant: null }, Date.now() + 1_000)
   const plan = await runInDurableObject(shard, (_, { storage }) => ({
-    ids: storage.sql.exec<{ id: string }>('SELECT id FROM responses').toArray().map(({ id }) => id),
+    ids: storage.sql
+      .exec<{ id: string }>('SELECT id FROM responses')
+      .toArray()
+      .map(({ id }) => id),
     // Rows read are paid for, so finding the expired ones must not read the others.
-    expiry: storage.sql.exec<{ detail: string }>('EXPLAIN QUERY PLAN DELETE FROM responses WHERE expires_at < 5').one().detail,
+    expiry: storage.sql.exec<{ detail: string }>('EXPLAIN QUERY PLAN DELETE FROM responses WHERE expires_at < 5').one()
+      .detail,
   }))
   expect(plan.ids).toEqual(['resp_3'])
   expect(plan.expiry).toContain('USING INDEX')

@@ -109,7 +109,10 @@ ${more}`
 }
 
 /** A router as one isolate has it: its own memory and environment, the objects shared. */
-export function createIsolate({ config = configOf('{type: round_robin}'), env: more = {} }: IsolateOptions = {}): Isolate {
+export function createIsolate({
+  config = configOf('{type: round_robin}'),
+  env: more = {},
+}: IsolateOptions = {}): Isolate {
   const watch: CallWatch = { calls: [], answered: [], gate: Promise.resolve() }
   const own = { ...env, FLEET: watchedNamespace(env.FLEET, watch), ...more } as unknown as RouterEnv
   const { handler } = createWorker({ config })
@@ -117,7 +120,11 @@ export function createIsolate({ config = configOf('{type: round_robin}'), env: m
   async function fetch(path: string, init?: RequestInit) {
     const waiting: Promise<unknown>[] = []
     const context = { waitUntil: (task: Promise<unknown>) => void waiting.push(task), passThroughOnException() {} }
-    const response = await handler.fetch(new Request(`https://router.test${path}`, init), own, context as ExecutionContext)
+    const response = await handler.fetch(
+      new Request(`https://router.test${path}`, init),
+      own,
+      context as ExecutionContext,
+    )
     return { response, beside: Promise.all(waiting).then(() => undefined) }
   }
   return {
@@ -150,7 +157,10 @@ interface CallWatch {
 }
 
 /** The namespace of the real objects; notes which object is called, by name and method. */
-function watchedNamespace(real: DurableObjectNamespace, watch: CallWatch): Pick<DurableObjectNamespace, 'idFromName' | 'get'> {
+function watchedNamespace(
+  real: DurableObjectNamespace,
+  watch: CallWatch,
+): Pick<DurableObjectNamespace, 'idFromName' | 'get'> {
   return {
     idFromName: (name) => real.idFromName(name),
     get(id, options) {

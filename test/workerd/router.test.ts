@@ -107,7 +107,9 @@ describe('calls between request and worker', () => {
 
 describe('replicas', () => {
   test('isolates are spread over them, each stays with its own, and none asks the root for a sync', async () => {
-    const isolates = Array.from({ length: 24 }, () => createIsolate({ config: configOf('{type: random}', 'fleet: {replicas: 4}') }))
+    const isolates = Array.from({ length: 24 }, () =>
+      createIsolate({ config: configOf('{type: random}', 'fleet: {replicas: 4}') }),
+    )
     for (let round = 0; round < 3; round += 1) {
       for (const isolate of isolates) await isolate.chat()
       advance(2_001)
@@ -210,7 +212,10 @@ describe('workers that come and go', () => {
 })
 
 describe('when objects cannot be reached', () => {
-  const broken = { idFromName: (name: string) => ({ name }), get: () => ({ sync: () => Promise.reject(new Error('overloaded')) }) }
+  const broken = {
+    idFromName: (name: string) => ({ name }),
+    get: () => ({ sync: () => Promise.reject(new Error('overloaded')) }),
+  }
 
   test('an isolate that has a copy routes on by it', async () => {
     const failing = { isOn: false }
@@ -234,8 +239,12 @@ describe('when objects cannot be reached', () => {
 })
 
 describe('stored responses', () => {
-  const create = (fields = {}): RequestInit => ({ ...chatInit(), body: JSON.stringify({ model: 'm', input: 'Hi', ...fields }) })
-  const servedBy = async ({ response }: { response: Response }) => (await response.json<{ served_by: string }>()).served_by
+  const create = (fields = {}): RequestInit => ({
+    ...chatInit(),
+    body: JSON.stringify({ model: 'm', input: 'Hi', ...fields }),
+  })
+  const servedBy = async ({ response }: { response: Response }) =>
+    (await response.json<{ served_by: string }>()).served_by
 
   test('go to the worker that created them, from any isolate, after every object was put away', async () => {
     const created = await createIsolate().fetch('/v1/responses', create())
@@ -274,11 +283,14 @@ const EVERYWHERE: readonly (readonly [path: string, init?: RequestInit])[] = [
   ['/v1/responses/resp_1'],
   ['/v1/chat/completions', chatInit()],
   ['/v1/messages', chatInit()],
-  ['/v1/chat/completions', { ...chatInit(), headers: { authorization: 'Bearer guess', 'content-type': 'application/json' } }],
+  [
+    '/v1/chat/completions',
+    { ...chatInit(), headers: { authorization: 'Bearer guess', 'content-type': 'application/json' } },
+  ],
 ]
 
 describe('a router that must not serve', () => {
-  test('deployed without a key, it refuses everything with 403 in OpenAI\'s shape', async () => {
+  test("deployed without a key, it refuses everything with 403 in OpenAI's shape", async () => {
     const isolate = createIsolate({ config: configOf('{type: random}').replace('allow_anonymous: true', '') })
     for (const [path, init] of EVERYWHERE) {
       const { response } = await isolate.fetch(path, init)
@@ -295,14 +307,20 @@ describe('a router that must not serve', () => {
   test.each([
     ['a key', { config: configOf('{type: random}').replace('allow_anonymous: true', 'inbound_api_key: secret') }, 401],
     ['`allow_anonymous: true`', {}, 200],
-    ['being served locally', { config: configOf('{type: random}').replace('allow_anonymous: true', ''), env: { ROUTER_SERVE: 'local' } }, 200],
+    [
+      'being served locally',
+      { config: configOf('{type: random}').replace('allow_anonymous: true', ''), env: { ROUTER_SERVE: 'local' } },
+      200,
+    ],
   ])('%s is what it takes to serve', async (_, options, status) => {
     expect((await createIsolate(options).fetch('/v1/chat/completions', chatInit())).response.status).toBe(status)
   })
 
   test('with a configuration that is not valid it answers 503 to everything and logs why', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const isolate = createIsolate({ env: { ROUTER_CONFIG: 'workers: [{url: "ftp://secret-host"}]\npolcy: {type: random}\n' } })
+    const isolate = createIsolate({
+      env: { ROUTER_CONFIG: 'workers: [{url: "ftp://secret-host"}]\npolcy: {type: random}\n' },
+    })
     for (const [path, init] of EVERYWHERE) {
       const { response } = await isolate.fetch(path, init)
       expect(response.status).toBe(503)
@@ -337,7 +355,8 @@ describe('a worker behind a binding', () => {
 
   test('whose binding is missing is a 502 that says nothing of where it is', async () => {
     const isolate = createIsolate({
-      config: 'allow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
+      config:
+        'allow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
       env: { FLEET: env.BOUND_FLEET },
     })
     const { response } = await isolate.fetch('/v1/chat/completions', chatInit({ model: 'private' }))
