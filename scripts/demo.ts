@@ -144,6 +144,7 @@ async function main(): Promise<void> {
     port: await choosePort(values.port),
     configText,
     variables: Object.fromEntries(workers.map(({ url }, index) => [`DEMO_WORKER_${index + 1}`, url])),
+    isDirect: false,
     plugins: [],
   })
   running.push(router)

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['config', 'routing'],
   upstream: ['config', 'errors', 'platform.ts', 'store'],
   pipeline: ['config', 'dialect', 'errors', 'platform.ts', 'routing', 'store', 'upstream'],
-  middleware: ['config', 'dialect', 'errors', 'pipeline'],
+  middleware: ['config', 'dialect', 'errors', 'pipeline', 'platform.ts'],
   routes: ['config', 'dialect', 'errors', 'middleware', 'pipeline', 'store', 'upstream', 'version.ts'],
   observe: ['config', 'pipeline'],
   simulator: [],

@@ -19,6 +19,8 @@ export interface StartWorkerdOptions {
   /** The configuration as text, and the variables it refers to. */
   readonly configText: string
   readonly variables: Readonly<Record<string, string>>
+  /** True to reach workerd's own socket, which does not notice a client that leaves before it is answered. */
+  readonly isDirect: boolean
   /** Files with policies to bundle into the Worker, as absolute paths. */
   readonly plugins: readonly string[]
 }

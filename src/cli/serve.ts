@@ -15,6 +15,8 @@ const HELP = `vllm-edge-router serve: route requests until stopped
   --host H           address to listen on (default: \`host\` of the configuration, else 127.0.0.1)
   --runtime NAME     ${RUNTIME_NAMES.join(' | ')} (default: the one this command runs on)
   --plugin FILE      module with policies of your own; may be given several times
+  --direct           workerd only: listen with workerd's own socket, one hop less; a client that closes its connection
+                     before it is answered then goes unnoticed until the answer
   --help             this text
 
 Prints \`listening on http://HOST:PORT\` when it takes requests. On SIGTERM or SIGINT it takes no new work and lets
@@ -28,6 +30,7 @@ const FLAGS = {
   host: { kind: 'value' },
   runtime: { kind: 'value' },
   plugin: { kind: 'list' },
+  direct: { kind: 'switch' },
   help: { kind: 'switch' },
 } as const
 
@@ -111,6 +114,7 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
     port: config.port,
     configText,
     variables: variablesIn(configText, host),
+    isDirect: flags.has('direct'),
     plugins: flags.list('plugin').map((path) => host.absolutePath(path)),
   })
   host.writeOut(`listening on ${server.url}\n`)

@@ -167,7 +167,10 @@ describe('names in the data alone', () => {
       'responses',
       'data: {"response":{"tools":[{"type":"function"}]},"type":"response.cancelled","sequence_number":9}\n\n',
     ],
-    ['messages', 'data: {"type": "message_stop"}\n\n'],
+    [
+      'messages',
+      'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\ndata: {"type": "message_stop"}\n\n',
+    ],
     ['other', 'data: {"type":"transcript.text.done","text":"x"}\n\n'],
   ])('%s ends with %s', (kind, stream) => {
     expect(outcomeOf(kind, stream)).toBe('complete')

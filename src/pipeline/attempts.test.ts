@@ -80,7 +80,9 @@ describe('attempts', () => {
           // The answer is the last worker's alone: an answer that had begun was never followed by another attempt.
           const earlier = used.slice(0, -1).map((worker) => plan[WORKERS.indexOf(worker)] ?? 'ok')
           expect(earlier.filter((behaviour) => ['ok', 'stream', 'cut', '400', '500'].includes(behaviour))).toEqual([])
-          expect(earlier.filter((behaviour) => ['reset', '502', '504'].includes(behaviour)).length).toBeLessThanOrEqual(1)
+          expect(earlier.filter((behaviour) => ['reset', '502', '504'].includes(behaviour)).length).toBeLessThanOrEqual(
+            1,
+          )
           expect(text.split('[DONE]').length).toBeLessThanOrEqual(2)
           expect(fleet.router.inFlight()).toBe(0)
         }
@@ -113,9 +115,8 @@ describe('attempts', () => {
   })
 
   test('what was never sent is replaced without limit by the budget', async () => {
-    const fleet = await inProcessRouter(
-      config('retry: { budget: { ratio: 0, min_retries: 0 } }'),
-      async (call) => behave(call.worker === 'w4:1' || call.worker === 'w3:1' ? 'ok' : 'refused'),
+    const fleet = await inProcessRouter(config('retry: { budget: { ratio: 0, min_retries: 0 } }'), async (call) =>
+      behave(call.worker === 'w4:1' || call.worker === 'w3:1' ? 'ok' : 'refused'),
     )
     for (let request = 0; request < 50; request += 1) {
       const { response } = await fleet.chat({ model: 'm', messages: [] })
@@ -132,19 +133,27 @@ describe('attempts', () => {
     const { response } = await fleet.chat({ model: 'm', messages: [] }, { headers: { 'x-request-id': 'abc' } })
     expect(response.status).toBe(200)
     expect(ids).toEqual(['abc', 'abc-r1', 'abc-r2'])
-    expect(fleet.records().at(-1)?.attempts.map(({ outcome, status }) => [outcome, status])).toEqual([
+    expect(
+      fleet
+        .records()
+        .at(-1)
+        ?.attempts.map(({ outcome, status }) => [outcome, status]),
+    ).toEqual([
       ['answered', 503],
       ['answered', 503],
       ['answered', 200],
     ])
   })
 
-  test.each(BEHAVIOURS.filter(isFault))('a client library is told not to go on after the tries are spent: %s', async (behaviour) => {
-    const fleet = await inProcessRouter(config(), async () => behave(behaviour))
-    const { response } = await fleet.chat({ model: 'm', messages: [] })
-    const hasRetried = Number(response.headers.get('x-vllm-router-attempts')) > 1
-    expect(response.headers.get('x-should-retry')).toBe(hasRetried ? 'false' : null)
-  })
+  test.each(BEHAVIOURS.filter(isFault))(
+    'a client library is told not to go on after the tries are spent: %s',
+    async (behaviour) => {
+      const fleet = await inProcessRouter(config(), async () => behave(behaviour))
+      const { response } = await fleet.chat({ model: 'm', messages: [] })
+      const hasRetried = Number(response.headers.get('x-vllm-router-attempts')) > 1
+      expect(response.headers.get('x-should-retry')).toBe(hasRetried ? 'false' : null)
+    },
+  )
 
   test('a poison prompt does not walk the fleet', async () => {
     let calls = 0

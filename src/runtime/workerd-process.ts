@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { StartWorkerdOptions, WorkerdServer } from '../cli/host.ts'
+import { startLeaveRelay } from './leave-relay.ts'
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = '2026-10-01'
@@ -12,11 +13,14 @@ export const COMPATIBILITY_FLAGS: readonly string[] = ['enable_request_signal']
 
 const WORKER_NAME = 'vllm-edge-router'
 
+const LOOPBACK = '127.0.0.1'
+
 export async function startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer> {
   const { convertV4MiniflareOptions, Miniflare } = await importOptional<typeof import('miniflare')>('miniflare')
   const contents = await bundleWorker(options.plugins)
   const port = options.port === 0 ? await freePort(options.host) : options.port
   await refuseTakenPort(options.host, port)
+  const socket = options.isDirect ? { host: options.host, port } : { host: LOOPBACK, port: await freePort(LOOPBACK) }
   const ownListeners = new Set(signalListeners())
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -28,7 +32,7 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
       durableObjects: { FLEET: { className: 'Fleet', useSQLite: true } },
       kvNamespaces: ['CONFIG'],
       r2Buckets: ['DECISIONS'],
-      unsafeDirectSockets: [{ host: options.host, port }],
+      unsafeDirectSockets: [socket],
       handleStructuredLogs: ({ level, message }) => {
         const stream = level === 'error' || level === 'warn' ? process.stderr : process.stdout
         stream.write(`${message}\n`)
@@ -37,8 +41,15 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
   )
   await miniflare.ready
   takeSignalsBack(ownListeners)
+  const relay = options.isDirect ? null : await startLeaveRelay({ ...options, port, targetPort: socket.port })
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
-  return { url: `http://${host}:${port}`, stop: () => miniflare.dispose() }
+  return {
+    url: `http://${host}:${port}`,
+    async stop() {
+      await relay?.close()
+      await miniflare.dispose()
+    },
+  }
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const

@@ -78,7 +78,7 @@ export class FleetMirror {
     const canGoOn = ageMs <= TOO_OLD_MS || (this.#didLastSyncFail && this.#snapshot !== null)
     if (hasAskedLately && canGoOn) return null
     this.#takesTurns ||= ticketKey !== null && this.#options.store.ticketNow === null
-    const refreshed = this.#refresh(ticketKey)
+    const refreshed = this.#snapshot === null ? this.#firstRefresh(ticketKey) : this.#refresh(ticketKey)
     if (ageMs > TOO_OLD_MS) return refreshed
     waitUntil(refreshed)
     return null
@@ -162,6 +162,12 @@ export class FleetMirror {
     const state = this.#roster.states.get(workerId)
     const known = state?.availability ?? 'unknown'
     return known !== 'down' && this.#failures.isSuspect(workerId, state) ? 'suspect' : known
+  }
+
+  /** The first answer names the models; asking once more leases turns for each, so that no rotation starts at random. */
+  async #firstRefresh(ticketKey: string | null): Promise<void> {
+    await this.#refresh(ticketKey)
+    if (this.#takesTurns && this.#snapshot !== null) await this.#refresh(null)
   }
 
   async #refresh(ticketKey: string | null): Promise<void> {

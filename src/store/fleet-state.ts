@@ -119,11 +119,14 @@ export class FleetState {
     return this.#issuesTickets ? Number.POSITIVE_INFINITY : (this.#tickets.get(key)?.count ?? 0)
   }
 
-  /** A report that came in while the state above was being asked is newer than its answer, and is kept. */
+  /**
+   * A report that came in while the state above was being asked is newer than its answer, and is kept. But a probe's word
+   * outweighs it: requests that go on failing must not hide that the worker is known to be gone.
+   */
   #adoptWorker(worker: WorkerState): void {
     const known = this.#workers.get(worker.workerId)
     const isOlder = (worker.checkedAtMs ?? Number.NEGATIVE_INFINITY) < (known?.checkedAtMs ?? Number.NEGATIVE_INFINITY)
-    if (known === undefined || !isOlder) this.#workers.set(worker.workerId, worker)
+    if (known === undefined || !isOlder || worker.availability === 'down') this.#workers.set(worker.workerId, worker)
     else this.#workers.set(worker.workerId, { ...known, models: worker.models ?? known.models })
   }
 

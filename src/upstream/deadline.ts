@@ -13,6 +13,11 @@ export interface DeadlineClock {
 export interface Deadline {
   /** A byte of the answer's body arrived. Cheap: it only notes the time. */
   touch(): void
+  /**
+   * Says whether somebody waits for the worker. A client that reads slowly keeps the worker waiting, and that is not the
+   * worker's silence: until it reads again only `total` counts.
+   */
+  setWaiting(isWaiting: boolean): void
   /** Stops watching; safe to call more than once. */
   stop(): void
 }
@@ -36,10 +41,13 @@ export interface DeadlineOptions {
 export function startDeadline({ clock, timeouts, onExpire, onTick }: DeadlineOptions): Deadline {
   const startedAtMs = clock.now()
   let lastByteAtMs: number | null = null
+  let isWaiting = true
   let callOff: (() => void) | null = null
+  let armedForMs = Number.POSITIVE_INFINITY
 
   function dueAt(): { readonly kind: TimeoutKind; readonly atMs: number } {
     const total = { kind: 'total' as const, atMs: startedAtMs + (timeouts.totalMs ?? Number.POSITIVE_INFINITY) }
+    if (!isWaiting) return total
     const progress =
       lastByteAtMs === null
         ? { kind: 'first_byte' as const, atMs: startedAtMs + (timeouts.firstByteMs ?? Number.POSITIVE_INFINITY) }
@@ -56,13 +64,29 @@ export function startDeadline({ clock, timeouts, onExpire, onTick }: DeadlineOpt
       return
     }
     onTick()
-    callOff = clock.after(Math.min(due.atMs - nowMs, TICK_MS), check)
+    arm(due.atMs, nowMs)
   }
 
-  callOff = clock.after(Math.min(dueAt().atMs - startedAtMs, TICK_MS), check)
+  function arm(dueAtMs: number, nowMs: number): void {
+    armedForMs = Math.min(dueAtMs, nowMs + TICK_MS)
+    callOff = clock.after(armedForMs - nowMs, check)
+  }
+
+  arm(dueAt().atMs, startedAtMs)
   return {
     touch() {
       lastByteAtMs = clock.now()
+    },
+    setWaiting(next) {
+      const nowMs = clock.now()
+      // The wait begins now, however long ago the last byte came.
+      if (next && !isWaiting && lastByteAtMs !== null) lastByteAtMs = nowMs
+      isWaiting = next
+      const dueAtMs = dueAt().atMs
+      if (callOff === null || dueAtMs >= armedForMs) return
+      // The timer was set while nobody waited, for longer than this limit allows.
+      callOff()
+      arm(dueAtMs, nowMs)
     },
     stop() {
       callOff?.()

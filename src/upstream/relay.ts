@@ -75,6 +75,13 @@ class Relay {
   }
 
   async pull(controller: Controller): Promise<void> {
+    const { answer } = this.#options
+    answer.setWaiting(true)
+    await this.#passNext(controller)
+    answer.setWaiting(false)
+  }
+
+  async #passNext(controller: Controller): Promise<void> {
     const { answer, tap, reader } = this.#options
     const head = this.#head
     if (head !== null && !this.#isOver) {

@@ -66,7 +66,9 @@ describe('backoffMs', () => {
   const middle = () => 0.5
 
   test('doubles up to its cap', () => {
-    expect([1, 2, 3, 4].map((attempts) => backoffMs('declined', attempts, CONFIG, middle))).toEqual([100, 200, 250, 250])
+    expect([1, 2, 3, 4].map((attempts) => backoffMs('declined', attempts, CONFIG, middle))).toEqual([
+      100, 200, 250, 250,
+    ])
   })
 
   test('jitters in both directions', () => {

@@ -26,6 +26,8 @@ export interface Answer {
   readonly response: Response
   /** Notes that a byte arrived. */
   touch(): void
+  /** Says whether somebody waits for the worker's next byte. */
+  setWaiting(isWaiting: boolean): void
   /** Ends watching: the body was read to its end. Idempotent. */
   finish(): void
   /** Ends watching and aborts the worker's request. Idempotent. */
@@ -162,6 +164,7 @@ function toAnswer(response: Response, controller: AbortController, watch: Interr
     kind: 'answer',
     response,
     touch: () => watch.deadline.touch(),
+    setWaiting: (isWaiting) => watch.deadline.setWaiting(isWaiting),
     finish() {
       isOver = true
       watch.stop()

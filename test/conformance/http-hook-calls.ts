@@ -43,8 +43,7 @@ export function hookCalls(runtime: RuntimeName): void {
         () => 'the hook was not called',
       )
       expect(bench.callsOf(id)[0]?.isDropped()).toBe(false)
-      // workerd notices a close only when it writes (http-leaving.ts says why); while nothing is sent it takes a reset.
-      sent.leave(runtime === 'workerd' ? 'reset' : 'close')
+      sent.leave('close')
       await until(
         () => bench.callsOf(id).every((call) => call.isDropped()),
         5_000,

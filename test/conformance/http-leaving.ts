@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from 'vitest'
 import { send } from '../support/http-client.ts'
-import { type RuntimeName, until } from '../support/launch.ts'
+import { until } from '../support/launch.ts'
 import { chunk, SSE_HEAD } from '../support/raw-worker.ts'
 import { STREAM_ROUTES } from '../support/stream-routes.ts'
 import { readStreamFixture } from './dialect.ts'
 import { ABORT_MS, ask, type Bench, chat, ENDLESS_TOKENS, untilAborted, withFaults, within } from './stream-bench.ts'
 
-export function clientLeaves(given: () => Bench, runtime: RuntimeName): void {
+export function clientLeaves(given: () => Bench): void {
   describe('when the client leaves', () => {
     test.each(STREAM_ROUTES)('$name: in mid-stream the worker stops at once', async (route) => {
       const bench = given()
@@ -24,9 +24,7 @@ export function clientLeaves(given: () => Bench, runtime: RuntimeName): void {
 
     // While nothing is being sent the two look different to a server: a close could be the end of the request alone.
     describe('by a reset, while nothing is sent', () => silent(given, 'reset'))
-    // workerd's server takes a close for the end of the request alone (it serves clients that half-close), and learns
-    // better only when it next writes. In front of deployed Workers, Cloudflare's own servers tell it.
-    describe.skipIf(runtime === 'workerd')('by a close, while nothing is sent', () => silent(given, 'close'))
+    describe('by a close, while nothing is sent', () => silent(given, 'close'))
 
     test('while the client does not read', async () => {
       const bench = given()

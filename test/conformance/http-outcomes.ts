@@ -140,8 +140,7 @@ export function outcomesConformance(runtime: RuntimeName): void {
 
     test('a client that resets its connection aborts the worker’s request', () => expectAbort('resets'))
 
-    // workerd's own HTTP server takes a FIN for a client that only stopped sending, until it writes to that client.
-    test.skipIf(runtime === 'workerd')('a client that closes its connection does so too (not workerd)', () =>
+    test('a client that closes its connection does so too', () =>
       expectAbort('closes'),
     )
   })

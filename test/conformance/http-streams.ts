@@ -24,7 +24,7 @@ export function streamConformance(runtime: RuntimeName): void {
     const given = () => bench
     passesOn(given)
     backPressure(given)
-    clientLeaves(given, runtime)
+    clientLeaves(given)
     finishedIsFinished(given)
     cutStreams(given)
     workersErrors(given)

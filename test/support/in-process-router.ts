@@ -45,8 +45,7 @@ export async function inProcessRouter(
   const fleet = createMemoryFleetStore({
     now,
     after: () => () => {},
-    probe: async () =>
-      config.workers.map(({ id, models }) => ({ workerId: id, reachable: true, models, atMs: nowMs })),
+    probe: async () => config.workers.map(({ id, models }) => ({ workerId: id, reachable: true, models, atMs: nowMs })),
     nextProbeMs: () => 1_000,
   })
   const router = assembleRouter(config, {

@@ -9,19 +9,32 @@ import type { SseEvent } from '../sse.ts'
 import type { StreamDialect, StreamFacts, StreamFailure } from '../stream-dialect.ts'
 import { toTokenUsage, type TokenUsage } from '../usage.ts'
 
+const LETTER_N = 0x6e
+
 export const messageStream: StreamDialect = {
   inspect: inspectMessage,
   errorFrame: messageErrorFrame,
   usage: messageUsage,
 }
 
-function inspectMessage(facts: StreamFacts, event: SseEvent): 'pass' {
+function inspectMessage(facts: StreamFacts, event: SseEvent): 'pass' | 'report_before' {
   if (event.part === 'head') return 'pass'
-  if (isNamed(event, 'message_stop')) facts.terminatorSeen = true
-  else if (isNamed(event, 'error')) facts.errorSeen = true
-  else if (isNamed(event, 'message_delta')) facts.usage = copyLastObject(event.data, 'usage') ?? facts.usage
+  if (isNamed(event, 'message_stop')) {
+    if (facts.terminatorSeen) return 'pass'
+    facts.terminatorSeen = true
+    // A worker whose engine died may still say `message_stop`; only a stop reason says that the answer is whole.
+    return facts.finishSeen || facts.errorSeen ? 'pass' : 'report_before'
+  }
+  if (isNamed(event, 'error')) facts.errorSeen = true
+  else if (isNamed(event, 'message_delta')) inspectDelta(facts, event.data)
   else if (isNamed(event, 'message_start')) facts.startUsage = copyLastObject(event.data, 'usage')
   return 'pass'
+}
+
+function inspectDelta(facts: StreamFacts, data: Uint8Array): void {
+  facts.usage = copyLastObject(data, 'usage') ?? facts.usage
+  const reason = firstValueStart(data, 'stop_reason')
+  if (reason >= 0 && data[reason] !== LETTER_N) facts.finishSeen = true
 }
 
 function isNamed({ name, data }: SseEvent, wanted: string): boolean {

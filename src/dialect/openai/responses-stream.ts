@@ -16,7 +16,7 @@ export const responsesStream: StreamDialect = {
   usage: lastUsage,
 }
 
-function inspectResponse(facts: StreamFacts, event: SseEvent): 'pass' {
+function inspectResponse(facts: StreamFacts, event: SseEvent): 'pass' | 'report_before' {
   if (facts.responseId === null && event.part !== 'tail' && isNamed(event, 'response.created')) {
     facts.responseId = responseIdOf(event)
   }
@@ -28,7 +28,14 @@ function inspectResponse(facts: StreamFacts, event: SseEvent): 'pass' {
   }
   const isError = ending === 'response.failed' || isNamed(event, 'error')
   facts.errorSeen ||= isError || (matchesAt(event.data, 0, '{"error"') && isErrorEvent(event.data))
-  return 'pass'
+  return ending === 'response.completed' && isUnderWay(event) && !facts.errorSeen ? 'report_before' : 'pass'
+}
+
+/** A worker that gave up may send its last event with a response that is not done. The tail of a big event can't tell. */
+function isUnderWay({ data, part }: SseEvent): boolean {
+  if (part !== 'whole') return false
+  const status = fieldOf(fieldOf(parseJson(data), 'response'), 'status')
+  return status === 'in_progress' || status === 'queued'
 }
 
 function isNamed({ name, data }: SseEvent, wanted: string): boolean {
