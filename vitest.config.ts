@@ -37,6 +37,8 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 90_000,
           maxWorkers: 2,
+          // Two cores run router, workers and clients of two files at once: one second try tells a stall from a defect.
+          retry: 1,
         },
       },
     ],

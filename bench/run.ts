@@ -27,6 +27,8 @@ function keep<Part extends Running>(part: Part): Part {
 
 async function benchRuntime(runtime: RuntimeName, options: BenchOptions): Promise<RuntimeReport> {
   const before = { atMs: performance.now(), machine: machineBusySeconds(), ours: cpuSecondsOf(process.pid) }
+  // Now, not at the end: what is measured is the code that the processes below start with.
+  const machine = describeMachine(runtime)
   const upstreamProcess = keep(startPartner('upstream/main.ts'))
   const upstreamPorts = await upstreamProcess.ask<readonly number[]>(options.workers)
   const upstream = { ...upstreamProcess, name: 'straight to upstream', port: upstreamPorts[0] ?? 0 }
@@ -49,7 +51,7 @@ async function benchRuntime(runtime: RuntimeName, options: BenchOptions): Promis
   const capacity = ((performance.now() - before.atMs) / 1_000) * availableParallelism()
   return {
     runtime,
-    machine: describeMachine(runtime),
+    machine,
     workers: options.workers,
     othersShare: Math.max(0, others / capacity),
     comparisons,

@@ -140,8 +140,6 @@ export function outcomesConformance(runtime: RuntimeName): void {
 
     test('a client that resets its connection aborts the worker’s request', () => expectAbort('resets'))
 
-    test('a client that closes its connection does so too', () =>
-      expectAbort('closes'),
-    )
+    test('a client that closes its connection does so too', () => expectAbort('closes'))
   })
 }
