@@ -11,7 +11,20 @@ export interface Fetcher {
  * Outgoing HTTP. Bodies come decoded; an answer that still has a `content-encoding` is in one the runtime can't undo.
  * `connectTimeoutMs` is honoured only where `Platform.showsConnectPhase` is true.
  */
-export type SendRequest = (url: string, init: SendRequestInit) => Promise<Response>
+export type SendRequest = (url: string, init: SendRequestInit) => Promise<WorkerAnswer>
+
+/**
+ * What is used of an answer: a `Response` is one. Where a stream of the web's kind is costly to make, `body` makes it
+ * when it is asked for, and whoever reads the whole answer does not ask.
+ */
+export interface WorkerAnswer {
+  readonly status: number
+  readonly ok: boolean
+  readonly headers: Headers
+  readonly body: ReadableStream<Uint8Array> | null
+  arrayBuffer(): Promise<ArrayBuffer>
+  text(): Promise<string>
+}
 
 export interface SendRequestInit {
   readonly method: string

@@ -11,7 +11,7 @@ import {
 } from '../../test/conformance/dialect.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { createStreamTap, type StreamKind } from './stream-tap.ts'
-import { readUsageFromText } from './usage.ts'
+import { readUsage } from './usage.ts'
 
 const tokens = (promptTokens: number, completionTokens: number, cachedTokens: number | null = null) => ({
   promptTokens,
@@ -280,11 +280,10 @@ describe('usage', () => {
   test('is read from the end of a whole answer too', () => {
     const answer =
       '{"choices":[{"message":{"content":"\\"usage\\":{"}}],"usage":{"prompt_tokens":2,"completion_tokens":3},"x":null}'
-    expect(readUsageFromText(answer)).toEqual(tokens(2, 3))
-    expect(readUsageFromText(answer.slice(40))).toEqual(tokens(2, 3))
-    expect(readUsageFromText('{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}')).toEqual(tokens(4, 0))
-    for (const text of ['', '[]', '{"usage":{"prompt_tokens":2', '{"detail":"x"}'])
-      expect(readUsageFromText(text)).toBeNull()
+    expect(readUsage(utf8(answer))).toEqual(tokens(2, 3))
+    expect(readUsage(utf8(answer.slice(40)))).toEqual(tokens(2, 3))
+    expect(readUsage(utf8('{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}'))).toEqual(tokens(4, 0))
+    for (const text of ['', '[]', '{"usage":{"prompt_tokens":2', '{"detail":"x"}']) expect(readUsage(utf8(text))).toBeNull()
   })
 
   test('of a message adds the later counts to the first', () => {

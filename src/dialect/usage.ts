@@ -24,8 +24,8 @@ export function toTokenUsage(usage: unknown): TokenUsage | null {
   return { promptTokens, completionTokens, totalTokens, cachedTokens }
 }
 
-/** The last `usage` object in the text of an answer, or in the end of one that was too long to keep. */
-export function readUsageFromText(text: string): TokenUsage | null {
-  const usage = copyLastObject(new TextEncoder().encode(text), 'usage')
+/** The last `usage` object in an answer, or in the end of one that was too long to keep. */
+export function readUsage(bytes: Uint8Array): TokenUsage | null {
+  const usage = copyLastObject(bytes, 'usage')
   return usage === null ? null : toTokenUsage(parseJson(usage))
 }

@@ -14,7 +14,8 @@ export function createLog(level: LogLevel, writeLine: (line: string) => void): P
         record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
       const line = isTrouble ? 'warn' : 'info'
       if (!writes(line)) return
-      writeLine(JSON.stringify({ level: line, event: 'request', ...record }))
+      // Put in front of the record's own text: spreading it into a new object costs as much as writing it.
+      writeLine(`{"level":"${line}","event":"request",${JSON.stringify(record).slice(1)}`)
     },
     fleetSyncFailed(cause) {
       if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))

@@ -29,8 +29,8 @@ export function looksLikeWholeJson(bytes: Uint8Array): boolean {
 /** How much of an answer's end is searched for `usage`: vLLM writes it after the choices, before a few nulls. */
 const USAGE_TAIL_BYTES = 4_096
 
-export function tailOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(Math.max(0, bytes.length - USAGE_TAIL_BYTES)))
+export function tailOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(Math.max(0, bytes.length - USAGE_TAIL_BYTES))
 }
 
 /** The top-level `id` of an answer; null when it has none. */

@@ -3,6 +3,7 @@
 import { createStreamTap } from '../dialect/stream-tap.ts'
 import type { WorkerConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
+import type { WorkerAnswer } from '../platform.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { Lease } from '../store/lease-book.ts'
 import { toWorkerHeaders } from '../upstream/headers.ts'
@@ -126,17 +127,17 @@ async function readAnswer(
     const message = `The worker answered with status ${response.status}.`
     return fail(failure, new RouterError('upstream_invalid', message), answered)
   }
-  if (!options.isGated || response.body === null || mediaType(response.headers) !== 'text/event-stream') {
-    return { answered, failure: null }
-  }
-  const opened = await waitForFirstEvent(answer, response.body, createStreamTap(request.streamKind))
+  const isGatedStream = options.isGated && mediaType(response.headers) === 'text/event-stream'
+  const body = isGatedStream ? response.body : null
+  if (body === null) return { answered, failure: null }
+  const opened = await waitForFirstEvent(answer, body, createStreamTap(request.streamKind))
   if (opened !== null) return { answered: { ...answered, opened }, failure: null }
   answer.abort()
   return { answered: null, failure: toFailure(afterGate(answer), null) }
 }
 
 /** What is wrong with an answer that can't be passed on; null when nothing is. */
-function findComplaint({ status, headers }: Response, request: InferenceRequest): string | null {
+function findComplaint({ status, headers }: WorkerAnswer, request: InferenceRequest): string | null {
   if (status < 200 || (status >= 300 && status < 400)) {
     return `The worker answered with status ${status}, which is not passed on.`
   }

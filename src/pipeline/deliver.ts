@@ -2,7 +2,7 @@
 // back, usage, record).
 
 import { createStreamTap, type StreamTap } from '../dialect/stream-tap.ts'
-import { readUsageFromText } from '../dialect/usage.ts'
+import { readUsage } from '../dialect/usage.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { answerLength, toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
@@ -34,15 +34,15 @@ export async function deliver(
   answered: AnsweredAttempt,
 ): Promise<Response> {
   const { answer, lease } = answered
-  const { body, headers, status } = answer.response
+  const { headers, status } = answer.response
   exchange.worker = { id: answered.candidate.id, config: answered.worker }
   try {
     const isEventStream = mediaType(headers) === 'text/event-stream'
     const length = answerLength(headers)
     const isShort = !isEventStream && length !== null && length <= MAX_READ_WHOLE_BYTES
-    if (body === null || BODILESS_STATUSES.has(status) || isShort) {
-      return await deliverWhole(parts, exchange, request, answered)
-    }
+    // The body is asked for last: where it has to be made into a stream first, a short answer is spared that.
+    const body = isShort || BODILESS_STATUSES.has(status) ? null : answer.response.body
+    if (body === null) return await deliverWhole(parts, exchange, request, answered)
     return deliverStream(parts, exchange, request, { ...answered, opened: openStream(request, answered, body) })
   } catch (error) {
     answer.abort()
@@ -66,7 +66,7 @@ async function deliverWhole(
     if (!looksLikeWholeJson(bytes)) throw new RouterError('upstream_invalid', 'The worker sent an incomplete answer.')
     const responseId = request.onResponseId === null ? null : readResponseId(bytes)
     if (responseId !== null) await request.onResponseId?.(responseId, worker.id)
-    exchange.usage = readUsageFromText(tailOf(bytes))
+    exchange.usage = readUsage(tailOf(bytes))
   }
   closeExchange(parts, exchange, { status, streamEnd: 'complete', errorCode: null })
   return new Response(BODILESS_STATUSES.has(status) ? null : bytes, {

@@ -1,6 +1,7 @@
 // The decision record: one per request that passed authentication, whatever became of it. Field names are a contract
 // (schema version 4, a superset of the Rust router's versions 1 to 3).
 
+import type { ScoredCandidate } from '../routing/decide.ts'
 import type { StreamEnd } from '../upstream/relay.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -17,11 +18,28 @@ export interface Usage {
 export interface RecordedCandidate {
   readonly worker: string
   readonly score: number | null
-  readonly parts?: Readonly<Record<string, number>>
-  readonly veto?: string
+  readonly parts?: Readonly<Record<string, number>> | undefined
+  readonly veto?: string | undefined
 }
 
-/** Absent fields do not apply or are not known; nothing is guessed. Times are milliseconds. */
+export interface RecordedAttempt {
+  readonly worker: string
+  readonly outcome: string
+  readonly reason?: string | undefined
+  readonly status?: number | undefined
+  readonly ms: number
+}
+
+export interface RecordedUsage {
+  readonly prompt_tokens?: number | undefined
+  readonly completion_tokens?: number | undefined
+  readonly total_tokens?: number | undefined
+}
+
+/**
+ * Undefined fields do not apply or are not known, and are absent from the written line; nothing is guessed. Times are
+ * milliseconds.
+ */
 export interface DecisionRecord {
   readonly schema_version: typeof RECORD_SCHEMA_VERSION
   readonly decision_id: string
@@ -29,31 +47,31 @@ export interface DecisionRecord {
   /** When the exchange ended, RFC 3339 in UTC. */
   readonly timestamp: string
   readonly route: string
-  readonly original_model?: string
-  readonly model?: string
+  readonly original_model?: string | undefined
+  readonly model?: string | undefined
   /** `match` of the model rule that took the request. */
-  readonly rule?: string
+  readonly rule?: string | undefined
   readonly method: string
-  readonly policy?: string
-  readonly worker?: string
-  readonly cache_status?: string
-  readonly hooks_ran?: readonly string[]
+  readonly policy?: string | undefined
+  readonly worker?: string | undefined
+  readonly cache_status?: string | undefined
+  readonly hooks_ran?: readonly string[] | undefined
   readonly status: number
   readonly duration_ms: number
-  readonly ttft_ms?: number
-  readonly stream_end?: StreamEnd
-  readonly error?: string
+  readonly ttft_ms?: number | undefined
+  readonly stream_end?: StreamEnd | undefined
+  readonly error?: string | undefined
   /** Present when the retry budget refused another attempt. */
-  readonly retry_refused?: true
+  readonly retry_refused?: true | undefined
   readonly config_hash: string
-  readonly seed?: number
-  readonly view?: { readonly source: string; readonly age_ms: number }
-  readonly affinity?: { readonly source: string; readonly hash: string }
-  readonly ticket?: number
-  readonly candidates?: readonly RecordedCandidate[]
-  readonly attempts: readonly { worker: string; outcome: string; reason?: string; status?: number; ms: number }[]
-  readonly usage?: { prompt_tokens?: number; completion_tokens?: number; total_tokens?: number }
-  readonly cached_tokens?: { readonly actual: number }
+  readonly seed?: number | undefined
+  readonly view?: { readonly source: string; readonly age_ms: number } | undefined
+  readonly affinity?: { readonly source: string; readonly hash: string } | undefined
+  readonly ticket?: number | undefined
+  readonly candidates?: readonly RecordedCandidate[] | undefined
+  readonly attempts: readonly RecordedAttempt[]
+  readonly usage?: RecordedUsage | undefined
+  readonly cached_tokens?: { readonly actual: number } | undefined
 }
 
 export interface ExchangeEnd {
@@ -68,7 +86,7 @@ export interface ExchangeEnd {
 /** The record of an exchange that has ended. `decisionId` must be set: only authenticated requests leave one. */
 export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEnd): DecisionRecord {
   const { trace } = exchange
-  return dropAbsent({
+  return {
     schema_version: RECORD_SCHEMA_VERSION,
     decision_id: decisionId,
     request_id: exchange.requestId,
@@ -93,37 +111,25 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     view: trace === null ? undefined : { source: trace.view.source, age_ms: trace.view.ageMs },
     affinity: trace?.input.affinity ?? undefined,
     ticket: trace?.input.ticket ?? undefined,
-    candidates: trace?.decision.candidates.map((candidate) =>
-      dropAbsent({
-        worker: candidate.id,
-        score: candidate.score,
-        parts: Object.keys(candidate.parts).length === 0 ? undefined : candidate.parts,
-        veto: candidate.veto ?? undefined,
-      }),
-    ),
-    attempts: exchange.attempts.map(({ worker, outcome, reason, status, ms }) =>
-      dropAbsent({ worker, outcome, reason: reason ?? undefined, status: status ?? undefined, ms }),
-    ),
-    ...usageFields(exchange.usage),
-  })
+    candidates: trace?.decision.candidates.map(toRecordedCandidate),
+    attempts: exchange.attempts.map(({ worker, outcome, reason, status, ms }) => {
+      return { worker, outcome, reason: reason ?? undefined, status: status ?? undefined, ms }
+    }),
+    usage: exchange.usage === null ? undefined : toRecordedUsage(exchange.usage),
+    cached_tokens:
+      typeof exchange.usage?.cachedTokens === 'number' ? { actual: exchange.usage.cachedTokens } : undefined,
+  }
 }
 
-function usageFields(usage: Usage | null): Pick<DecisionRecord, 'usage' | 'cached_tokens'> {
-  if (usage === null) return {}
-  const counted = dropAbsent({
-    prompt_tokens: usage.promptTokens ?? undefined,
-    completion_tokens: usage.completionTokens ?? undefined,
-    total_tokens: usage.totalTokens ?? undefined,
-  })
-  return usage.cachedTokens === null
-    ? { usage: counted }
-    : { usage: counted, cached_tokens: { actual: usage.cachedTokens } }
+function toRecordedCandidate({ id, score, parts, veto }: ScoredCandidate): RecordedCandidate {
+  const hasParts = Object.keys(parts).length > 0
+  return { worker: id, score, parts: hasParts ? parts : undefined, veto: veto ?? undefined }
 }
 
-type Present<T> = { [Key in keyof T]: Exclude<T[Key], undefined> }
-
-/** Leaves out fields that are undefined, as JSON does, so that a record in memory equals the one that was written. */
-function dropAbsent<T extends object>(fields: T): Present<T> {
-  // The loop removes exactly the keys that `Present` says can't be undefined.
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>
+function toRecordedUsage({ promptTokens, completionTokens, totalTokens }: Usage): RecordedUsage {
+  return {
+    prompt_tokens: promptTokens ?? undefined,
+    completion_tokens: completionTokens ?? undefined,
+    total_tokens: totalTokens ?? undefined,
+  }
 }

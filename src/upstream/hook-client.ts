@@ -1,7 +1,7 @@
 // One call of one hook: sends the input, and reads the whole answer within its deadline and size. What an answer means
 // is not judged here.
 
-import type { Platform } from '../platform.ts'
+import type { Platform, WorkerAnswer } from '../platform.ts'
 
 export interface HookCall {
   readonly url: string
@@ -65,7 +65,7 @@ function refused(status: number): HookReply {
 }
 
 /** The whole body; null when it is, or says it is, larger than allowed. */
-async function readCapped(response: Response): Promise<Uint8Array<ArrayBuffer> | null> {
+async function readCapped(response: WorkerAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
   if (Number(response.headers.get('content-length') ?? 0) > MAX_HOOK_ANSWER_BYTES) return null
   const chunks: Uint8Array[] = []
   let size = 0

@@ -1,7 +1,7 @@
 // One attempt at one worker, up to its answer's headers. Outcomes are data; nothing here throws for what a worker does.
 
 import type { Timeouts, WorkerConfig } from '../config/config.ts'
-import type { Platform } from '../platform.ts'
+import type { Platform, WorkerAnswer } from '../platform.ts'
 import { type Deadline, startDeadline, type TimeoutKind } from './deadline.ts'
 
 export interface AttemptRequest {
@@ -23,7 +23,7 @@ export interface AttemptRequest {
 /** An answer whose body is still to come. The attempt lives until `finish` or `abort`. */
 export interface Answer {
   readonly kind: 'answer'
-  readonly response: Response
+  readonly response: WorkerAnswer
   /** Notes that a byte arrived. */
   touch(): void
   /** Says whether somebody waits for the worker's next byte. */
@@ -147,7 +147,7 @@ function withWatchedBody(request: AttemptRequest, watch: InterruptionWatch): Att
   return { ...request, body }
 }
 
-function dispatch(platform: Platform, request: AttemptRequest, signal: AbortSignal): Promise<Response> {
+function dispatch(platform: Platform, request: AttemptRequest, signal: AbortSignal): Promise<WorkerAnswer> {
   const { worker, target, method, headers, body, timeouts } = request
   const url = worker.url + target
   if (worker.binding === null) {
@@ -158,7 +158,7 @@ function dispatch(platform: Platform, request: AttemptRequest, signal: AbortSign
   return fetcher.fetch(new Request(url, { method, headers, body, signal, redirect: 'manual' }))
 }
 
-function toAnswer(response: Response, controller: AbortController, watch: InterruptionWatch): Answer {
+function toAnswer(response: WorkerAnswer, controller: AbortController, watch: InterruptionWatch): Answer {
   let isOver = false
   return {
     kind: 'answer',
