@@ -283,7 +283,8 @@ describe('usage', () => {
     expect(readUsage(utf8(answer))).toEqual(tokens(2, 3))
     expect(readUsage(utf8(answer.slice(40)))).toEqual(tokens(2, 3))
     expect(readUsage(utf8('{"data":[],"usage":{"prompt_tokens":4,"total_tokens":4}}'))).toEqual(tokens(4, 0))
-    for (const text of ['', '[]', '{"usage":{"prompt_tokens":2', '{"detail":"x"}']) expect(readUsage(utf8(text))).toBeNull()
+    for (const text of ['', '[]', '{"usage":{"prompt_tokens":2', '{"detail":"x"}'])
+      expect(readUsage(utf8(text))).toBeNull()
   })
 
   test('of a message adds the later counts to the first', () => {
