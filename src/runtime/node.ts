@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server'
 import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent } from 'undici'
 import type { SendFailure } from '../platform.ts'
 import type { ServerRuntime } from '../server.ts'
 import { findCode, type FailureTable } from './failure-codes.ts'
@@ -55,8 +55,7 @@ export function serverRuntime(): ServerRuntime {
       const data = await agentFor(connectTimeoutMs).request({
         origin: url.slice(0, pathAt),
         path: url.slice(pathAt),
-        // Methods come from the catalogue, so they are ones undici knows.
-        method: method as Dispatcher.HttpMethod,
+        method,
         headers: Object.fromEntries(headers),
         // Node's declaration of the web stream and the standard's name the same thing apart.
         body: body instanceof ReadableStream ? Readable.fromWeb(body as unknown as NodeReadableStream) : body,

@@ -145,8 +145,12 @@ export function createIsolate({
   }
 }
 
+export function chatBody(fields: object = {}): object {
+  return { model: 'm', messages: [{ role: 'user', content: 'Hi' }], ...fields }
+}
+
 export function chatInit(fields: object = {}): RequestInit {
-  const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], ...fields })
+  const body = JSON.stringify(chatBody(fields))
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body }
 }
 

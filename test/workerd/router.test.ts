@@ -4,7 +4,18 @@ import { evictAllDurableObjects, runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test, vi } from 'vitest'
 import { FleetObject } from '../../src/runtime/cloudflare-fleet.ts'
-import { advance, chatInit, configOf, createIsolate, fake, type Isolate, probes, root, useFleet } from './rig.ts'
+import {
+  advance,
+  chatBody,
+  chatInit,
+  configOf,
+  createIsolate,
+  fake,
+  type Isolate,
+  probes,
+  root,
+  useFleet,
+} from './rig.ts'
 import { BOUND_CONFIG } from './worker.ts'
 
 useFleet()
@@ -153,7 +164,7 @@ describe('round robin', () => {
     const config = configOf('{type: round_robin, strict: true}')
     const isolates = [createIsolate({ config }), createIsolate({ config })]
     for (const isolate of isolates) await isolate.fetch('/readiness')
-    const served = await Promise.all(Array.from({ length: 30 }, (_, at) => isolates[at % 2]?.chat()))
+    const served = await Promise.all(Array.from({ length: 30 }, async (_, at) => isolates[at % 2]?.chat()))
     for (const name of ['a.test', 'b.test', 'c.test']) {
       expect(served.filter((worker) => worker === name)).toHaveLength(10)
     }
@@ -342,7 +353,7 @@ describe('a worker behind a binding', () => {
       through: 'gpu-network',
       url: 'http://10.0.0.7:8000/v1/chat/completions',
       authorization: 'Bearer gpu-key',
-      body: JSON.parse(String(chatInit({ model: 'private' }).body)),
+      body: chatBody({ model: 'private' }),
     })
     expect(fake.requests).toEqual([])
   })
