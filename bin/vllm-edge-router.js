@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line: compiled from dist/ in an installed package, straight from src/ in a checkout.
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -14,10 +14,9 @@ const localNode = file('../node_modules/node/bin/node')
 
 if (isCheckout && !stripsTypes && existsSync(localNode)) {
   // A checkout's sources need a Node that strips types; the development dependency `node` is one.
-  const { status, signal } = spawnSync(localNode, [file('./vllm-edge-router.js'), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  })
-  process.exitCode = status ?? (signal === null ? 1 : 130)
+  const child = spawn(localNode, [file('./vllm-edge-router.js'), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.once('exit', (code) => process.exit(code ?? 1))
 } else {
   const { main } = await import(isCheckout ? '../src/runtime/main.ts' : '../dist/runtime/main.js')
   await main()

@@ -7,10 +7,10 @@ import type { WorkerAnswer } from '../platform.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { Lease } from '../store/lease-book.ts'
 import { toWorkerHeaders } from '../upstream/headers.ts'
-import { classifyStatus, type FailureClass } from '../upstream/retry.ts'
-import { type Answer, type AttemptOutcome, sendAttempt } from '../upstream/send.ts'
+import { classifyStatus, type FailureClass, retryAfterMs } from '../upstream/retry.ts'
+import { type Answer, type AttemptOutcome, type Interruption, sendAttempt } from '../upstream/send.ts'
 import { mediaType } from './answer-body.ts'
-import type { AttemptLine, Exchange } from './exchange.ts'
+import type { AttemptEnd, AttemptLine, DecisionTrace, Exchange } from './exchange.ts'
 import { type OpenedStream, waitForFirstEvent } from './gate.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
@@ -21,6 +21,9 @@ export interface AnsweredAttempt {
   readonly lease: Lease
   readonly worker: WorkerConfig
   readonly candidate: CandidateView
+  readonly model: string | null
+  /** The decision that chose the worker. */
+  readonly trace: DecisionTrace
   /** What the gate read of a stream; null when nothing was read yet. */
   readonly opened: OpenedStream | null
 }
@@ -40,10 +43,22 @@ export interface AttemptOptions {
   readonly candidate: CandidateView
   readonly worker: WorkerConfig
   readonly model: string | null
+  readonly trace: DecisionTrace
   /** Whether a stream counts as answered only with its first event. */
   readonly isGated: boolean
   /** Fires when another attempt has won. */
   readonly superseded: AbortSignal | null
+}
+
+/** Notes whom a decision chose, for headers and record: the last one begun, and in the end the one that is passed on. */
+export function noteChoice(
+  exchange: Exchange,
+  { candidate, worker, model, trace }: Pick<AnsweredAttempt, 'candidate' | 'worker' | 'model' | 'trace'>,
+): void {
+  exchange.trace = trace
+  exchange.method = trace.decision.method
+  exchange.model = model
+  exchange.worker = { id: candidate.id, config: worker }
 }
 
 /** Gives up an answer that is not passed on. */
@@ -114,14 +129,14 @@ async function readAnswer(
   request: InferenceRequest,
   options: AttemptOptions & { readonly answer: Answer; readonly lease: Lease },
 ): Promise<AttemptResult> {
-  const { answer, lease, worker, candidate } = options
+  const { answer, lease, worker, candidate, model, trace } = options
   const { response } = answer
   const complaint = findComplaint(response, request)
   if (complaint !== null) {
     answer.abort()
     return fail('failed', new RouterError('upstream_invalid', complaint))
   }
-  const answered = { answer, lease, worker, candidate, opened: null }
+  const answered = { answer, lease, worker, candidate, model, trace, opened: null }
   const failure = classifyStatus(response.status, config.retry)
   if (failure !== null) {
     const message = `The worker answered with status ${response.status}.`
@@ -188,11 +203,16 @@ function toFailure(outcome: Exclude<AttemptOutcome, Answer>, bodyFault: RouterEr
   }
 }
 
-function noteResult({ mirror }: RouterParts, workerId: string, outcome: AttemptOutcome, result: AttemptResult): void {
-  if (outcome.kind === 'answer') mirror.noteAnswer(workerId)
-  const failure = result.failure?.class
-  const isConnectionLost = outcome.kind === 'unreachable' && (failure === 'not_sent' || failure === 'maybe_sent')
-  if (isConnectionLost) mirror.noteFailure(workerId, failure)
+function noteResult(parts: RouterParts, workerId: string, outcome: AttemptOutcome, { failure }: AttemptResult): void {
+  const { mirror } = parts
+  if (outcome.kind === 'answer') {
+    mirror.noteAnswer(workerId)
+    const waitMs = failure?.class === 'declined' ? retryAfterMs(outcome.response.headers, parts.platform.now()) : 0
+    if (waitMs > 0) mirror.noteBusy(workerId, waitMs)
+    return
+  }
+  const isConnectionLost = failure?.class === 'not_sent' || failure?.class === 'maybe_sent'
+  if (outcome.kind === 'unreachable' && isConnectionLost) mirror.noteFailure(workerId, outcome.phase)
 }
 
 function closeLine(line: AttemptLine, outcome: AttemptOutcome, { failure }: AttemptResult, ms: number): void {
@@ -200,13 +220,21 @@ function closeLine(line: AttemptLine, outcome: AttemptOutcome, { failure }: Atte
   if (outcome.kind === 'answer') {
     line.status = outcome.response.status
     const isPassable = failure === null || failure.answered !== null
-    line.outcome = isPassable ? 'answered' : 'invalid'
-    line.reason = isPassable ? null : (failure?.error.code ?? null)
+    const cause = outcome.interruption()
+    line.outcome = isPassable ? 'answered' : cause === null ? 'invalid' : END_BY_CAUSE[cause.kind]
+    line.reason = isPassable ? null : cause?.kind === 'timeout' ? cause.limit : (failure?.error.code ?? null)
     return
   }
   line.outcome = outcome.kind
   line.reason = failure?.class === 'final' && outcome.kind === 'unreachable' ? failure.error.code : reasonOf(outcome)
 }
+
+/** How an attempt ended that was cut short from this side before its stream began. */
+const END_BY_CAUSE = {
+  timeout: 'timeout',
+  client_gone: 'aborted',
+  superseded: 'superseded',
+} as const satisfies Record<Interruption['kind'], AttemptEnd>
 
 function reasonOf(outcome: Exclude<AttemptOutcome, Answer>): string | null {
   if (outcome.kind === 'timeout') return outcome.limit

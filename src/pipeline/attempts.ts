@@ -5,8 +5,8 @@ import type { WorkerConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { decide } from '../routing/decide.ts'
 import type { CandidateView } from '../routing/policy.ts'
-import { backoffMs, mayRetry, spendsBudget } from '../upstream/retry.ts'
-import { attempt, type AttemptFailure, type AttemptResult, dropAnswer } from './attempt.ts'
+import { backoffMs, mayRetry, mayTryAgain, spendsBudget } from '../upstream/retry.ts'
+import { attempt, type AttemptFailure, type AttemptResult, dropAnswer, noteChoice } from './attempt.ts'
 import { deliver } from './deliver.ts'
 import type { DecisionTrace, Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
@@ -38,8 +38,11 @@ class AttemptLoop {
   readonly #exchange: Exchange
   readonly #request: InferenceRequest
   readonly #facts: Facts
-  /** Candidates used so far; each gets at most one attempt of a request. */
+  /** Candidates of the workers used so far; a worker gets one attempt of a request at most, whatever its ranks. */
   readonly #tried: string[] = []
+  #attempts = 0
+  /** Attempts that surely never left. */
+  #unsent = 0
   #repeats = 0
 
   constructor(parts: RouterParts, exchange: Exchange, request: InferenceRequest, facts: Facts) {
@@ -96,15 +99,13 @@ class AttemptLoop {
 
   #begin(choice: Choice, superseded: AbortSignal | null): Promise<AttemptResult> {
     const { candidate, worker, model, trace } = choice
-    this.#tried.push(candidate.id)
-    this.#exchange.trace = trace
-    this.#exchange.method = trace.decision.method
-    this.#exchange.model = model
-    this.#exchange.worker = { id: candidate.id, config: worker }
+    this.#tried.push(...this.#parts.mirror.candidatesOf(worker.id))
+    this.#attempts += 1
+    noteChoice(this.#exchange, { candidate, worker, model, trace })
     const { retry, hedge } = this.#parts.config
     // A hedge waits for the first byte; of a stream that is its first event, as vLLM sends headers at once.
     const isGated = retry.gate === 'first_event' || hedge !== null
-    return attempt(this.#parts, this.#exchange, this.#request, { candidate, worker, model, isGated, superseded })
+    return attempt(this.#parts, this.#exchange, this.#request, { candidate, worker, model, trace, isGated, superseded })
   }
 
   async #tryHedged(choice: Choice): Promise<AttemptResult> {
@@ -126,9 +127,15 @@ class AttemptLoop {
   #nextAfter(failure: AttemptFailure): Choice | null {
     const { config, retryBudget } = this.#parts
     if (failure.class === 'final' || !this.#request.canResend) return null
-    const use = { attempts: this.#tried.length, repeats: this.#repeats }
-    const same = mayRetry(failure.class, use, config.retry) ? this.#choose(this.#exchange.model) : null
-    const next = same ?? this.#chooseNextModel()
+    if (failure.class === 'not_sent') this.#unsent += 1
+    const use = { attempts: this.#attempts - this.#unsent, repeats: this.#repeats }
+    if (!mayTryAgain(failure.class, use, config.retry)) return null
+    // The last try belongs to the next model of a chain, or a model with many workers would never let it have one.
+    const isLast = failure.class !== 'not_sent' && use.attempts === config.retry.maxRetries
+    const early = isLast ? this.#chooseNextModel() : null
+    const same =
+      early === null && mayRetry(failure.class, use, config.retry) ? this.#choose(this.#exchange.model) : null
+    const next = early ?? same ?? this.#chooseNextModel()
     if (next === null) return null
     if (spendsBudget(failure.class) && !retryBudget.take()) {
       this.#exchange.isRetryRefused = true
@@ -140,7 +147,7 @@ class AttemptLoop {
 
   async #backOff(failure: AttemptFailure): Promise<void> {
     const { platform, config } = this.#parts
-    const waitMs = backoffMs(failure.class, this.#tried.length, config.retry, platform.random)
+    const waitMs = backoffMs(failure.class, this.#attempts, config.retry, platform.random)
     if (waitMs === 0) return
     const { signal } = this.#request
     await new Promise<void>((resolve) => {
@@ -153,7 +160,7 @@ class AttemptLoop {
   }
 
   #giveUp(failure: AttemptFailure): Promise<Response> {
-    this.#exchange.hasSpentTries = this.#tried.length > 1 || this.#exchange.isRetryRefused
+    this.#exchange.hasSpentTries = this.#attempts > 1 || this.#exchange.isRetryRefused
     // Nothing was ever sent, so for the caller nobody was there.
     if (failure.class === 'not_sent') throw this.#noWorker()
     if (failure.answered === null) throw failure.error

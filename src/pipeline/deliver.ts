@@ -8,7 +8,7 @@ import { answerLength, toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
 import { isJson, looksLikeWholeJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
-import type { AnsweredAttempt } from './attempt.ts'
+import { type AnsweredAttempt, noteChoice } from './attempt.ts'
 import { closeExchange } from './close.ts'
 import type { Exchange } from './exchange.ts'
 import type { OpenedStream } from './gate.ts'
@@ -35,7 +35,7 @@ export async function deliver(
 ): Promise<Response> {
   const { answer, lease } = answered
   const { headers, status } = answer.response
-  exchange.worker = { id: answered.candidate.id, config: answered.worker }
+  noteChoice(exchange, answered)
   try {
     const isEventStream = mediaType(headers) === 'text/event-stream'
     const length = answerLength(headers)

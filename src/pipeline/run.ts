@@ -17,7 +17,10 @@ import type { RouterParts } from './router-parts.ts'
 export async function run(parts: RouterParts, exchange: Exchange, received: InferenceRequest): Promise<Response> {
   const { config, mirror } = parts
   exchange.originalModel = received.requestedModel
+  // Until something renames it; a hook's refusal then still says which model it was for.
+  exchange.model = received.requestedModel
   const request = await pinned(parts, await runHooks(parts, exchange, received))
+  exchange.model = null
   exchange.wantsStream = request.wantsStream
   exchange.method = 'none'
   const freshened = mirror.ensureFresh(

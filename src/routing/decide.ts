@@ -11,7 +11,7 @@ export interface DecisionInput {
   readonly model: string | null
   readonly affinity: Affinity | null
   readonly ticket: number | null
-  /** Candidates that earlier attempts of this request used, by id. */
+  /** Candidates that earlier attempts of this request used, by id; of a worker with ranks, all of them. */
   readonly tried: readonly string[]
   /** Id of the worker that holds what this request refers to (a stored response); null when any will do. */
   readonly pinnedWorkerId: string | null

@@ -35,7 +35,9 @@ export async function createProcessHost(): Promise<Host> {
     startSimulatedWorker: async (options) => (await import('./node-simulator.ts')).startSimulatedWorker(options),
     async untilAsked() {
       await new Promise<void>((asked) => {
-        for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => asked())
+        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => asked())
+        // npm keeps a shell between itself and us, and a signal to npm ends the shell alone: take that for the signal.
+        if (process.env['npm_command'] !== undefined) watchParent(asked)
       })
       // From here on a second signal ends the process at once, as an operator in a hurry expects.
     },
@@ -47,4 +49,12 @@ async function loadServerRuntime(runtime: Host['runtime']): Promise<ServerRuntim
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const module: { serverRuntime(): ServerRuntime } = await import(`./${runtime}.${extension}`)
   return module.serverRuntime()
+}
+
+/** Calls `gone` once the process that started this one has ended. */
+function watchParent(gone: () => void): void {
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) gone()
+  }, 250).unref()
 }

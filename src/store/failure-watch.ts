@@ -11,6 +11,7 @@ export class FailureWatch {
   readonly #now: () => number
   readonly #suspectSinceMs = new Map<string, number>()
   readonly #failuresInRow = new Map<string, number>()
+  readonly #busyUntilMs = new Map<string, number>()
   /** Workers others have not been told of yet, with the last time: one line each, however long nobody can be told. */
   #unreported = new Map<string, number>()
 
@@ -34,6 +35,20 @@ export class FailureWatch {
 
   noteAnswer(workerId: string): void {
     this.#failuresInRow.delete(workerId)
+  }
+
+  /** The worker asked to be left alone for a while (`Retry-After`). */
+  noteBusy(workerId: string, waitMs: number): void {
+    this.#busyUntilMs.set(workerId, this.#now() + waitMs)
+  }
+
+  /** Whether a worker's own wish to be left alone still stands. */
+  isBusy(workerId: string): boolean {
+    const untilMs = this.#busyUntilMs.get(workerId)
+    if (untilMs === undefined) return false
+    if (untilMs > this.#now()) return true
+    this.#busyUntilMs.delete(workerId)
+    return false
   }
 
   /** Whether our own evidence speaks against a worker; a look at the worker later than that evidence overrules it. */

@@ -78,7 +78,7 @@ export class FleetMirror {
     const canGoOn = ageMs <= TOO_OLD_MS || (this.#didLastSyncFail && this.#snapshot !== null)
     if (hasAskedLately && canGoOn) return null
     this.#takesTurns ||= ticketKey !== null && this.#options.store.ticketNow === null
-    const refreshed = this.#snapshot === null ? this.#firstRefresh(ticketKey) : this.#refresh(ticketKey)
+    const refreshed = this.#refresh(ticketKey)
     if (ageMs > TOO_OLD_MS) return refreshed
     waitUntil(refreshed)
     return null
@@ -121,12 +121,22 @@ export class FleetMirror {
     this.#receivedAtMs = Math.min(this.#receivedAtMs, this.#options.now() - REFRESH_AFTER_MS)
   }
 
+  /** The worker asked to be left alone for a while; others get its work unless there are none. */
+  noteBusy(workerId: string, waitMs: number): void {
+    this.#failures.noteBusy(workerId, waitMs)
+  }
+
   noteAnswer(workerId: string): void {
     this.#failures.noteAnswer(workerId)
   }
 
   worker(workerId: string): WorkerConfig | null {
     return this.#workers.get(workerId) ?? null
+  }
+
+  /** Ids of a worker's candidates: itself, or its ranks. */
+  candidatesOf(workerId: string): readonly string[] {
+    return this.#roster.candidates.filter((candidate) => candidate.workerId === workerId).map(({ id }) => id)
   }
 
   /** Ids of every model some worker serves, whether or not it is up. */
@@ -161,13 +171,8 @@ export class FleetMirror {
   #availabilityOf(workerId: string): CandidateView['availability'] {
     const state = this.#roster.states.get(workerId)
     const known = state?.availability ?? 'unknown'
-    return known !== 'down' && this.#failures.isSuspect(workerId, state) ? 'suspect' : known
-  }
-
-  /** The first answer names the models; asking once more leases turns for each, so that no rotation starts at random. */
-  async #firstRefresh(ticketKey: string | null): Promise<void> {
-    await this.#refresh(ticketKey)
-    if (this.#takesTurns && this.#snapshot !== null) await this.#refresh(null)
+    if (known === 'down') return known
+    return this.#failures.isSuspect(workerId, state) || this.#failures.isBusy(workerId) ? 'suspect' : known
   }
 
   async #refresh(ticketKey: string | null): Promise<void> {

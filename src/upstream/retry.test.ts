@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RetryConfig } from '../config/config.ts'
-import { backoffMs, classifyStatus, type FailureClass, mayRetry, spendsBudget } from './retry.ts'
+import { backoffMs, classifyStatus, type FailureClass, mayRetry, retryAfterMs, spendsBudget } from './retry.ts'
 
 const CONFIG: RetryConfig = {
   maxRetries: 2,
@@ -41,7 +41,7 @@ describe('mayRetry', () => {
   test.each([
     ['not_sent', 1, 0, true],
     ['not_sent', 2, 0, true],
-    ['not_sent', 3, 0, false],
+    ['not_sent', 30, 1, true],
     ['declined', 2, 0, true],
     ['declined', 3, 0, false],
     ['maybe_sent', 1, 0, true],
@@ -78,5 +78,21 @@ describe('backoffMs', () => {
 
   test('replaces a worker that was never reached at once', () => {
     expect(backoffMs('not_sent', 1, CONFIG, middle)).toBe(0)
+  })
+})
+
+describe('retryAfterMs', () => {
+  const nowMs = Date.parse('2026-11-21T00:00:00Z')
+  test.each([
+    ['3', 3_000],
+    ['0', 0],
+    ['100000', 60_000],
+    ['Sat, 21 Nov 2026 00:00:05 GMT', 5_000],
+    ['Sat, 21 Nov 2020 00:00:05 GMT', 0],
+    ['soon', 0],
+    ['-1', 0],
+    ['', 0],
+  ])('%s asks for %i ms', (value, expected) => {
+    expect(retryAfterMs(new Headers(value === '' ? {} : { 'retry-after': value }), nowMs)).toBe(expected)
   })
 })

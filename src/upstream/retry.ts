@@ -14,7 +14,7 @@ export type FailureClass = 'not_sent' | 'declined' | 'maybe_sent' | 'failed' | '
 
 /** What one request has used up. */
 export interface RetryUse {
-  /** Attempts made, the first included. */
+  /** Attempts made that may have reached a worker, the first included. */
   readonly attempts: number
   /** Attempts made after one that may have been sent. */
   readonly repeats: number
@@ -32,9 +32,15 @@ export function classifyStatus(status: number, config: RetryConfig): FailureClas
 
 /** Whether the same model may be tried on another worker, as far as this request's own limits go. */
 export function mayRetry(failure: FailureClass, use: RetryUse, config: RetryConfig): boolean {
-  if (failure === 'final' || failure === 'failed') return false
-  if (use.attempts > config.maxRetries) return false
-  return failure !== 'maybe_sent' || use.repeats < MAX_REPEATS
+  return failure !== 'failed' && mayTryAgain(failure, use, config)
+}
+
+/** Whether anything may be tried after this failure: another worker, or the next model of an `on_failure` chain. */
+export function mayTryAgain(failure: FailureClass, use: RetryUse, config: RetryConfig): boolean {
+  if (failure === 'final' || config.maxRetries === 0) return false
+  // Nothing was sent, so nothing is repeated: every worker may be asked once.
+  if (failure === 'not_sent') return true
+  return use.attempts <= config.maxRetries && (failure !== 'maybe_sent' || use.repeats < MAX_REPEATS)
 }
 
 /** What was surely not sent doubles nothing, so it is free. */
@@ -50,4 +56,14 @@ export function backoffMs(failure: FailureClass, attempts: number, config: Retry
   if (failure === 'not_sent') return 0
   const base = Math.min(config.initialBackoffMs * config.backoffMultiplier ** (attempts - 1), config.maxBackoffMs)
   return Math.max(0, Math.round(base * (1 + config.jitterFactor * (2 * random() - 1))))
+}
+
+/** The longest a worker's `Retry-After` is believed; what it knows of its own future is a guess. */
+const MAX_RETRY_AFTER_MS = 60_000
+
+/** Milliseconds a `Retry-After` asks for (RFC 9110, 10.2.3: seconds or a date), at most a minute; 0 without a usable one. */
+export function retryAfterMs(headers: Pick<Headers, 'get'>, nowMs: number): number {
+  const value = headers.get('retry-after')?.trim() ?? ''
+  const waitMs = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - nowMs
+  return Number.isFinite(waitMs) ? Math.min(Math.max(0, waitMs), MAX_RETRY_AFTER_MS) : 0
 }
