@@ -1,10 +1,8 @@
 // Cloudflare Workers: the fetch handler and the `Fleet` class over one configuration.
 
-import { errorBody } from '../dialect/error-body.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { definitionsOf } from '../routing/definitions-of.ts'
-import { type ErrorCodeName } from '../errors/codes.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { assembleRouter, type Router } from '../router.ts'
 import { policyRegistry } from '../routing/policies/index.ts'
@@ -12,9 +10,13 @@ import type { PolicyDefinition } from '../routing/policy.ts'
 import { createDurableFleetStore, type FleetStub } from '../store/durable-object.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
 import { createFleetClass } from './cloudflare-fleet.ts'
+import { toRefusal } from './cloudflare-refusal.ts'
 
 /** Cloudflare's own limit is 100 MB on most plans, and an isolate has 128 MB for everything. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
+
+/** How long a refused configuration is not looked at again. */
+const REFUSAL_MS = 5_000
 
 /** The pool that a Worker's isolates share. */
 const POOL = 'default'
@@ -36,22 +38,34 @@ export function createWorker(options: CreateWorkerOptions) {
   const load = (env: RouterEnv) => loadWorkerConfig(options, env)
   // Settled values only: on workerd a request may not wait for a promise that another request made.
   const routers = new WeakMap<RouterEnv, Router>()
+  let refusal: { readonly error: RouterError; readonly atMs: number } | null = null
+
+  /** A configuration that can't be used stays so for a while: loading it, and its log, must not be had per request. */
+  async function routerFor(env: RouterEnv): Promise<Router> {
+    const known = routers.get(env)
+    if (known !== undefined) return known
+    if (refusal !== null && Date.now() - refusal.atMs < REFUSAL_MS) throw refusal.error
+    try {
+      const config = await load(env)
+      const router = assembleRouter(config, platformOf(env, config))
+      routers.set(env, router)
+      return router
+    } catch (error) {
+      if (error instanceof RouterError) refusal = { error, atMs: Date.now() }
+      throw error
+    }
+  }
 
   async function fetch(request: Request, env: RouterEnv, context: ExecutionContext): Promise<Response> {
     try {
-      let router = routers.get(env)
-      if (router === undefined) {
-        const config = await load(env)
-        router = assembleRouter(config, platformOf(env, config))
-        routers.set(env, router)
-      }
+      const router = await routerFor(env)
       const answer = router.fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
       // A client that leaves before the answer takes this invocation with it, unless something is still waited for: the
       // worker's request would be aborted, and no record written.
       context.waitUntil(answer)
       return await answer
     } catch (error) {
-      return toRefusal(error)
+      return toRefusal(request, error)
     }
   }
   return { handler: { fetch }, Fleet: createFleetClass(load) }
@@ -98,15 +112,4 @@ function platformOf(env: RouterEnv, config: Config) {
     classifySendError: () => ({ phase: 'maybe_sent' as const, reason: 'network' }),
     defaultMaxPayloadBytes: MAX_PAYLOAD_BYTES,
   }
-}
-
-function toRefusal(error: unknown): Response {
-  const code: ErrorCodeName = 'internal_error'
-  const known = error instanceof RouterError ? error : new RouterError(code, 'The router failed to start.')
-  if (known.code === 'internal_error') console.error(error)
-  const requestId = `req-${crypto.randomUUID().replaceAll('-', '')}`
-  return new Response(errorBody('openai', known, requestId), {
-    status: known.definition.status,
-    headers: { 'content-type': 'application/json', 'x-request-id': requestId },
-  })
 }

@@ -2,9 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Host } from '../cli/host.ts'
 import type { ServerRuntime } from '../server.ts'
+import { importPlugin } from './import-plugin.ts'
 import { createLineWriter } from './line-writer.ts'
 import { runUnder } from './run-under.ts'
 
@@ -24,7 +24,7 @@ export async function createProcessHost(): Promise<Host> {
         throw new Error(`cannot read ${path} (${code})`, { cause })
       }
     },
-    importModule: (path) => import(pathToFileURL(resolve(path)).href),
+    importModule: importPlugin,
     absolutePath: (path) => resolve(path),
     writeOut: (text) => void process.stdout.write(text),
     writeError: (text) => void process.stderr.write(text),

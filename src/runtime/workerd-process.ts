@@ -74,7 +74,7 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
     const { readFile } = await import('node:fs/promises')
     return readFile(built, 'utf8')
   }
-  const { build } = await importOptional<typeof import('esbuild')>('esbuild')
+  const { build, stop } = await importOptional<typeof import('esbuild')>('esbuild')
   const worker = isCheckout ? source : fileURLToPath(new URL('./cloudflare.js', import.meta.url))
   const result = await build({
     stdin: {
@@ -89,9 +89,12 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
     external: ['cloudflare:workers'],
     // A plugin that imports the package gets the very router it is bundled with.
     alias: { 'vllm-edge-router': fileURLToPath(new URL(isCheckout ? '../index.ts' : '../index.js', import.meta.url)) },
+    nodePaths: [fileURLToPath(new URL('../../node_modules', import.meta.url))],
     write: false,
     logLevel: 'silent',
   })
+  // Its helper process would outlive the work.
+  await stop()
   return result.outputFiles[0]?.text ?? ''
 }
 

@@ -301,16 +301,21 @@ const EVERYWHERE: readonly (readonly [path: string, init?: RequestInit])[] = [
 ]
 
 describe('a router that must not serve', () => {
-  test("deployed without a key, it refuses everything with 403 in OpenAI's shape", async () => {
+  test("deployed without a key, it refuses everything with 403 in the caller's shape", async () => {
     const isolate = createIsolate({ config: configOf('{type: random}').replace('allow_anonymous: true', '') })
     for (const [path, init] of EVERYWHERE) {
       const { response } = await isolate.fetch(path, init)
       expect(response.status).toBe(403)
       expect(response.headers.get('x-request-id')).toMatch(/^req-[0-9a-f]{32}$/)
       const { error } = await response.json<ErrorBody>()
-      expect(error).toMatchObject({ type: 'permission_error', code: 'access_not_configured' })
+      // Anthropic's clients know no codes.
+      const code = path.startsWith('/v1/messages') ? {} : { code: 'access_not_configured' }
+      expect(error).toMatchObject({ type: 'permission_error', ...code })
       expect(error.message).toContain('inbound_api_key')
     }
+    const kept = await isolate.fetch('/v1/messages', { ...chatInit(), headers: { 'x-request-id': 'mine' } })
+    expect(kept.response.headers.get('x-request-id')).toBe('mine')
+    expect(kept.response.headers.get('x-vllm-router-method')).toBe('rejected')
     expect(isolate.calls).toEqual([])
     expect(fake.requests).toEqual([])
   })
@@ -336,10 +341,13 @@ describe('a router that must not serve', () => {
       const { response } = await isolate.fetch(path, init)
       expect(response.status).toBe(503)
       const text = await response.text()
-      expect((JSON.parse(text) as ErrorBody).error.code).toBe('config_invalid')
+      const code = path.startsWith('/v1/messages') ? undefined : 'config_invalid'
+      expect((JSON.parse(text) as ErrorBody).error.code).toBe(code)
       expect(text).not.toContain('secret-host')
     }
     expect(log.mock.calls.flat().join('\n')).toContain('polcy')
+    // Once, not once a request: anybody can ask.
+    expect(log.mock.calls.flat().filter((line) => String(line).includes('polcy'))).toHaveLength(1)
   })
 })
 
