@@ -38,7 +38,8 @@ export async function startRouter(options: TargetOptions): Promise<Target> {
   const port = await freePort()
   const args = [file('../bin/vllm-edge-router.js'), 'serve', '--config', config, '--port', String(port)]
   const { program, leading } = launcher(options.runtime, options.profileDirectory)
-  const trailing = options.runtime === 'workerd' ? ['--runtime', 'workerd'] : []
+  // The pass-through has no relay in front either.
+  const trailing = options.runtime === 'workerd' ? ['--runtime', 'workerd', '--direct'] : []
   try {
     const running = await startServerProcess({
       program,
