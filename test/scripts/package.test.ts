@@ -31,8 +31,11 @@ beforeAll(async () => {
   }
 }, 180_000)
 
-afterAll(() => {
-  for (const child of started) child.kill('SIGKILL')
+afterAll(async () => {
+  // In order, so that a server takes the workerd it started with it.
+  const ended = started.map((child) => new Promise((resolve) => child.once('exit', resolve)))
+  for (const child of started) child.kill('SIGTERM')
+  await Promise.all(ended)
   rmSync(folder, { recursive: true, force: true })
 })
 
