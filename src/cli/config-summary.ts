@@ -18,7 +18,7 @@ export function summaryOf(config: Config) {
     model_rules: config.modelRules.map(({ match }) => match),
     hooks: config.hooks.map(({ name }) => name),
     max_retries: config.retry.maxRetries,
-    inbound_api_key: config.inboundApiKey === null ? 'not set' : 'set',
+    inbound_api_key: config.inboundKeyDigest === null ? 'not set' : 'set',
     timeouts_ms: {
       connect: config.timeouts.connectMs,
       first_byte: config.timeouts.firstByteMs,
@@ -81,8 +81,8 @@ function describeModels({ workers, defaultModel }: Config): string {
   return defaultModel === null ? parts : `${parts} (default ${defaultModel})`
 }
 
-function describeAccess({ inboundApiKey, allowAnonymous }: Config): string {
-  if (inboundApiKey !== null) return 'callers need inbound_api_key'
+function describeAccess({ inboundKeyDigest, allowAnonymous }: Config): string {
+  if (inboundKeyDigest !== null) return 'callers need inbound_api_key'
   return allowAnonymous ? 'open to everyone' : 'no key set; a deployed Worker refuses all requests until one is'
 }
 

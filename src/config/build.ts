@@ -1,7 +1,11 @@
 // A checked file to the Config the router runs on, and the hash that stands for it on every record.
 // Nothing is judged here: what arrives has passed every check.
 
+import { digestOfKey } from '../access/key-digest.ts'
+import { toAdminKeys } from './admin-schema.ts'
+import { toKeyValidation, toOverload, toTenants } from './caller-schema.ts'
 import type { Config, HookConfig } from './config.ts'
+import { toBreaker, toHealth } from './health-schema.ts'
 import { toHook } from './hook-schema.ts'
 import { toModelRule } from './model-rule-schema.ts'
 import type { ChosenPolicy } from './policy-section.ts'
@@ -26,8 +30,16 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     port: file.port,
     workers: pool.map(({ worker }) => worker),
     defaultModel: file.default_model,
-    inboundApiKey: file.inbound_api_key ?? null,
+    inboundKeyDigest: file.inbound_api_key === undefined ? null : digestOfKey(file.inbound_api_key),
     allowAnonymous: file.allow_anonymous,
+    tenants: toTenants(file.api_keys),
+    keyValidation: toKeyValidation(file.api_key_validation_urls, file.api_key_validation),
+    overload: toOverload(file),
+    adminKeys: toAdminKeys(file.admin_api_key, file.admin_api_keys),
+    allowedWorkerHosts: file.allowed_worker_hosts,
+    configEnv: file.config_env,
+    health: toHealth(file.health_check),
+    breaker: toBreaker(file.circuit_breaker, file.disable_circuit_breaker),
     hooks: file.pre_routing_hooks.map(toHook),
     modelRules: file.model_rules.map(toModelRule),
     retry: toRetry(file.retry, file.disable_retries),
@@ -60,7 +72,6 @@ async function hashOf(settings: Settings, { type, options, schema }: ChosenPolic
     ...settings,
     workers: await Promise.all(workers),
     hooks: await Promise.all(settings.hooks.map(withDigests)),
-    inboundApiKey: await digestOrNull(settings.inboundApiKey),
     policy: { type, options: await replaceSecrets(schema, options, digest) },
   }
   return digest(canonicalJson(effective))

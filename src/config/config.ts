@@ -1,6 +1,7 @@
 // The configuration as the rest of the router sees it: merged, with defaults filled in, times in milliseconds.
 // What operators write is in schema.ts; load.ts turns one into the other.
 
+import type { AdminScope } from '../access/admin-scopes.ts'
 import type { ModelRule } from '../routing/model-rules.ts'
 import type { Policy } from '../routing/policy.ts'
 
@@ -91,6 +92,87 @@ export interface HedgeConfig {
   readonly maxShare: number
 }
 
+/** How the fleet is watched. */
+export interface HealthConfig {
+  /** Between two rounds of probes. */
+  readonly intervalMs: number
+  /** For each answer of a probe. */
+  readonly timeoutMs: number
+  /** Probes failed in a row until a worker counts as gone. */
+  readonly failureThreshold: number
+  /** Probes answered in a row until one that was gone counts as back. */
+  readonly successThreshold: number
+  /** Path that is asked, such as `/health`. */
+  readonly endpoint: string
+  /** How long a worker with running requests may deliver nothing until it counts as hung. */
+  readonly stallMs: number
+  /** Share of a model's workers looking bad above which those only probes or error rates speak against are used again. */
+  readonly panicThreshold: number
+}
+
+/** When a worker is left alone because of what requests met there. */
+export interface BreakerConfig {
+  /** Faults in a row that open it. */
+  readonly failureThreshold: number
+  /** Successes that close it again. */
+  readonly successThreshold: number
+  /** How long it stays open before requests are let through to see. */
+  readonly openMs: number
+  /** The rolling window that the error rate is taken over. */
+  readonly windowMs: number
+  readonly errorRate: number
+  /** Attempts the window must hold before its error rate says anything. */
+  readonly minimumVolume: number
+  /** Requests let through at a time while it is half open. */
+  readonly halfOpenProbes: number
+}
+
+/** One caller with a key of its own. */
+export interface TenantConfig {
+  /** Unique; what records and metrics call it. */
+  readonly name: string
+  /** SHA-256 of each of its keys, 64 hexadecimal digits. */
+  readonly keyDigests: readonly string[]
+  /** Requests per second, with bursts of the same size; null for no limit. */
+  readonly rateLimitRps: number | null
+  /** Requests being answered at a time; null for no limit. */
+  readonly maxConcurrent: number | null
+  /** Prompt and completion tokens per minute; null for no limit. */
+  readonly tokensPerMinute: number | null
+  /** Exact names, beginnings with `*` at the end, or `*`. */
+  readonly allowedModels: readonly string[]
+  readonly isEnabled: boolean
+  /** Share of a full router relative to other tenants. */
+  readonly weight: number
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** Services that say whether a key is good; any of them may accept it. */
+export interface KeyValidationConfig {
+  readonly urls: readonly string[]
+  readonly timeoutMs: number
+  readonly acceptedTtlMs: number
+  readonly refusedTtlMs: number
+  /** While no service answers: `refuse` with 503, or go on for keys accepted within `staleMs`. */
+  readonly onOutage: 'refuse' | 'stale'
+  readonly staleMs: number
+}
+
+/** What one process, or one isolate on Workers, takes on at a time. */
+export interface OverloadConfig {
+  readonly maxConcurrent: number
+  readonly queueSize: number
+  readonly queueTimeoutMs: number
+}
+
+export interface AdminKey {
+  /** Named in logs and in the list of configurations. */
+  readonly label: string
+  /** SHA-256 of the key, 64 hexadecimal digits. */
+  readonly keyDigest: string
+  readonly scopes: readonly AdminScope[]
+}
+
 /** What stands for a worker in headers; `auto` is the configured id, else the URL. */
 export type WorkerDisplay = 'auto' | 'url' | 'id' | 'hash'
 
@@ -104,10 +186,25 @@ export interface Config {
   readonly workers: readonly WorkerConfig[]
   readonly policy: Policy
   readonly defaultModel: string | null
-  /** Key that callers must present; null when there is none. A secret. */
-  readonly inboundApiKey: string | null
+  /** SHA-256 of the key that callers must present; null when there is none. */
+  readonly inboundKeyDigest: string | null
   /** Lets a deployed Worker answer callers without a key. */
   readonly allowAnonymous: boolean
+  /** Callers with keys of their own; when there are any, every caller needs one of them or the inbound key. */
+  readonly tenants: readonly TenantConfig[]
+  /** Asked about keys nobody here knows; null when there is no such service. */
+  readonly keyValidation: KeyValidationConfig | null
+  /** Null when the router takes on whatever comes. */
+  readonly overload: OverloadConfig | null
+  /** Keys that open the admin routes; with none they are open to this machine alone, or to nobody. */
+  readonly adminKeys: readonly AdminKey[]
+  /** Where workers added through the API may be. */
+  readonly allowedWorkerHosts: readonly string[]
+  /** Environment variables that a configuration from the API may refer to. */
+  readonly configEnv: readonly string[]
+  readonly health: HealthConfig
+  /** Null when breakers are switched off. */
+  readonly breaker: BreakerConfig | null
   /** Asked in this order before routing. */
   readonly hooks: readonly HookConfig[]
   /** The first that matches decides which model a request goes to. */

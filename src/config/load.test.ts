@@ -30,7 +30,7 @@ describe('a good file', () => {
       port: 3001,
       policy: { name: 'round_robin' },
       defaultModel: null,
-      inboundApiKey: null,
+      inboundKeyDigest: null,
       allowAnonymous: false,
       exposeRoutingHeaders: true,
       maxPayloadBytes: null,

@@ -2,6 +2,9 @@
 // Keys of the Rust router that this version does not have are in unavailable.ts.
 
 import * as z from 'zod'
+import { adminShape } from './admin-schema.ts'
+import { callerShape, overloadShape } from './caller-schema.ts'
+import { breakerSchema, healthSchema } from './health-schema.ts'
 import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
 import { hookSchema } from './hook-schema.ts'
 import { modelRuleSchema } from './model-rule-schema.ts'
@@ -86,9 +89,13 @@ export const configSchema = z.strictObject({
   worker_api_keys: z
     .record(z.string(), secretString(), { error: 'must be a map from worker URL or id to key' })
     .default({}),
-  // Not nullable: a key that came out empty must never open the router.
-  inbound_api_key: secretString().optional(),
-  allow_anonymous: flag().default(false),
+  ...callerShape,
+  ...overloadShape,
+  ...adminShape,
+  health_check: healthSchema.prefault({}),
+  circuit_breaker: breakerSchema.prefault({}),
+  /** The Rust router's switch for no breakers. */
+  disable_circuit_breaker: flag().default(false),
   default_model: text().nullable().default(null),
   pre_routing_hooks: list(hookSchema, '[{name: safety, url: "http://10.0.0.9:9000/check"}]').default([]),
   model_rules: list(modelRuleSchema, '[{match: gpt-4o, rewrite: llama-3.1-70b}]').default([]),

@@ -46,24 +46,17 @@ const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
   },
   request_id_headers: noEffect('the request id is read from and answered in x-request-id'),
 
-  circuit_breaker: notYet('circuit breakers are'),
-  disable_circuit_breaker: notYet('circuit breakers are'),
-  health_check: notYet('health checks with settings are'),
   metrics: notYet('metrics are'),
   decision_log: notYet('exporting the decision log is'),
-  max_concurrent_requests: notYet('the limit on concurrent requests is'),
-  queue_size: notYet('the request queue is'),
-  queue_timeout_secs: notYet('the request queue is'),
-  rate_limit_tokens_per_second: notYet('the rate limit is'),
+  rate_limit_tokens_per_second: noEffect(
+    'max_concurrent_requests limits what runs at a time; requests per second are limited per tenant in api_keys',
+  ),
   prompt_cache: notYet('the token cache is'),
   shared_prefix_routing: notYet('shared prefix routing is'),
   cache: notYet('the response cache is'),
   semantic_cache: notYet('the semantic cache is'),
   trace_config: notYet('tracing is'),
 
-  api_keys: notBuilt('keys per tenant; inbound_api_key is one key for all callers'),
-  admin_api_key: notBuilt('there are no admin routes yet'),
-  api_key_validation_urls: notBuilt('checking keys against a URL; inbound_api_key is one key for all callers'),
   semantic_cluster: notBuilt('routing by clusters of examples'),
 }
 

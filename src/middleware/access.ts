@@ -1,6 +1,7 @@
 // Who may use a route. Checked before the body is read; a stage of the route, never of a path prefix.
 
 import type { MiddlewareHandler } from 'hono'
+import { digestOfKey, equalDigests } from '../access/key-digest.ts'
 import type { Config } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from './app-env.ts'
@@ -24,13 +25,12 @@ export function access(): MiddlewareHandler<AppEnv> {
  * Throws `invalid_api_key` unless the request carries the inbound key as `Authorization: Bearer`, `X-Router-Key` or
  * `x-api-key` (Anthropic's clients send that one). Any of them may match: a proxy may fill the others.
  */
-export function checkInboundKey(config: Pick<Config, 'inboundApiKey'>, headers: Headers): void {
-  const { inboundApiKey } = config
-  if (inboundApiKey === null) return
+export function checkInboundKey(config: Pick<Config, 'inboundKeyDigest'>, headers: Headers): void {
+  const { inboundKeyDigest } = config
+  if (inboundKeyDigest === null) return
   const offered = [bearerOf(headers.get('authorization')), headers.get('x-router-key'), headers.get('x-api-key')]
   let isAllowed = false
-  // No early exit: the time taken must not tell which header came close.
-  for (const key of offered) if (key !== null && equalsInConstantTime(key, inboundApiKey)) isAllowed = true
+  for (const key of offered) if (key !== null && equalDigests(digestOfKey(key), inboundKeyDigest)) isAllowed = true
   if (!isAllowed) {
     throw new RouterError(
       'invalid_api_key',
@@ -42,13 +42,4 @@ export function checkInboundKey(config: Pick<Config, 'inboundApiKey'>, headers: 
 function bearerOf(authorization: string | null): string | null {
   const match = /^bearer +(\S+) *$/i.exec(authorization ?? '')
   return match?.[1] ?? null
-}
-
-/** Compares in time that depends on the offered value's length alone, so the secret can't be found out by timing. */
-function equalsInConstantTime(offered: string, secret: string): boolean {
-  let difference = offered.length ^ secret.length
-  for (let index = 0; index < offered.length; index += 1) {
-    difference |= offered.charCodeAt(index) ^ secret.charCodeAt(index % secret.length)
-  }
-  return difference === 0
 }

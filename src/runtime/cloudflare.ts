@@ -82,8 +82,8 @@ async function loadWorkerConfig(options: CreateWorkerOptions, env: RouterEnv): P
       console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
     throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
   }
-  const { inboundApiKey, allowAnonymous } = result.config
-  if (inboundApiKey === null && !allowAnonymous && env.ROUTER_SERVE !== 'local') {
+  const { inboundKeyDigest, allowAnonymous } = result.config
+  if (inboundKeyDigest === null && !allowAnonymous && env.ROUTER_SERVE !== 'local') {
     throw new RouterError(
       'access_not_configured',
       'This router is deployed without a key and refuses all requests: set `inbound_api_key`, or `allow_anonymous: true`.',
