@@ -5,12 +5,16 @@ import type { ErrorCodeName } from '../errors/codes.ts'
 import type { SseEvent } from './sse.ts'
 import type { TokenUsage } from './usage.ts'
 
-/** What a stream has shown so far. `inspect` is the only one to change it. */
+/** What a stream has shown so far. Dialects change it in `inspect` only; what is the same for all is the tap's. */
 export interface StreamFacts {
   firstEventSeen: boolean
+  /** Events with data so far. */
+  events: number
   terminatorSeen: boolean
   /** A worker reported an error in the stream itself. */
   errorSeen: boolean
+  /** Status that the first event stands for when it is an error; null when it is none. */
+  openingErrorStatus: number | null
   /** A choice said why it ended. */
   finishSeen: boolean
   /** JSON of the last usage object, and of the one sent at the start where a dialect splits the counts. */
@@ -24,9 +28,12 @@ export interface StreamFailure {
   readonly code: ErrorCodeName
 }
 
+/** What becomes of an event: `report_before` asks for an error frame ahead of it, `drop` keeps it from the client. */
+export type Verdict = 'pass' | 'report_before' | 'drop'
+
 export interface StreamDialect {
-  /** Looks at one event with data. `report_before` asks for an error frame ahead of this event. */
-  inspect(facts: StreamFacts, event: SseEvent): 'pass' | 'report_before'
+  /** Looks at one event with data. */
+  inspect(facts: StreamFacts, event: SseEvent): Verdict
   /** One event that makes the dialect's own clients raise. */
   errorFrame(failure: StreamFailure): string
   usage(facts: StreamFacts): TokenUsage | null
@@ -35,8 +42,10 @@ export interface StreamDialect {
 export function createStreamFacts(): StreamFacts {
   return {
     firstEventSeen: false,
+    events: 0,
     terminatorSeen: false,
     errorSeen: false,
+    openingErrorStatus: null,
     finishSeen: false,
     usage: null,
     startUsage: null,

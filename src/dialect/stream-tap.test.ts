@@ -156,6 +156,38 @@ describe("a worker's error", () => {
   })
 })
 
+describe('the status of an opening error', () => {
+  const statusOf = (kind: StreamKind, text: string) => {
+    const tap = createStreamTap(kind)
+    tap.push(new TextEncoder().encode(text))
+    return tap.state.openingErrorStatus
+  }
+  const error = (code: string) => `data: {"error":{"message":"x","code":${code}}}\n\n`
+
+  test.each([
+    ['503', 503],
+    ['400', 400],
+    ['599', 599],
+    ['600', 500],
+    ['200', 500],
+    ['50.5', 500],
+    ['"503"', 500],
+    ['null', 500],
+  ])('is its code %s where that is a status: %i', (code, status) => {
+    for (const kind of ['chat', 'completions', 'other'] as const) expect(statusOf(kind, error(code))).toBe(status)
+    const named = `event: error\n${error(code)}`
+    for (const kind of ['messages', 'responses'] as const) expect(statusOf(kind, named)).toBe(status)
+  })
+
+  test('is none before the first event, after another, and where the first is no error', () => {
+    expect(statusOf('chat', ': ping\n\n')).toBeNull()
+    expect(statusOf('chat', `: ping\n\n${error('503')}`)).toBe(503)
+    expect(statusOf('chat', `data: {"choices":[]}\n\n${error('503')}`)).toBeNull()
+    expect(statusOf('chat', 'data: {"error":null}\n\n')).toBeNull()
+    expect(statusOf('messages', 'event: error\ndata: {"type":"error","error":{"type":"api_error"}}\n\n')).toBe(500)
+  })
+})
+
 describe('names in the data alone', () => {
   test.each<[StreamKind, string]>([
     ['responses', 'data: {"type":"response.completed","response":{"output":[{"type":"message"}]}}\n\n'],

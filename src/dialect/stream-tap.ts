@@ -4,22 +4,28 @@
 import type { ErrorCodeName } from '../errors/codes.ts'
 import { messageStream } from './anthropic/stream.ts'
 import { createEventGate, pushChunk, takeHeld, type EventGate } from './event-gate.ts'
+import { fieldOf, parseJson } from './json-peek.ts'
 import { responsesStream } from './openai/responses-stream.ts'
-import { audioStream, completionStream } from './openai/stream.ts'
+import { audioStream, completionStream, completionStreamWithoutUsage } from './openai/stream.ts'
 import type { SseEvent } from './sse.ts'
 import { createStreamFacts, type StreamDialect, type StreamFacts } from './stream-dialect.ts'
 import type { TokenUsage } from './usage.ts'
 
-export type StreamKind = 'chat' | 'completions' | 'responses' | 'messages' | 'other'
+/** `unasked_usage`: chat or text completions whose caller did not ask for the usage chunk that the router asked for. */
+export type StreamKind = 'chat' | 'completions' | 'unasked_usage' | 'responses' | 'messages' | 'other'
 
 export type StreamOutcome = 'complete' | 'truncated' | 'error_reported'
 
 export interface StreamTapState {
   /** An event with data has come by; comments don't count. */
   readonly firstEventSeen: boolean
+  /** Events with data so far: about as many as tokens. */
+  readonly events: number
   readonly terminatorSeen: boolean
   /** The worker reported an error in the stream itself. */
   readonly errorSeen: boolean
+  /** The status that the first event stands for when it is an error; null when it is none, or has not come. */
+  readonly openingErrorStatus: number | null
 }
 
 export interface StreamTap {
@@ -43,6 +49,7 @@ const TRUNCATED = 'The worker ended the stream before the answer was complete.'
 const DIALECTS: Readonly<Record<StreamKind, StreamDialect>> = {
   chat: completionStream,
   completions: completionStream,
+  unasked_usage: completionStreamWithoutUsage,
   responses: responsesStream,
   messages: messageStream,
   other: audioStream,
@@ -86,10 +93,21 @@ function createOpaqueTap(): StreamTap {
   }
 }
 
-function inspect(tap: Tap, event: SseEvent): Uint8Array | null {
-  tap.facts.firstEventSeen = true
-  if (tap.dialect.inspect(tap.facts, event) === 'pass') return null
-  return report(tap, TRUNCATED, 'upstream_truncated')
+function inspect(tap: Tap, event: SseEvent): Uint8Array | 'drop' | null {
+  const { facts, dialect } = tap
+  const isFirst = !facts.firstEventSeen
+  facts.firstEventSeen = true
+  facts.events += 1
+  const verdict = dialect.inspect(facts, event)
+  if (isFirst && facts.errorSeen) facts.openingErrorStatus = errorStatus(event.data)
+  if (verdict === 'pass') return null
+  return verdict === 'drop' ? verdict : report(tap, TRUNCATED, 'upstream_truncated')
+}
+
+/** vLLM gives an error in a stream the status it would have answered with as a number; whatever else is a failure. */
+function errorStatus(data: Uint8Array): number {
+  const code = fieldOf(fieldOf(parseJson(data), 'error'), 'code')
+  return typeof code === 'number' && Number.isInteger(code) && code >= 400 && code <= 599 ? code : 500
 }
 
 function end(tap: Tap): { bytes: Uint8Array | null; outcome: StreamOutcome } {

@@ -1,18 +1,18 @@
 // The first-token gate: a stream's headers are held until the worker's first event, so that a worker that dies before it
 // can still be replaced.
 
+import { joinBytes } from '../dialect/join-bytes.ts'
 import type { StreamTap } from '../dialect/stream-tap.ts'
 import type { ByteReader } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
+import type { OpenedBody } from './attempt-result.ts'
 
-/** A stream whose first event has come, with everything read so far. */
-export interface OpenedStream {
-  readonly reader: ByteReader
+/** A stream whose first event has come. */
+export interface OpenedStream extends OpenedBody {
   readonly tap: StreamTap
-  readonly head: Uint8Array
 }
 
-/** Waits for the first whole event. Null when the stream ended, broke or was interrupted before it. */
+/** Waits for the first whole event, past comments. Null when the stream ended, broke or was interrupted before it. */
 export async function waitForFirstEvent(
   answer: Answer,
   body: ReadableStream<Uint8Array>,
@@ -21,13 +21,15 @@ export async function waitForFirstEvent(
   const reader: ByteReader = body.getReader()
   // Not every runtime fails a pending read when the request is aborted, so the interruption is waited for as well.
   const interrupted = new Promise<null>((resolve) => answer.onInterrupt(() => resolve(null)))
+  const read: Uint8Array[] = []
   try {
     for (;;) {
       const chunk = await Promise.race([reader.read(), interrupted])
       if (chunk === null || chunk.done || chunk.value === undefined) return null
       answer.touch()
-      const head = tap.push(chunk.value)
-      if (head !== null && head.length > 0) return { reader, tap, head }
+      const bytes = tap.push(chunk.value)
+      if (bytes !== null) read.push(bytes)
+      if (tap.state.firstEventSeen) return { reader, tap, head: joinBytes(read) }
     }
   } catch {
     // Reset or cut: for the caller the same as an end before the first event.

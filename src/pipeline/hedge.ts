@@ -1,7 +1,7 @@
 // Hedging: when the first byte is late a second worker is asked, and the first of the two to answer wins.
 
 import type { Platform } from '../platform.ts'
-import { type AttemptResult, dropAnswer } from './attempt.ts'
+import { type AttemptResult, dropAnswer } from './attempt-result.ts'
 
 /** Starts an attempt that gives up when the signal fires. */
 export type Begin = (superseded: AbortSignal) => Promise<AttemptResult>

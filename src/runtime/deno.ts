@@ -32,11 +32,19 @@ function sentOnce(body: Uint8Array<ArrayBuffer>): Blob {
   return new Blob([body])
 }
 
-/** Deno tells the phase of a failed request in its message only: `client error (Connect)` never left. */
+/** Deno tells the phase of a failed request in words only, its own or its cause's: `client error (Connect)` never left. */
 function classifySendError(error: unknown): SendFailure {
-  const message = error instanceof Error ? error.message : ''
-  if (!message.includes('client error (Connect)')) return { phase: 'maybe_sent', reason: 'network' }
-  if (message.includes('refused')) return { phase: 'not_sent', reason: 'refused' }
-  if (message.includes('dns error')) return { phase: 'not_sent', reason: 'dns' }
-  return { phase: 'not_sent', reason: message.includes('certificate') ? 'tls' : 'connect' }
+  const words = wordsOf(error)
+  if (words.includes('client error (Connect)')) {
+    if (words.includes('refused')) return { phase: 'not_sent', reason: 'refused' }
+    if (words.includes('dns error')) return { phase: 'not_sent', reason: 'dns' }
+    return { phase: 'not_sent', reason: /tls|certificate/i.test(words) ? 'tls' : 'connect' }
+  }
+  if (/reset by peer|broken pipe/i.test(words)) return { phase: 'maybe_sent', reason: 'reset' }
+  return { phase: 'maybe_sent', reason: /connection closed/i.test(words) ? 'closed' : 'network' }
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }

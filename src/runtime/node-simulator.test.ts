@@ -150,6 +150,18 @@ describe('faults before the answer', () => {
     await expect(chat(worker)).rejects.toThrow()
   })
 
+  test('refuse: a connection that was opened ahead and not used yet is closed', async () => {
+    const worker = await start()
+    const socket = connect(worker.port, '127.0.0.1')
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.on('error', () => {})
+    await new Promise((resolve) => socket.once('connect', resolve))
+    // The worker has accepted it once another client is served.
+    await chat(worker)
+    await worker.setFaults({ refuse: true })
+    await closed
+  })
+
   test('refuse_ms: comes back by itself', async () => {
     const worker = await start()
     await worker.setFaults({ refuse: true, refuse_ms: 20 })

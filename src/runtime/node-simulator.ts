@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Clock } from '../simulator/clock.ts'
 import { SocketCut } from '../simulator/fault-rules.ts'
 import { faultDocumentSchema } from '../simulator/fault-schema.ts'
@@ -66,6 +67,7 @@ class Gate {
   #server: Server | null = null
   // Those that no longer listen but still have requests under way.
   readonly #earlier: Server[] = []
+  readonly #sockets = new Set<Socket>()
   #port = 0
   #reopenTimer: NodeJS.Timeout | undefined
   #keepAliveTimer: NodeJS.Timeout | undefined
@@ -80,6 +82,10 @@ class Gate {
 
   async open(port: number): Promise<number> {
     const server = createHttpServer((incoming, outgoing) => void serve(this.#worker, this, { incoming, outgoing }))
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     this.#port = await listen(server, port, this.#worker.context.settings.host)
     this.#server = server
     // A worker that refuses connections is still a process, and nothing else would keep it alive.
@@ -119,6 +125,8 @@ class Gate {
   #stopListening(server: Server): void {
     server.close()
     server.closeIdleConnections()
+    // To Node a connection without its first request is not idle; Deno opens some ahead, and would be served on them.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
     this.#earlier.push(server)
     this.#server = null
   }

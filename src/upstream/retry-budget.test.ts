@@ -10,6 +10,14 @@ describe('RetryBudget', () => {
     expect([budget.take(), budget.take(), budget.take(), budget.take()]).toEqual([true, true, true, false])
   })
 
+  test('says whether there is room, and takes nothing by that', () => {
+    const budget = new RetryBudget(OPTIONS, () => 0)
+    expect([budget.hasRoom(), budget.hasRoom(), budget.take(), budget.take(), budget.hasRoom()]).toEqual(
+      Array.from({ length: 5 }, () => true),
+    )
+    expect([budget.take(), budget.hasRoom(), budget.take()]).toEqual([true, false, false])
+  })
+
   test('grows with the requests of the window', () => {
     const budget = new RetryBudget(OPTIONS, () => 0)
     for (let request = 0; request < 100; request += 1) budget.noteRequest()

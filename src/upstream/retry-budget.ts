@@ -35,12 +35,15 @@ export class RetryBudget {
 
   /** Takes one extra request from the budget. False when there is none left: then it must not be sent. */
   take(): boolean {
-    const current = this.#current()
-    const { requests, extra } = this.#sum(current.index)
-    const allowed = Math.max(this.#options.minExtra, this.#options.ratio * requests)
-    if (extra + 1 > allowed) return false
-    current.extra += 1
+    if (!this.hasRoom()) return false
+    this.#current().extra += 1
     return true
+  }
+
+  /** Whether one could be taken now. */
+  hasRoom(): boolean {
+    const { requests, extra } = this.#sum(this.#current().index)
+    return extra + 1 <= Math.max(this.#options.minExtra, this.#options.ratio * requests)
   }
 
   #sum(newest: number): { readonly requests: number; readonly extra: number } {

@@ -12,6 +12,9 @@ import type { RetryConfig } from '../config/config.ts'
  */
 export type FailureClass = 'not_sent' | 'declined' | 'maybe_sent' | 'failed' | 'final'
 
+/** The reason of a runtime that doesn't tell whether a request that failed had left; see `Platform.classifySendError`. */
+export const UNTOLD_REASON = 'network'
+
 /** What one request has used up. */
 export interface RetryUse {
   /** Attempts made that may have reached a worker, the first included. */

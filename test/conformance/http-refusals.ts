@@ -144,7 +144,7 @@ export function describeLimits(fleet: LiveFleet): void {
       expect(fleet.calls().length - before).toBe(0)
     })
 
-    test('a form by what has come, though it was on its way to a worker; the worker is not blamed', async () => {
+    test('a form by what has come; no worker is blamed', async () => {
       for (let times = 0; times < 3; times += 1) {
         const answer = await sendRaw(fleet.url, endlessForm('org/alpha'))
         expectRefusal(answer, 'body_too_large')
