@@ -56,7 +56,9 @@ async function answerTo(request: IncomingMessage): Promise<Answer> {
   const text = await readText(request)
   // A form or a request without a body comes as metadata: there is no text to judge. A stricter service would reject.
   if (request.headers['x-vllm-router-hook-input'] === 'metadata') return { action: 'allow' }
-  const body: unknown = JSON.parse(text)
+  const body = parse(text)
+  // What can't be judged is rejected, not failed: failures would open the breaker and let the next request pass unchecked.
+  if (body === null) return { action: 'reject', reason: 'The body is no JSON.' }
   switch (request.url) {
     case '/safety':
       return judge(body)
@@ -64,6 +66,14 @@ async function answerTo(request: IncomingMessage): Promise<Answer> {
       return mask(body)
     default:
       throw new Error('POST to /safety or /mask')
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }
 

@@ -21,10 +21,29 @@ model_rules:
   - {match: c, weights: {y: 1, lora: 2}}
 default_model: z
 `,
+  'listed.yaml': `workers: [{id: up, url: "http://up", models: [m]}, {id: listed, url: "http://listed", models: [n]}]
+model_rules:
+  - {match: a, rewrite: larg}
+  - {match: z, when: {header: {x-tier: free}}, fallback: [m, m, huge, huge]}
+default_model: z
+`,
+  'urls.yaml': `mode: {type: regular, worker_urls: ["http://up", "http://down"]}
+workers:
+  - {id: gpu, url: "http://gpu", binding: GPU, models: [m]}
+  - {id: twice, url: "http://listed", models: [n, n, gone, m]}
+model_rules:
+  - {match: b, fallback: [m, m, x, m]}
+`,
   'warned.yaml': 'workers: [{url: "http://a"}]\nlog_dir: /x\n',
 }
 
-const ANSWERS: Readonly<Record<string, readonly string[]>> = { a: ['m'], up: ['m', 'lora'], listed: ['n'] }
+const ANSWERS: Readonly<Record<string, readonly string[]>> = {
+  a: ['m'],
+  up: ['m', 'lora'],
+  'http://up': ['m'],
+  listed: ['n'],
+  twice: ['n'],
+}
 
 const MINE = definePolicy({
   name: 'mine',
@@ -42,7 +61,10 @@ async function run(...args: string[]) {
       if (modules.includes('broken.ts')) throw new Error('broken.ts exports no policy')
       return modules.includes('mine.ts') ? policyRegistry({ mine: MINE }) : BUILT_IN_POLICIES
     },
-    askWorkers: async (workers) => new Map(workers.map(({ id }) => [id, ANSWERS[id] ?? null])),
+    askWorkers: async (workers) => {
+      const reachable = workers.filter(({ binding }) => binding === null)
+      return new Map(reachable.map(({ id }) => [id, ANSWERS[id] ?? null]))
+    },
     env: () => undefined,
     write: (text) => void (output += text),
     writeError: (text) => void (errors += text),
@@ -122,8 +144,8 @@ test('--online asks the workers: warnings with their place, and 0', async () => 
   const { code, output } = await run('--config', 'rules.yaml', '--online')
   expect(code).toBe(0)
   expect(output.split('\n').slice(0, 6)).toEqual([
-    'rules.yaml:2:3 warning workers: down does not answer GET /v1/models',
-    'rules.yaml:2:3 warning workers: listed does not list gone; it has n',
+    'rules.yaml:3:5 warning workers[1]: down does not answer GET /v1/models',
+    'rules.yaml:4:48 warning workers[2].models: listed does not list gone; it has n',
     'rules.yaml:7:30 warning model_rules[1].fallback[1]: no worker that answers serves x',
     'rules.yaml:8:29 warning model_rules[2].weights.y: no worker that answers serves y',
     'rules.yaml:9:16 warning default_model: no worker that answers serves z',
@@ -131,6 +153,32 @@ test('--online asks the workers: warnings with their place, and 0', async () => 
   ])
   expect((await run('--online')).output).toMatch(/^Configuration is valid/)
   expect(JSON.parse((await run('--config', 'rules.yaml', '--online', '--json')).output).findings).toHaveLength(5)
+})
+
+test('--online puts each remark where the file has what it is about', async () => {
+  const { output } = await run('--config', 'urls.yaml', '--online')
+  expect(output.split('Configuration is valid')[0]?.trim().split('\n')).toEqual([
+    'urls.yaml:6:30 warning model_rules[0].fallback[1]: stands in the list before; it counts once',
+    'urls.yaml:6:36 warning model_rules[0].fallback[3]: stands in the list before; it counts once',
+    'urls.yaml:1:50 warning mode.worker_urls[1]: http://down does not answer GET /v1/models',
+    'urls.yaml:3:43 note workers[0].binding: gpu was not asked: it is reached through the binding GPU, which Workers have',
+    'urls.yaml:4:47 warning workers[1].models: twice does not list gone; it has n',
+    'urls.yaml:4:47 warning workers[1].models: twice does not list m; it has n',
+    'urls.yaml:6:33 warning model_rules[0].fallback[2]: no worker that answers serves x',
+  ])
+})
+
+test('--online does not repeat what the file says already', async () => {
+  const said = [
+    'listed.yaml:3:25 warning model_rules[0].rewrite: no worker lists larg among its models',
+    'listed.yaml:4:62 warning model_rules[1].fallback[1]: stands in the list before; it counts once',
+    'listed.yaml:4:65 warning model_rules[1].fallback[2]: no worker lists huge among its models',
+    'listed.yaml:4:71 warning model_rules[1].fallback[3]: stands in the list before; it counts once',
+    'listed.yaml:5:16 warning default_model: no worker lists z among its models',
+  ]
+  const offline = await run('--config', 'listed.yaml')
+  expect(offline.output.split('Configuration is valid')[0]?.trim().split('\n')).toEqual(said)
+  expect((await run('--config', 'listed.yaml', '--online')).output).toBe(offline.output)
 })
 
 test('without --online nobody is asked', async () => {

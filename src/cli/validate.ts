@@ -88,7 +88,8 @@ async function attempt<Value>(read: () => Promise<Value>): Promise<Attempted<Val
 /** Adds what only the workers can tell, when that is asked for and there is a configuration to ask them with. */
 async function withWorkers(context: ValidateContext, flags: Flags, loaded: LoadResult): Promise<LoadResult> {
   if (!loaded.ok || !flags.has('online')) return loaded
-  const problems = checkOnline(loaded.config, await context.askWorkers(loaded.config.workers))
+  const { config, places } = loaded
+  const problems = checkOnline(config, places, await context.askWorkers(config.workers))
   return { ...loaded, findings: [...loaded.findings, ...loaded.place(problems)] }
 }
 

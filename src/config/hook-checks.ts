@@ -1,6 +1,7 @@
 // Checks of `pre_routing_hooks` that need more than one field: names that repeat, options that exclude each other,
 // routes and headers that can't be had.
 
+import { matchCovers } from '../routing/model-rules.ts'
 import type { CrossCheckInput } from './cross-checks.ts'
 import { errorAt, formatPath, type Path, type Problem } from './finding.ts'
 import { HOOKABLE_PATHS, isHeaderName } from './http-values.ts'
@@ -81,11 +82,19 @@ function headerProblem(name: string, { isRepeated, hasKey }: { isRepeated: boole
   return name === 'authorization' && hasKey ? 'is what api_key sets as well; keep one of the two' : null
 }
 
+// A pattern that matches nothing is a check that never runs, which nobody would notice.
 function unknownRoutes({ routes }: HookEntry, path: Path, known: readonly string[]): Problem[] {
   return (routes ?? []).flatMap((route, index) => {
-    if (route === undefined || known.includes(route)) return []
-    const hint = didYouMean(route, known)
-    const list = hint === '' ? `; routes: ${known.join(', ')}` : hint
-    return [errorAt([...path, 'routes', index], `no inference route is called ${show(route, false)}${list}`)]
+    if (route === undefined || known.some((name) => matchCovers(route, name))) return []
+    return [errorAt([...path, 'routes', index], unknownRoute(route, known))]
   })
+}
+
+function unknownRoute(route: string, known: readonly string[]): string {
+  const begin = route.endsWith('*') ? route.slice(0, -1) : null
+  if ((begin ?? route).includes('*')) return 'may have a * at its end only, as in /v1/*'
+  const list = `; routes: ${known.join(', ')}`
+  if (begin !== null) return `no inference route begins with ${show(begin, false)}${list}`
+  const hint = didYouMean(route, known)
+  return `no inference route is called ${show(route, false)}${hint === '' ? list : hint}`
 }

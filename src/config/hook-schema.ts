@@ -31,7 +31,10 @@ export const hookSchema = z.strictObject(
       .min(1, { error: 'lists no route; remove the line to ask the hook on every route' })
       .nullable()
       .default(null),
-    models: list(text(), '[llama-3.1-8b]')
+    models: list(
+      text().regex(/^[^*]*\*?$/, { error: 'may have a * at its end only, as in "openai/*"' }),
+      '[llama-3.1-8b]',
+    )
       .min(1, { error: 'lists no model; remove the line to ask the hook for every model' })
       .nullable()
       .default(null),

@@ -94,10 +94,19 @@ describe('a good hook', () => {
     expect([...HOOKABLE_PATHS].sort()).toEqual([...new Set(catalogue)].sort())
   })
 
-  test('may be for a path that passthrough_paths opens', async () => {
-    const text = `${ONE}passthrough_paths: [/metrics]\npre_routing_hooks: [{name: a, url: "http://h", routes: [/metrics]}]`
+  test.each(['/metrics', '/metrics*', '/met*'])('may be for a path that passthrough_paths opens: %s', async (route) => {
+    const hook = `{name: a, url: "http://h", routes: ["${route}"]}`
+    const text = `${ONE}passthrough_paths: [/metrics]\npre_routing_hooks: [${hook}]`
     expect(await loadConfig(text, { env: () => undefined, policies: BUILT_IN_POLICIES })).toMatchObject({ ok: true })
   })
+
+  test.each(['/v1/*', '*', '/v1/responses/*', '/v1/chat/completions*', '/tok*'])(
+    'may be for every route that begins like %s',
+    async (route) => {
+      const { hooks } = await good(`  - {name: a, url: "http://h", routes: ["${route}"]}`)
+      expect(hooks[0]?.routes).toEqual([route])
+    },
+  )
 })
 
 describe('a bad hook', () => {
@@ -130,7 +139,23 @@ describe('a bad hook', () => {
       /did you mean \/v1\/chat\/completions\?/,
     ],
     ['{name: a, url: "http://h", routes: [/health]}', 'pre_routing_hooks[0].routes[0]', /no inference route/],
+    [
+      '{name: a, url: "http://h", routes: ["/v1/chats/*"]}',
+      'pre_routing_hooks[0].routes[0]',
+      /no inference route begins with "\/v1\/chats\/"; routes: \/v1\/chat\/completions, /,
+    ],
+    [
+      '{name: a, url: "http://h", routes: ["/metrics*"]}',
+      'pre_routing_hooks[0].routes[0]',
+      /no inference route begins with "\/metrics"; routes/,
+    ],
+    [
+      '{name: a, url: "http://h", routes: ["/v1/*/completions"]}',
+      'pre_routing_hooks[0].routes[0]',
+      /may have a \* at its end only, as in \/v1\/\*/,
+    ],
     ['{name: a, url: "http://h", models: []}', 'pre_routing_hooks[0].models', /remove the line/],
+    ['{name: a, url: "http://h", models: ["a*b"]}', 'pre_routing_hooks[0].models[0]', /at its end only/],
     ['{name: a, url: "http://h", headers: {"x y": b}}', 'pre_routing_hooks[0].headers["x y"]', /is no header name/],
     [
       '{name: a, url: "http://h", headers: {Content-Type: b}}',

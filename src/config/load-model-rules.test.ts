@@ -78,6 +78,11 @@ describe('a bad rule', () => {
     ['{match: a, rewrite: b, when: {headers: {x-a: b}}}', '.when.headers', /did you mean header\?/],
     ['{match: a, rewrite: b, when: {header: {"x a": b}}}', '.when.header["x a"]', /no header name/],
     ['{match: a, rewrite: b, when: {header: {Authorization: b}}}', '.when.header.Authorization', /no rule may look at/],
+    [
+      '{match: a, rewrite: b, when: {header: {x-a: b, X-A: c}}}',
+      '.when.header.X-A',
+      /names the same header twice; case makes no difference in header names/,
+    ],
     ['{match: a, rewite: b}', '.rewite', /did you mean rewrite\?/],
     ['gpt-4o', '', /must be a map such as/],
   ])('%s', async (rule, path, message) => {
@@ -97,6 +102,15 @@ describe('a rule that does nothing', () => {
     ['{match: "a*", rewrite: b}', '{match: a, rewrite: c}'],
     ['{match: a, rewrite: b}', '{match: a, when: {header: {x-a: b}}, rewrite: c}'],
     ['{match: "a*", rewrite: b}', '{match: "a*", rewrite: c}'],
+    ['{match: a, weights: {b: 1, c: 1}}', '{match: a, rewrite: c}'],
+    ['{match: a, fallback: [b]}', '{match: a, rewrite: c}'],
+    ['{match: a, rewrite: b, when: {header: {x-a: b}}}', '{match: a, rewrite: c, when: {header: {x-a: b}}}'],
+    ['{match: "*", rewrite: b, when: {header: {X-A: b}}}', '{match: "a*", rewrite: c, when: {header: {x-a: b}}}'],
+    ['{match: a, rewrite: b, when: {header: {x-b: c}}}', '{match: a, rewrite: c, when: {header: {x-a: b, x-b: c}}}'],
+    [
+      '{match: a, rewrite: b, when: {header: {x-a: b, x-b: c}}}',
+      '{match: a, rewrite: c, when: {header: {x-b: c, x-c: d, x-a: b}}}',
+    ],
   ])('because of one before it is a warning: %s, %s', async (first, second) => {
     const { ok, findings } = await load([first, second])
     expect(ok).toBe(true)
@@ -110,13 +124,62 @@ describe('a rule that does nothing', () => {
     ['{match: a, rewrite: b}', '{match: "a*", rewrite: c}'],
     ['{match: a, rewrite: b}', '{match: A, rewrite: c}'],
     ['{match: "*", when: {header: {x-a: b}}, rewrite: b}', '{match: a, rewrite: c}'],
+    ['{match: a, rewrite: b, when: {header: {x-a: b}}}', '{match: a, rewrite: c, when: {header: {x-a: B}}}'],
+    ['{match: a, rewrite: b, when: {header: {x-a: b}}}', '{match: a, rewrite: c, when: {header: {x-b: b}}}'],
+    ['{match: a, rewrite: b, when: {header: {x-a: b, x-b: c}}}', '{match: a, rewrite: c, when: {header: {x-a: b}}}'],
+    ['{match: ab, rewrite: b, when: {header: {x-a: b}}}', '{match: "a*", rewrite: c, when: {header: {x-a: b}}}'],
   ])('is no such rule when some request reaches it: %s, %s', async (first, second) => {
     expect((await load([first, second])).findings).toEqual([])
   })
 
-  test('for a tenant is a warning: there are none', async () => {
+  test.each([
+    ['{tenant: acme}', '{tenant: acme}', true],
+    ['{tenant: acme}', '{tenant: acme, header: {x-a: b}}', true],
+    ['{header: {x-a: b}}', '{tenant: acme, header: {x-a: b}}', true],
+    ['{tenant: acme}', '{tenant: other}', false],
+    ['{tenant: b}', '{header: {tenant: b}}', false],
+    ['{tenant: acme, header: {x-a: b}}', '{tenant: acme}', false],
+    ['{tenant: acme, header: {x-a: b}}', '{header: {x-a: b}}', false],
+  ])('is told by tenants too: %s, then %s: %s', async (first, second, isShadowed) => {
+    const { findings } = await load([
+      `{match: a, rewrite: b, when: ${first}}`,
+      `{match: a, rewrite: c, when: ${second}}`,
+    ])
+    expect(findings.some(({ message }) => message.includes('is never reached'))).toBe(isShadowed)
+  })
+
+  test('is told with the first rule that takes all of it', async () => {
+    const { findings } = await load([
+      '{match: b, rewrite: m}',
+      '{match: "a*", rewrite: m, when: {header: {x-a: "1"}}}',
+      '{match: "*", rewrite: m}',
+      '{match: ab, rewrite: m, when: {header: {x-a: "1"}}}',
+    ])
+    expect(findings.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'model_rules[3].match is never reached: model_rules[1] comes first and takes all of it',
+    ])
+  })
+
+  test.each([
+    ['{match: "*", rewrite: b, when: {headers: {x-a: b}}}', '{match: a, rewrite: c}'],
+    ['{match: "*", rewrite: b, when: {header: {x-a: 4}}}', '{match: a, rewrite: c}'],
+    ['{match: "*", rewrite: b, when: {header: 4, tenant: acme}}', '{match: a, rewrite: c, when: {tenant: acme}}'],
+    ['{match: "*", rewrite: b, when: yes}', '{match: a, rewrite: c}'],
+  ])('is not told while a condition is refused, and so not known: %s, %s', async (first, second) => {
+    const { ok, findings } = await load([first, second])
+    expect(ok).toBe(false)
+    expect(findings.filter(({ message }) => message.includes('is never reached'))).toEqual([])
+  })
+
+  test('for a tenant that does not exist is a warning', async () => {
     const { findings } = await load(['{match: a, rewrite: b, when: {tenant: acme}}'])
     expect(findings).toMatchObject([{ severity: 'warning', path: 'model_rules[0].when.tenant' }])
+    const text = (name: string) => `${LEARNED}api_keys: [{name: ${name}, key: k}]\n`
+    const rules = ['{match: a, rewrite: b, when: {tenant: acme}}']
+    expect((await load(rules, text('acne'))).findings).toMatchObject([
+      { path: 'model_rules[0].when.tenant', message: expect.stringContaining('did you mean acne?') },
+    ])
+    expect((await load(rules, text('acme'))).findings).toEqual([])
   })
 })
 

@@ -45,6 +45,13 @@ describe('warnings and notes', () => {
     expect((await good(learned)).findings).toEqual([])
   })
 
+  test('of rules, only one without a condition stands in for a default_model that no worker lists', async () => {
+    const known = 'workers: [{url: "http://a", models: [m]}]\ndefault_model: o\nmodel_rules:\n'
+    expect((await good(`${known}  - {match: "o*", rewrite: m}\n`)).findings).toEqual([])
+    const { findings } = await good(`${known}  - {match: "o*", when: {header: {x-a: b}}, rewrite: m}\n`)
+    expect(findings[0]?.message).toMatch(/no worker lists o/)
+  })
+
   test('a key that is never used is a warning', async () => {
     const text = 'workers: [{id: a, url: "http://a", api_key: k}]\nworker_api_keys: {a: other}\n'
     expect((await good(text)).findings[0]?.message).toMatch(/has an api_key of its own/)

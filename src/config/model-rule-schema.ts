@@ -2,11 +2,12 @@
 // What shows only beside other rules and the pool (shadowed rules, targets nobody serves) is in model-rule-checks.ts.
 
 import * as z from 'zod'
-import type { ModelRule, RuleAction } from '../routing/model-rules.ts'
+import type { ModelRule, RuleAction, RuleCondition } from '../routing/model-rules.ts'
+import type { Partly } from './check-section.ts'
 import { flag, list, text } from './scalars.ts'
 
 /** Request headers that hold a caller's key: a rule on one would put keys into the configuration. */
-const CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'cookie', 'x-api-key', 'x-router-key']
+const CREDENTIAL_HEADERS: readonly string[] = ['authorization', 'cookie', 'x-api-key', 'x-router-key', 'x-admin-key']
 
 /** As long and as plain as the model names that requests may have. */
 function modelName() {
@@ -21,8 +22,10 @@ const whenSchema = z
     header: z
       .record(z.string(), text(), { error: 'must be a map such as {x-tier: gold}' })
       .superRefine((headers, context) => {
+        const seen = new Set<string>()
         for (const name of Object.keys(headers)) {
-          const message = headerProblem(name)
+          const message = headerProblem(name, seen)
+          seen.add(name.toLowerCase())
           if (message !== null) context.addIssue({ code: 'custom', path: [name], message })
         }
       })
@@ -35,8 +38,9 @@ const whenSchema = z
     issues.push({ code: 'custom', input: value, message: 'names no condition; give it header or tenant, or remove it' })
   })
 
-function headerProblem(name: string): string | null {
+function headerProblem(name: string, seen: ReadonlySet<string>): string | null {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return 'stands under what is no header name; write it like x-tier'
+  if (seen.has(name.toLowerCase())) return 'names the same header twice; case makes no difference in header names'
   const isCredential = CREDENTIAL_HEADERS.includes(name.toLowerCase())
   return isCredential ? "is compared with the caller's key, which no rule may look at" : null
 }
@@ -89,13 +93,18 @@ export const modelRuleSchema = z
 /** A checked rule as the rest of the router sees it. */
 export function toModelRule(rule: z.output<typeof modelRuleSchema>): ModelRule {
   const { match, when, on_failure: triesNextOnFailure } = rule
-  const headers = Object.entries(when?.header ?? {}).map(([name, value]) => [name.toLowerCase(), value])
-  return {
-    match,
-    action: actionOf(rule),
-    when: when === undefined ? null : { headers: Object.fromEntries(headers), tenant: when.tenant ?? null },
-    triesNextOnFailure,
-  }
+  return { match, action: actionOf(rule), when: toCondition(when), triesNextOnFailure }
+}
+
+type When = Partly<z.output<typeof whenSchema>>
+
+/** A rule's `when` as the rest of the router sees it. */
+export function toCondition(when: When | undefined): RuleCondition | null {
+  if (when === undefined) return null
+  const headers = Object.entries(when.header ?? {}).flatMap(([name, value]) => {
+    return value === undefined ? [] : [[name.toLowerCase(), value] as const]
+  })
+  return { headers: Object.fromEntries(headers), tenant: when.tenant ?? null }
 }
 
 function actionOf({ rewrite, fallback, weights }: z.output<typeof modelRuleSchema>): RuleAction {

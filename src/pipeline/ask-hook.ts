@@ -48,7 +48,28 @@ export async function askHook(
     timeoutMs: hook.timeoutMs,
     clientSignal: request.signal,
   })
-  report(permit, reply)
+  const verdict = toVerdict(parts, request, { hook, input, reply })
+  report(permit, verdict)
+  return verdict
+}
+
+/**
+ * A hook that did not do its work has failed, whether it was silent or made no sense: either way asking it costs time
+ * and checks nothing. One request is one failure at most.
+ */
+function report(permit: BreakerPermit, { kind }: HookVerdict): void {
+  if (kind === 'client_gone') permit.calledOff()
+  else if (kind === 'failure') permit.failed()
+  else permit.succeeded()
+}
+
+interface Asked {
+  readonly hook: HookConfig
+  readonly input: HookInput
+  readonly reply: HookReply
+}
+
+function toVerdict(parts: RouterParts, request: InferenceRequest, { hook, input, reply }: Asked): HookVerdict {
   switch (reply.kind) {
     case 'aborted':
       return { kind: 'client_gone' }
@@ -57,15 +78,8 @@ export async function askHook(
     case 'error':
       return { kind: 'failure', outcome: 'error', why: reply.why }
     case 'answer':
-      return toVerdict(parts, request, { hook, input, answer: readHookAnswer(reply.bytes) })
+      return answered(parts, request, { hook, input, answer: readHookAnswer(reply.bytes) })
   }
-}
-
-/** Only what speaks of the service counts: a request that one service chokes on must not switch the check off for all. */
-function report(permit: BreakerPermit, reply: HookReply): void {
-  if (reply.kind === 'aborted') permit.calledOff()
-  else if (reply.kind === 'timeout' || (reply.kind === 'error' && reply.isOutage)) permit.failed()
-  else permit.succeeded()
 }
 
 interface Answered {
@@ -74,7 +88,7 @@ interface Answered {
   readonly answer: HookAnswer
 }
 
-function toVerdict(parts: RouterParts, request: InferenceRequest, { hook, input, answer }: Answered): HookVerdict {
+function answered(parts: RouterParts, request: InferenceRequest, { hook, input, answer }: Answered): HookVerdict {
   switch (answer.kind) {
     case 'allow':
       return { kind: 'pass', outcome: 'allow', request }

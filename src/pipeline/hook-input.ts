@@ -21,7 +21,7 @@ export function toHookInput(exchange: Exchange, request: InferenceRequest, hook:
   const metadata = {
     model: modelSoFar(request, exchange.config),
     route: exchange.route ?? '',
-    tenant: null,
+    tenant: exchange.tenant?.name ?? null,
     // A form that asks for events may say so at its end only.
     stream: request.json === null ? null : request.wantsStream,
     body_bytes: bodyBytes(request),

@@ -164,13 +164,50 @@ describe('the breaker', () => {
     expect(exchange.hooksRan).toEqual(['dead:open', 'alive'])
   })
 
-  test('answers that are no use for one request leave it closed', async () => {
-    const { parts } = openHookBench({ hooks: [{}], answer: () => 'no JSON' })
-    for (let count = 0; count < 2 * FAILURES_TO_OPEN; count++) {
+  /** Asks as often as opens a breaker, then once more. */
+  async function outcomesOf(hook: Partial<HookConfig>, answer: Answers) {
+    const { parts, calls } = openHookBench({ hooks: [hook], answer })
+    const seen: string[] = []
+    for (let count = 0; count <= FAILURES_TO_OPEN; count++) {
       const exchange = exchangeFor(parts)
-      await runHooks(parts, exchange, chat({}))
-      expect(exchange.hooksRan).toEqual(['hook-1:error'])
+      await runHooks(parts, exchange, chat({ model: 'm' }))
+      seen.push(...exchange.hooksRan)
     }
+    return { seen, calls }
+  }
+
+  test.each<[string, Partial<HookConfig>, unknown, string]>([
+    ['no JSON', {}, 'no JSON', 'error'],
+    ['no action', {}, { allow: true }, 'error'],
+    ['an unknown action', {}, { action: 'quarantine' }, 'unknown'],
+    ['a transform without a body', { mayTransform: true }, { action: 'transform' }, 'transform-no-body'],
+    ['a body of the wrong type', { mayTransform: true }, { action: 'transform', body: 'x' }, 'error'],
+    ['a body that is not usable', { mayTransform: true }, { action: 'transform', body: { model: 7 } }, 'error'],
+    [
+      'a body it was not sent',
+      { mayTransform: true, send: 'metadata' },
+      { action: 'transform', body: { model: 'm' } },
+      'error',
+    ],
+  ])('counts an answer that is no use as much as none: %s', async (_, hook, answer, outcome) => {
+    const { seen, calls } = await outcomesOf(hook, () => answer)
+    expect(seen).toEqual([...Array(FAILURES_TO_OPEN).fill(`hook-1:${outcome}`), 'hook-1:open'])
+    expect(calls).toHaveLength(FAILURES_TO_OPEN)
+  })
+
+  test.each<[string, Partial<HookConfig>, unknown]>([
+    ['a rejection that is noted only', { onReject: 'pass' }, { action: 'reject' }],
+    ['a transform that it may not make', {}, { action: 'transform' }],
+  ])('does not count %s', async (_, hook, answer) => {
+    const { calls } = await outcomesOf(hook, () => answer)
+    expect(calls).toHaveLength(FAILURES_TO_OPEN + 1)
+  })
+
+  test('starts over with any answer that is of use', async () => {
+    let asked = 0
+    const { seen } = await outcomesOf({}, () => ((asked += 1) === FAILURES_TO_OPEN ? { action: 'allow' } : 'no JSON'))
+    expect(seen.at(FAILURES_TO_OPEN - 1)).toBe('hook-1')
+    expect(seen.at(-1)).toBe('hook-1:error')
   })
 })
 

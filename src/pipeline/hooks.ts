@@ -2,6 +2,7 @@
 
 import type { HookConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
+import { matchCovers } from '../routing/model-rules.ts'
 import { createBreaker } from '../upstream/breaker.ts'
 import { type ArmedHook, askHook, type HookVerdict } from './ask-hook.ts'
 import type { Exchange } from './exchange.ts'
@@ -16,12 +17,17 @@ export type HookGroups = readonly (readonly ArmedHook[])[]
 /** How much of a hook's reason a caller may get to see. */
 const MAX_REASON_LENGTH = 512
 
-/** Groups the hooks, each with a breaker of its own that lives as long as the groups. */
-export function createHookGroups(hooks: readonly HookConfig[], now: () => number): HookGroups {
+/** Groups the hooks, each with a breaker of its own: the one it had in `earlier` groups, unless it has changed. */
+export function createHookGroups(
+  hooks: readonly HookConfig[],
+  now: () => number,
+  earlier: HookGroups = [],
+): HookGroups {
+  const breakers = new Map(earlier.flat().map(({ hook, breaker }) => [JSON.stringify(hook), breaker]))
   const groups: ArmedHook[][] = []
   let isOpen = false
   for (const hook of hooks) {
-    const armed = { hook, breaker: createBreaker({ now }) }
+    const armed = { hook, breaker: breakers.get(JSON.stringify(hook)) ?? createBreaker({ now }) }
     // Two that may both change the body can't be asked about the same one.
     const isSideBySide = hook.isParallel && !hook.mayTransform
     if (isSideBySide && isOpen) groups.at(-1)?.push(armed)
@@ -57,7 +63,7 @@ function isDue(hook: HookConfig, { route, config }: Exchange, request: Inference
 
 function matchesAny(patterns: readonly string[] | null, name: string | null): boolean {
   if (patterns === null || name === null) return true
-  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern))
+  return patterns.some((pattern) => matchCovers(pattern, name))
 }
 
 function noteOutcome(parts: RouterParts, exchange: Exchange, hook: HookConfig, verdict: HookVerdict): void {

@@ -2,7 +2,17 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { applyModelRules, leadingModel, matchCovers, type ModelRule, type RuleContext } from './model-rules.ts'
+import {
+  applyModelRules,
+  drawSplit,
+  findRule,
+  leadingModel,
+  matchCovers,
+  type ModelRule,
+  ruleCovers,
+  type RuleContext,
+  type RuleScope,
+} from './model-rules.ts'
 
 function rule(match: string, action: ModelRule['action'], more: Partial<ModelRule> = {}): ModelRule {
   return { match, action, when: null, triesNextOnFailure: false, ...more }
@@ -23,13 +33,17 @@ interface Given extends Partial<Omit<RuleContext, 'isAvailable' | 'header'>> {
 function context({ up = ['large', 'small', 'tiny'], headers = {}, ...given }: Given = {}): RuleContext {
   return {
     tenant: null,
-    sessionHash: null,
+    session: null,
     seed: 1,
     ...given,
     isAvailable: (model) => up.includes(model),
     header: (name) => headers[name] ?? null,
   }
 }
+
+const sessionGiven = (index: number): Given => ({
+  session: { source: 'header:x-session-id', hash: `session-${index}` },
+})
 
 const none = { rule: null, ruleIndex: null, nextModels: [] }
 
@@ -105,7 +119,7 @@ describe('a split by weights', () => {
     keys.filter((given) => applyModelRules('m', split, context(given)).model === of).length / keys.length
 
   test('holds to its weights over sessions, and over requests without one', () => {
-    const sessions = Array.from({ length: 5_000 }, (_, index) => ({ sessionHash: `session-${index}` }))
+    const sessions = Array.from({ length: 5_000 }, (_, index) => sessionGiven(index))
     expect(share('small', sessions)).toBeCloseTo(0.1, 1)
     expect(share('small', sessions)).toBeGreaterThan(0.08)
     const seeds = Array.from({ length: 5_000 }, (_, seed) => ({ seed }))
@@ -115,23 +129,55 @@ describe('a split by weights', () => {
 
   test('keeps a session whatever the seed, and moves it only when its model goes', () => {
     for (let index = 0; index < 500; index += 1) {
-      const sessionHash = `session-${index}`
-      const before = applyModelRules('m', split, context({ sessionHash }))
-      expect(applyModelRules('m', split, context({ sessionHash, seed: index })).model).toBe(before.model)
+      const given = sessionGiven(index)
+      const before = applyModelRules('m', split, context(given))
+      expect(applyModelRules('m', split, context({ ...given, seed: index })).model).toBe(before.model)
       const without = before.model === 'large' ? 'small' : 'large'
-      expect(applyModelRules('m', split, context({ sessionHash, up: [before.model] })).model).toBe(before.model)
-      expect(applyModelRules('m', split, context({ sessionHash, up: [without] })).model).toBe(without)
+      expect(applyModelRules('m', split, context({ ...given, up: [before.model] })).model).toBe(before.model)
+      expect(applyModelRules('m', split, context({ ...given, up: [without] })).model).toBe(without)
     }
   })
 
   test('does not give two rules the same sessions', () => {
     const half = (match: string) => [weights(match, { large: 1, small: 1 })]
     const same = Array.from({ length: 1_000 }, (_, index) => {
-      const given = context({ sessionHash: `session-${index}` })
+      const given = context(sessionGiven(index))
       return applyModelRules('ab', half('a*'), given).model === applyModelRules('ab', half('ab'), given).model
     }).filter(Boolean)
     expect(same.length).toBeGreaterThan(400)
     expect(same.length).toBeLessThan(600)
+  })
+
+  test('says what it was drawn from, and is drawn again from that', () => {
+    const rules = [weights('s*', { large: 2, gone: 9, small: 1 }, { triesNextOnFailure: true })]
+    for (const given of [sessionGiven(1), sessionGiven(2), { seed: 7 }, { seed: 8 }]) {
+      const { model, nextModels, split: drawn } = applyModelRules('s', rules, context(given))
+      const shares = [
+        { model: 'large', weight: 2 },
+        { model: 'small', weight: 1 },
+      ]
+      expect(drawn).toEqual({ shares, session: given.session ?? null })
+      expect(drawn && drawSplit('s*', drawn, given.seed ?? 1)).toEqual([model, ...nextModels])
+    }
+  })
+
+  test('says nothing where nothing was drawn, and does not ask for the session', () => {
+    const asked = (rules: readonly ModelRule[], up: readonly string[]) => {
+      let isAsked = false
+      const given: RuleContext = {
+        ...context({ up }),
+        get session() {
+          isAsked = true
+          return null
+        },
+      }
+      expect(applyModelRules('m', rules, given).split).toBeNull()
+      return isAsked
+    }
+    expect(asked([weights('m', { x: 1 })], [])).toBe(false)
+    expect(asked([fallback('m', ['x'])], ['x'])).toBe(false)
+    expect(asked([rewrite('m', 'x')], ['x'])).toBe(false)
+    expect(asked([rewrite('other', 'x')], ['x'])).toBe(false)
   })
 
   test('has the others to fall back on when the rule says so', () => {
@@ -162,6 +208,31 @@ test.each<[ModelRule, readonly string[], string | null]>([
   [weights('a', { x: 1, y: 3 }), ['x'], 'x'],
 ])('what stands behind %j with %j up is %s', (given, up, expected) => {
   expect(leadingModel(given, (model) => up.includes(model))).toBe(expected)
+})
+
+const scope: fc.Arbitrary<RuleScope> = fc.record({
+  match: fc.constantFrom('*', 'a*', 'ab*', 'a', 'ab', 'b'),
+  when: fc.option(
+    fc.record({
+      headers: fc.dictionary(fc.constantFrom('x-a', 'x-b', 'x-c'), fc.constantFrom('1', '2'), { maxKeys: 3 }),
+      tenant: fc.constantFrom(null, 'acme', 'other'),
+    }),
+  ),
+})
+
+test('property: a rule takes no request exactly when one before it covers it', () => {
+  const takes = ({ match, when }: RuleScope) => rewrite(match, 'm', { when })
+  fc.assert(
+    fc.property(scope, scope, fc.constantFrom('a', 'ab', 'abc', 'b'), scope, (first, second, requested, other) => {
+      const callerOf = ({ when }: RuleScope) => context({ headers: when?.headers ?? {}, tenant: when?.tenant ?? null })
+      const taker = (name: string, caller: RuleScope) => findRule(name, [takes(first), takes(second)], callerOf(caller))
+      // The request that asks for least: the rule's own name, or an odd one of its pattern, with its conditions alone.
+      const least = taker(second.match.replace('*', '~'), second)
+      expect(ruleCovers(first, second)).toBe(least === 0)
+      if (ruleCovers(first, second)) expect(taker(requested, other)).not.toBe(1)
+    }),
+    { numRuns: 5_000 },
+  )
 })
 
 const NAMES = ['a', 'ab', 'abc', 'b', 'x']

@@ -3,6 +3,7 @@
 
 import { hashState, rendezvousPlace } from './hash.ts'
 import { naturalLog } from './natural-log.ts'
+import type { Affinity } from './policy.ts'
 
 export type RuleAction =
   /** To this model, whoever serves it. */
@@ -28,6 +29,9 @@ export interface ModelRule {
   readonly triesNextOnFailure: boolean
 }
 
+/** What decides whether a rule takes a request. */
+export type RuleScope = Pick<ModelRule, 'match' | 'when'>
+
 /** All of it must hold. */
 export interface RuleCondition {
   /** Values of request headers by lower-case name, compared exactly. */
@@ -46,10 +50,17 @@ export interface RuleCaller {
 export interface RuleContext extends RuleCaller {
   /** Whether some worker that serves the model can take a request. */
   isAvailable(model: string): boolean
-  /** What stands for the session, so that all of it goes to one model; null when the request offers nothing. */
-  readonly sessionHash: string | null
+  /** The session's key, so that all of it goes to one model; null when the request offers none. Only a split asks. */
+  readonly session: Affinity | null
   /** Stands in for a missing session. */
   readonly seed: number
+}
+
+/** What a split was drawn from: with the rule's `match`, and the seed where there is no session, it can be redrawn. */
+export interface Split {
+  /** Of the rule's models, those that were available. */
+  readonly shares: readonly WeightedModel[]
+  readonly session: Affinity | null
 }
 
 export interface RuledModel {
@@ -61,6 +72,8 @@ export interface RuledModel {
   readonly ruleIndex: number | null
   /** Models to try after a failed attempt, in this order; empty unless the rule says so. */
   readonly nextModels: readonly string[]
+  /** Null unless the model was drawn by weight. */
+  readonly split: Split | null
   /** True when none of the rule's models was available, so that the name stayed as it was. */
   readonly isExhausted: boolean
 }
@@ -72,11 +85,14 @@ export interface RuledModel {
 export function applyModelRules(requested: string, rules: readonly ModelRule[], context: RuleContext): RuledModel {
   const ruleIndex = findRule(requested, rules, context)
   const rule = ruleIndex === null ? undefined : rules[ruleIndex]
-  if (rule === undefined) return { model: requested, rule: null, ruleIndex: null, nextModels: [], isExhausted: false }
-  const [model, ...others] = inOrder(rule, context)
+  if (rule === undefined) return { ...NOT_RULED, model: requested }
+  const { models, split } = offerOf(rule, context)
+  const [model, ...others] = models
   const nextModels = rule.triesNextOnFailure ? others : []
-  return { model: model ?? requested, rule: rule.match, ruleIndex, nextModels, isExhausted: model === undefined }
+  return { model: model ?? requested, rule: rule.match, ruleIndex, nextModels, split, isExhausted: model === undefined }
 }
+
+const NOT_RULED = { rule: null, ruleIndex: null, nextModels: [], split: null, isExhausted: false } as const
 
 /** Index of the rule that takes a request for this model; null when none does. */
 export function findRule(requested: string, rules: readonly ModelRule[], caller: RuleCaller): number | null {
@@ -89,13 +105,22 @@ export function matchCovers(pattern: string, inner: string): boolean {
   return pattern.endsWith('*') ? inner.startsWith(pattern.slice(0, -1)) : inner === pattern
 }
 
+/** Whether every request that `inner` could take is one that `outer` takes: coming first, it leaves nothing to it. */
+export function ruleCovers(outer: RuleScope, inner: RuleScope): boolean {
+  if (!matchCovers(outer.match, inner.match)) return false
+  // What holds for a caller with no more than the inner condition asks for holds for all that it lets in.
+  const { headers = {}, tenant = null } = inner.when ?? {}
+  return doesHold(outer.when, { header: (name) => headers[name] ?? null, tenant })
+}
+
 /** The model that a list of models names as what stands behind a rule: the first choice among those available. */
 export function leadingModel({ action }: ModelRule, isAvailable: (model: string) => boolean): string | null {
-  const models = byWeight(action)
+  const models = targetsOf(action)
   return models.find(isAvailable) ?? models[0] ?? null
 }
 
-function byWeight(action: RuleAction): readonly string[] {
+/** Every model a rule can lead to: in order, or the heaviest first. */
+export function targetsOf(action: RuleAction): readonly string[] {
   if (action.kind === 'rewrite') return [action.model]
   if (action.kind === 'fallback') return action.models
   return [...action.shares].sort((a, b) => b.weight - a.weight).map(({ model }) => model)
@@ -107,16 +132,30 @@ function doesHold(when: RuleCondition | null, { header, tenant }: RuleCaller): b
   return Object.entries(when.headers).every(([name, value]) => header(name) === value)
 }
 
-/** The models of a rule that can be had, best first. A rewrite is unconditional. */
-function inOrder({ match, action }: ModelRule, context: RuleContext): readonly string[] {
-  if (action.kind === 'rewrite') return [action.model]
-  if (action.kind === 'fallback') return action.models.filter((model) => context.isAvailable(model))
-  const { sessionHash, seed } = context
+interface Offer {
+  /** The models of a rule that can be had, best first. */
+  readonly models: readonly string[]
+  readonly split: Split | null
+}
+
+function offerOf({ match, action }: ModelRule, context: RuleContext): Offer {
+  // A rewrite is unconditional.
+  if (action.kind === 'rewrite') return { models: [action.model], split: null }
+  if (action.kind === 'fallback') {
+    return { models: action.models.filter((model) => context.isAvailable(model)), split: null }
+  }
+  const shares = action.shares.filter(({ model }) => context.isAvailable(model))
+  if (shares.length === 0) return { models: [], split: null }
+  const split = { shares, session: context.session }
+  return { models: drawSplit(match, split, context.seed), split }
+}
+
+/** The models of a split in the order in which the session, or else the seed, draws them. */
+export function drawSplit(match: string, { shares, session }: Split, seed: number): readonly string[] {
   // The rule is part of the key, so that two canaries don't get the same sessions.
-  const key = hashState(sessionHash ?? String(seed), hashState(match))
+  const key = hashState(session?.hash ?? String(seed), hashState(match))
   // Weighted rendezvous hashing, as in the policy `consistent_hash`: a model that goes moves its own sessions alone.
-  return action.shares
-    .filter(({ model }) => context.isAvailable(model))
+  return shares
     .map(({ model, weight }) => ({ model, place: naturalLog(rendezvousPlace(key, model)) / weight }))
     .sort((a, b) => b.place - a.place)
     .map(({ model }) => model)

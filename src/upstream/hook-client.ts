@@ -16,15 +16,14 @@ export interface HookCall {
 export type HookReply =
   | { readonly kind: 'answer'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'timeout' }
-  /** `isOutage`: the service is at fault; otherwise this request may be what it does not take. */
-  | { readonly kind: 'error'; readonly why: string; readonly isOutage: boolean }
+  | { readonly kind: 'error'; readonly why: string }
   | { readonly kind: 'aborted' }
 
-/** An answer is a word and at most one request body; what is larger is not worth the memory. */
+/** An answer is a word and at most one request body; up to this size it is always read. */
 export const MAX_HOOK_ANSWER_BYTES = 1024 * 1024
 
-/** Client errors that speak of the service's state: it gave up waiting, or has too much to do. */
-const BUSY_STATUSES: ReadonlySet<number> = new Set([408, 429])
+/** How much longer than the body it was sent a transformed one may be: masks are longer than what they hide. */
+const LARGEST_GROWTH = 2
 
 type HookPlatform = Pick<Platform, 'after' | 'send' | 'classifySendError'>
 
@@ -51,22 +50,18 @@ async function exchange(platform: HookPlatform, call: HookCall, signal: AbortSig
   const { url, headers, body, timeoutMs } = call
   try {
     const response = await platform.send(url, { method: 'POST', headers, body, signal, connectTimeoutMs: timeoutMs })
-    if (!response.ok) return refused(response.status)
-    const bytes = await readCapped(response)
-    return bytes === null ? { kind: 'error', why: 'oversized', isOutage: false } : { kind: 'answer', bytes }
+    // Redirects count as failures: they are not followed, since the body would go to whoever they name.
+    if (!response.ok) return { kind: 'error', why: `status ${response.status}` }
+    const bytes = await readCapped(response, Math.max(MAX_HOOK_ANSWER_BYTES, LARGEST_GROWTH * body.length))
+    return bytes === null ? { kind: 'error', why: 'oversized' } : { kind: 'answer', bytes }
   } catch (error) {
-    return { kind: 'error', why: platform.classifySendError(error).reason, isOutage: true }
+    return { kind: 'error', why: platform.classifySendError(error).reason }
   }
 }
 
-/** Redirects count: they are not followed, since the body would go to whoever they name. */
-function refused(status: number): HookReply {
-  return { kind: 'error', why: `status ${status}`, isOutage: status >= 500 || BUSY_STATUSES.has(status) }
-}
-
-/** The whole body; null when it is, or says it is, larger than allowed. */
-async function readCapped(response: WorkerAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (Number(response.headers.get('content-length') ?? 0) > MAX_HOOK_ANSWER_BYTES) return null
+/** The whole body; null when it is, or says it is, larger than `maxBytes`. */
+async function readCapped(response: WorkerAnswer, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (Number(response.headers.get('content-length') ?? 0) > maxBytes) return null
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = response.body?.getReader()
@@ -74,7 +69,7 @@ async function readCapped(response: WorkerAnswer): Promise<Uint8Array<ArrayBuffe
     const next = await reader?.read()
     if (next === undefined || next.done) break
     size += next.value.length
-    if (size > MAX_HOOK_ANSWER_BYTES) return null
+    if (size > maxBytes) return null
     chunks.push(next.value)
   }
   const whole = new Uint8Array(size)

@@ -1,11 +1,11 @@
 // How hooks are called over real sockets: for how long, what travels along, and when they are left alone.
 
 import { describe, expect, test } from 'vitest'
-import { FAILURES_TO_OPEN } from '../../src/upstream/breaker.ts'
 import { expectRefusal } from '../support/ask.ts'
 import { send } from '../support/http-client.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
 import { CHAT, type HookEntry, type HookFleet, hookFleet } from './hook-fleet.ts'
+import { BREAKER_ENTRIES, openBreakers } from './http-hook-breakers.ts'
 import { CHAIN_ENTRIES, changeWhereItGoes, keepOrder } from './http-hook-chains.ts'
 
 const DEADLINE_MS = 300
@@ -16,19 +16,18 @@ const ENTRIES: readonly HookEntry[] = [
   { name: 'stalled', path: '/stalled-body', timeout_ms: DEADLINE_MS },
   { name: 'dripping', path: '/dripping-body', timeout_ms: DEADLINE_MS },
   { name: 'silent', path: '/no-headers', timeout_ms: DEADLINE_MS },
-  { name: 'hung', path: '/no-headers', timeout_ms: DEADLINE_MS },
-  { name: 'hung-block', path: '/no-headers', timeout_ms: DEADLINE_MS, on_error: 'block' },
   { name: 'left', path: '/no-headers', timeout_ms: 30_000 },
   { name: 'told', path: '/reject', expose_reason: true, on_reject: 'block400' },
   { name: 'keyed', path: '/allow', api_key: 'hook-key', headers: { 'X-Team': 'search' } },
   ...CHAIN_ENTRIES,
+  ...BREAKER_ENTRIES,
 ]
 
 export function hookCalls(runtime: RuntimeName): void {
   describe('calls', () => {
     const bench = hookFleet(runtime, ENTRIES)
     takeTheirTime(bench)
-    opensBreakers(bench)
+    openBreakers(bench)
     travelAlong(bench)
     keepOrder(bench)
     changeWhereItGoes(bench)
@@ -82,26 +81,6 @@ function takeTheirTime(bench: HookFleet): void {
       2_000,
       () => 'the connection of an expired call stays open',
     )
-  })
-}
-
-function opensBreakers(bench: HookFleet): void {
-  test.each(['hung', 'hung-block'])('to a dead hook cost nothing once its breaker is open: %s', async (model) => {
-    const failing = Array.from({ length: FAILURES_TO_OPEN }, () => bench.chat(model))
-    for (const answer of await Promise.all(failing)) {
-      expect(answer.headers.get('x-vllm-router-hooks')).toBe(`${model}:timeout`)
-    }
-    const calls = () => bench.hooks.calls().filter((call) => call.json().model === model).length
-    expect(calls()).toBe(FAILURES_TO_OPEN)
-    const startedAtMs = performance.now()
-    const answers = [await bench.chat(model), await bench.chat(model), await bench.chat(model)]
-    expect(performance.now() - startedAtMs).toBeLessThan(DEADLINE_MS)
-    for (const answer of answers) {
-      expect(answer.headers.get('x-vllm-router-hooks')).toBe(`${model}:open`)
-      if (model === 'hung') expect(answer.status, answer.text).toBe(200)
-      else expectRefusal(answer, 'hook_failed')
-    }
-    expect(calls()).toBe(FAILURES_TO_OPEN)
   })
 }
 

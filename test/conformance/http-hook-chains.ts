@@ -15,6 +15,9 @@ export const CHAIN_ENTRIES: readonly HookEntry[] = [
   { name: 'never', path: '/allow', models: ['stopped'] },
   { name: 'reroute', path: '/reroute', models: ['alias'], transform: true },
   { name: 'beta-only', path: '/allow', models: ['beta'] },
+  { name: 'under-v1', path: '/allow', models: ['routed'], routes: ['/v1/*'] },
+  { name: 'threads-only', path: '/allow', models: ['routed'], routes: ['/v1/responses/*', '/v1/responses'] },
+  { name: 'tokens-only', path: '/allow', models: ['routed'], routes: ['/tok*', '/detokenize'] },
   { name: 'thread', path: '/thread', models: ['threads'], transform: true },
 ]
 
@@ -46,6 +49,19 @@ export function keepOrder(bench: HookFleet): void {
     })
     const answer = await bench.chat('meeting')
     expect(answer.headers.get('x-vllm-router-hooks')).toBe('meet-1,meet-2,meet-3')
+  })
+
+  test.each([
+    ['/v1/chat/completions', 'under-v1'],
+    ['/v1/embeddings', 'under-v1'],
+    ['/v1/responses', 'under-v1,threads-only'],
+    ['/tokenize', 'tokens-only'],
+    ['/detokenize', 'tokens-only'],
+    ['/v2/rerank', null],
+  ])('run where their routes say, by name or by beginning: %s', async (route, ran) => {
+    const answer = await bench.chat('routed', { route })
+    expect(answer.headers.get('x-vllm-router-hooks')).toBe(ran)
+    expect(bench.reached(answer.id), answer.text).toBe(true)
   })
 
   test('stop at the first rejection', async () => {

@@ -1,6 +1,9 @@
 // Model rules over HTTP, second half: conditions, splits, chains, names that lead to nobody, and lists of models.
 
 import { expect, test } from 'vitest'
+import { splitSeed } from '../../src/pipeline/choose-model.ts'
+import type { DecisionRecord } from '../../src/record/schema.ts'
+import { drawSplit } from '../../src/routing/model-rules.ts'
 import { ask, chatBody, expectAnthropicRefusal, expectExplained, expectRefusal, postJson } from '../support/ask.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
 import type { LiveFleet } from '../support/live-fleet.ts'
@@ -40,6 +43,36 @@ export function ruleChoices(fleet: RulesFleet, runtime: RuntimeName): void {
     expect(new Set([...chosen.values()].flatMap((models) => [...models]))).toEqual(new Set(['blue', 'green']))
   })
 
+  test('a split is in the record, so that it can be drawn again', async () => {
+    for (const [session, source] of [
+      [`${runtime}-recorded`, 'header:x-session-id'],
+      [null, 'prompt'],
+    ] as const) {
+      const id = `${runtime}-split-${source}`.replace(':', '-')
+      const headers = { 'x-request-id': id, ...(session === null ? {} : { 'x-session-id': session }) }
+      const answer = await post(chatBody('split'), headers)
+      const record = await fleet.router.record((each) => each['request_id'] === id)
+      expect(record).toMatchObject({ rule: 'split', split: { weights: { blue: 1, green: 1 }, affinity: { source } } })
+      expect(record).toMatchObject({ session_id: splitOf(record).affinity?.hash })
+      const { weights, affinity } = splitOf(record)
+      expect(Object.keys(weights).sort()).toEqual(['blue', 'green'])
+      const shares = Object.entries(weights).map(([model, weight]) => ({ model, weight }))
+      const drawn = drawSplit('split', { shares, session: affinity ?? null }, 0)
+      expect(answer.headers.get('x-vllm-router-model')).toBe(drawn[0])
+    }
+  })
+
+  test('a split without a session goes by the decision id', async () => {
+    const id = `${runtime}-split-alone`
+    const answer = await post({ model: 'split', prompt: '' }, { 'x-request-id': id }, '/v1/completions')
+    const record = await fleet.router.record((each) => each['request_id'] === id)
+    expect(record).toMatchObject({ split: { weights: { blue: 1, green: 1 } } })
+    expect(splitOf(record)).not.toHaveProperty('affinity')
+    const shares = Object.entries(splitOf(record).weights).map(([model, weight]) => ({ model, weight }))
+    const drawn = drawSplit('split', { shares, session: null }, splitSeed(String(record['decision_id'])))
+    expect(answer.headers.get('x-vllm-router-model')).toBe(drawn[0])
+  })
+
   test.each([
     ['to-nobody', 'nobody'],
     ['to-ghost', 'ghost'],
@@ -51,6 +84,10 @@ export function ruleChoices(fleet: RulesFleet, runtime: RuntimeName): void {
     expectExplained(answer, { worker: null, model, attempts: '0' })
     expectAnthropicRefusal(await post(chatBody(name), {}, '/v1/messages'), 'no_worker', 'overloaded_error')
   })
+}
+
+function splitOf(record: Readonly<Record<string, unknown>>) {
+  return record['split'] as NonNullable<DecisionRecord['split']>
 }
 
 /** What GET /v1/models makes of rules. */
