@@ -17,7 +17,7 @@ function viewOf(size: number): FleetView {
   const models = new Set(['bench/model'])
   const candidates = Array.from({ length: size }, (_, at): CandidateView => {
     const id = `http://10.0.${at >> 8}.${at & 255}:8000`
-    const load = { inFlightHere: at % 5, inFlightElsewhere: at % 7 }
+    const load = { hasPermit: false, share: 1, inFlightHere: at % 5, inFlightElsewhere: at % 7, scraped: null }
     return { id, workerId: id, rank: null, weight: 1, labels: {}, models, availability: 'up', ...load }
   })
   return { source: 'memory', ageMs: 250, candidates }

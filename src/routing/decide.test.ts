@@ -25,12 +25,20 @@ function decideWith(
 
 describe('vetoes', () => {
   const everything = { models: new Set(['other']), availability: 'down' } as const
-  test.each([
+  const away = (availability: CandidateView['availability']) => candidateOf('b', { workerId: 'a', availability })
+  test.each<[string, CandidateView]>([
     ['wrong_model', candidateOf('b', everything)],
     ['models_unknown', candidateOf('b', { ...everything, models: null })],
     ['not_pinned', candidateOf('b', { availability: 'down' })],
-    ['down', candidateOf('b', { workerId: 'a', availability: 'down' })],
-    ['tried', candidateOf('b', { workerId: 'a' })],
+    ['parked', away('parked')],
+    ['asleep', away('asleep')],
+    ['down', away('down')],
+    ['open', away('open')],
+    ['hung', away('hung')],
+    ['tried', away('up')],
+    ['tried', away('half_open')],
+    ['tried', away('ejected')],
+    ['tried', away('suspect')],
   ])('%s comes before what follows it', (veto, candidate) => {
     const { candidates, chosen } = decideWith([candidateOf('a'), candidate], { tried: ['b'], pinnedWorkerId: 'a' })
     expect(candidates[1]).toEqual({ id: 'b', score: null, parts: {}, veto })
@@ -54,8 +62,98 @@ describe('vetoes', () => {
       method: 'none',
       policy: null,
       candidates: [{ id: 'a', score: null, parts: {}, veto: 'tried' }],
+      isPanic: false,
     })
     expect(decideWith([], {}, policy).candidates).toEqual([])
+  })
+})
+
+describe('workers in trouble', () => {
+  const every = [
+    'unknown',
+    'up',
+    'half_open',
+    'suspect',
+    'ejected',
+    'down',
+    'open',
+    'hung',
+    'asleep',
+    'draining',
+    'parked',
+  ] as const
+  const fleet = every.map((availability) => candidateOf(availability, { availability }))
+  const words = ({ candidates }: Decision) => candidates.map(({ id, veto, note }) => [id, note ?? veto])
+  const decideAt = (candidates: readonly CandidateView[], panicThreshold: number, given: Partial<DecisionInput> = {}) =>
+    decide(inputOf(given), { policy: indifferent, panicThreshold }, viewOf(candidates), 1)
+
+  test('only those that are up, or that nobody has asked yet, take what comes', () => {
+    const decision = decideWith(fleet)
+    expect(words(decision)).toEqual(every.map((word) => [word, word === 'up' || word === 'unknown' ? null : word]))
+    expect(decision.isPanic).toBe(false)
+  })
+
+  test('a permit lets one through that is half open, or out for its error rate, and no other', () => {
+    const permitted = every.map((availability) => candidateOf(availability, { availability, hasPermit: true }))
+    const noted = words(decideWith(permitted)).filter(([id, word]) => word !== id && word !== null)
+    expect(noted).toEqual([
+      ['half_open', 'permit'],
+      ['ejected', 'permit'],
+    ])
+  })
+
+  test('panic begins above the threshold, and readmits the ejected alone', () => {
+    const calm = ['up', 'ejected', 'ejected', 'up'].map((word, at) =>
+      candidateOf(`${at}`, { availability: word as 'up' }),
+    )
+    expect(decideAt(calm, 0.5)).toMatchObject({ isPanic: false })
+    const decision = decideAt(fleet, 0.5)
+    expect(decision.isPanic).toBe(true)
+    const noted = words(decision).filter(([id, word]) => word !== id && word !== null)
+    expect(noted).toEqual([['ejected', 'panic']])
+  })
+
+  test('workers set aside on purpose, or of other models, are no trouble; ranks count one by one', () => {
+    const aside = (['draining', 'parked', 'asleep'] as const).map((word) => candidateOf(word, { availability: word }))
+    const others = ['x', 'y'].map((id) => candidateOf(id, { availability: 'down', models: new Set(['other']) }))
+    expect(decideAt([candidateOf('a'), ...aside, ...others], 0.5).isPanic).toBe(false)
+    expect(decideAt([candidateOf('a'), candidateOf('b', { availability: 'open' }), ...aside], 0.5).isPanic).toBe(false)
+    const ranks = [0, 1].map((rank) => candidateOf(`b@${rank}`, { workerId: 'b', availability: 'ejected' }))
+    expect(decideAt([candidateOf('a'), ...ranks], 0.5)).toMatchObject({ isPanic: true })
+  })
+
+  test('a threshold of 1, or none, is no panic at all', () => {
+    const gone = ['a', 'b'].map((id) => candidateOf(id, { availability: 'ejected' }))
+    expect(decideAt(gone, 1)).toMatchObject({ chosen: null, isPanic: false })
+    expect(decideWith(gone)).toMatchObject({ chosen: null, isPanic: false })
+    expect(decideAt(gone, 0.99)).toMatchObject({ chosen: { availability: 'ejected' }, isPanic: true })
+  })
+
+  test('a suspect is asked when nobody else is left, panic or not, and the decision says so', () => {
+    const left = [candidateOf('a', { availability: 'suspect' }), candidateOf('b', { availability: 'open' })]
+    expect(words(decideAt(left, 0.5))).toEqual([
+      ['a', 'last_resort'],
+      ['b', 'open'],
+    ])
+    expect(words(decideAt([...left, candidateOf('c', { availability: 'ejected' })], 0.5))).toEqual([
+      ['a', 'suspect'],
+      ['b', 'open'],
+      ['c', 'panic'],
+    ])
+  })
+
+  test('what an earlier attempt used is not readmitted', () => {
+    const gone = ['a', 'b'].map((id) => candidateOf(id, { availability: 'ejected' }))
+    expect(words(decideAt(gone, 0.5, { tried: ['a'] }))).toEqual([
+      ['a', 'tried'],
+      ['b', 'panic'],
+    ])
+  })
+
+  test('a follow-up may go to a worker that is being drained, not to one that is parked', () => {
+    const pinned = (availability: CandidateView['availability']) =>
+      decideWith([candidateOf('a', { availability }), candidateOf('b')], { pinnedWorkerId: 'a' }).chosen?.id ?? null
+    expect([pinned('draining'), pinned('parked'), pinned('asleep')]).toEqual(['a', null, null])
   })
 })
 
@@ -168,6 +266,35 @@ test('these decisions, to the byte, on every engine', () => {
     'power_of_two http://10.0.0.31:8000 41f479fab6469359',
     'consistent_hash http://10.0.0.35:8000 e3acd144baef2cef',
   ])
+})
+
+describe('the only worker of a model', () => {
+  const open = (id: string, rank: number | null = null) =>
+    candidateOf(rank === null ? id : `${id}@${rank}`, { workerId: id, rank, availability: 'open' })
+  const sparing = (candidates: readonly CandidateView[], given: Partial<DecisionInput> = {}) =>
+    decide(inputOf(given), { policy: indifferent, sparesOnlyWorker: true }, viewOf(candidates), 1)
+
+  test('is used although its breaker is open, and the decision says so', () => {
+    const decision = sparing([open('a'), candidateOf('b', { models: new Set(['other']) })])
+    expect(decision.chosen?.id).toBe('a')
+    expect(decision.candidates[0]).toMatchObject({ veto: null, note: 'last_resort' })
+  })
+
+  test('with ranks is one worker still', () => {
+    expect(sparing([open('a', 0), open('a', 1)]).chosen?.workerId).toBe('a')
+  })
+
+  test('is left alone where nothing says to spare it, where there is another, and after an attempt', () => {
+    expect(decideWith([open('a')]).chosen).toBeNull()
+    expect(sparing([open('a'), open('b')]).chosen).toBeNull()
+    expect(sparing([open('a'), candidateOf('b', { availability: 'parked' })]).chosen).toBeNull()
+    expect(sparing([open('a')], { tried: ['a'] }).chosen).toBeNull()
+  })
+
+  test('is not spared when it is down or hangs', () => {
+    expect(sparing([candidateOf('a', { availability: 'down' })]).chosen).toBeNull()
+    expect(sparing([candidateOf('a', { availability: 'hung' })]).chosen).toBeNull()
+  })
 })
 
 describe('suspects', () => {

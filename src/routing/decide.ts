@@ -4,6 +4,9 @@
 import { PolicyError } from './policy-error.ts'
 import type { Affinity, CandidateView, Policy, PolicyInput, Verdict } from './policy.ts'
 import { randomFrom } from './random.ts'
+import { rule, type Ruling } from './ruling.ts'
+
+export { NOTE, VETO } from './ruling.ts'
 
 /** What the request offers. Plain data: it is stored in the record and decided on again by replay. */
 export interface DecisionInput {
@@ -27,6 +30,13 @@ export interface FleetView {
 
 export interface RoutingConfig {
   readonly policy: Policy
+  /**
+   * Above this share of a model's workers in trouble, those that only probes or error rates speak against are candidates
+   * again; undefined for never.
+   */
+  readonly panicThreshold?: number | undefined
+  /** Whether the only worker of a model stays a candidate while its breaker is open; no when left out. */
+  readonly sparesOnlyWorker?: boolean
 }
 
 export type DecisionMethod = 'policy' | 'none'
@@ -38,6 +48,8 @@ export interface ScoredCandidate {
   readonly parts: Readonly<Record<string, number>>
   /** Why it was left out; null for one that could have been chosen. */
   readonly veto: string | null
+  /** Why it was not left out although something spoke against it; absent in the usual case. */
+  readonly note?: string
 }
 
 export interface Decision {
@@ -47,23 +59,9 @@ export interface Decision {
   readonly policy: string | null
   /** Every candidate of the view, in the view's order. */
   readonly candidates: readonly ScoredCandidate[]
+  /** Whether so much of the fleet was in trouble that ejected workers were candidates too. */
+  readonly isPanic: boolean
 }
-
-/** Why `decide` leaves a candidate out, in the order of the checks: the first that holds is recorded. */
-export const VETO = {
-  /** Its models are known and the request's is not among them. */
-  wrongModel: 'wrong_model',
-  /** The request names a model, and what this worker serves is not known yet. */
-  modelsUnknown: 'models_unknown',
-  /** The request refers to something another worker holds. */
-  notPinned: 'not_pinned',
-  /** A probe found it gone. */
-  down: 'down',
-  /** An earlier attempt of this request used it. */
-  tried: 'tried',
-  /** A request could not reach it lately. It is asked all the same when nobody else is left: the evidence may be old. */
-  suspect: 'suspect',
-} as const
 
 /** Recorded as the policy of a request that had to go to the worker holding what it refers to. */
 export const RESPONSE_AFFINITY = 'response_affinity'
@@ -75,16 +73,12 @@ const NO_PARTS: Readonly<Record<string, number>> = Object.freeze({})
  * Throws `PolicyError` when the policy throws or returns anything but one valid verdict per candidate.
  */
 export function decide(input: DecisionInput, config: RoutingConfig, view: FleetView, seed: number): Decision {
-  const tried = input.tried.length === 0 ? null : new Set(input.tried)
-  const vetoes: (string | null)[] = []
-  let eligible: CandidateView[] = []
-  for (const candidate of view.candidates) {
-    const veto = vetoOf(candidate, input, tried)
-    vetoes.push(veto)
-    if (veto === null) eligible.push(candidate)
-  }
-  if (eligible.length === 0) eligible = readmitSuspects(view, vetoes)
-  if (eligible.length === 0) return nothingChosen(explain(view, vetoes, []))
+  const ruling = rule(input, view.candidates, {
+    panicThreshold: config.panicThreshold ?? null,
+    sparesOnlyWorker: config.sparesOnlyWorker ?? false,
+  })
+  const { eligible } = ruling
+  if (eligible.length === 0) return nothingChosen(ruling, explain(view, ruling, []))
 
   const { policy } = config
   const random = randomFrom(seed)
@@ -95,31 +89,11 @@ export function decide(input: DecisionInput, config: RoutingConfig, view: FleetV
     loadAgeMs: view.ageMs,
     random,
   })
-  const candidates = explain(view, vetoes, verdicts)
+  const candidates = explain(view, ruling, verdicts)
   const chosen = eligible[bestOf(verdicts, random)]
-  if (chosen === undefined) return nothingChosen(candidates)
+  if (chosen === undefined) return nothingChosen(ruling, candidates)
   const policyName = input.pinnedWorkerId === null ? policy.name : RESPONSE_AFFINITY
-  return { chosen, method: 'policy', policy: policyName, candidates }
-}
-
-function vetoOf(candidate: CandidateView, input: DecisionInput, tried: ReadonlySet<string> | null): string | null {
-  if (input.model !== null) {
-    if (candidate.models === null) return VETO.modelsUnknown
-    if (!candidate.models.has(input.model)) return VETO.wrongModel
-  }
-  if (input.pinnedWorkerId !== null && candidate.workerId !== input.pinnedWorkerId) return VETO.notPinned
-  if (candidate.availability === 'down') return VETO.down
-  if (tried !== null && tried.has(candidate.id)) return VETO.tried
-  return candidate.availability === 'suspect' ? VETO.suspect : null
-}
-
-/** With nobody else left, suspects are candidates again: a refusal without asking could be wrong for every one of them. */
-function readmitSuspects(view: FleetView, vetoes: (string | null)[]): CandidateView[] {
-  return view.candidates.filter((_, at) => {
-    const isSuspect = vetoes[at] === VETO.suspect
-    if (isSuspect) vetoes[at] = null
-    return isSuspect
-  })
+  return { chosen, method: 'policy', policy: policyName, candidates, isPanic: ruling.isPanic }
 }
 
 function ask(policy: Policy, input: PolicyInput): readonly Verdict[] {
@@ -176,17 +150,20 @@ function bestOf(verdicts: readonly Verdict[], random: () => number): number {
   return verdicts.findIndex(({ score, veto }) => score === best && veto === undefined && skip-- === 0)
 }
 
-function explain(view: FleetView, vetoes: readonly (string | null)[], verdicts: readonly Verdict[]): ScoredCandidate[] {
+function explain(view: FleetView, { vetoes, notes }: Ruling, verdicts: readonly Verdict[]): ScoredCandidate[] {
   const scored: ScoredCandidate[] = []
   let asked = 0
   for (const { id } of view.candidates) {
-    const veto = vetoes[scored.length] ?? null
+    const at = scored.length
+    const veto = vetoes[at] ?? null
     const verdict = veto === null ? verdicts[asked++] : undefined
-    scored.push({ id, score: verdict?.score ?? null, parts: verdict?.parts ?? NO_PARTS, veto: verdict?.veto ?? veto })
+    const line = { id, score: verdict?.score ?? null, parts: verdict?.parts ?? NO_PARTS, veto: verdict?.veto ?? veto }
+    const note = notes.get(at)
+    scored.push(note === undefined ? line : { ...line, note })
   }
   return scored
 }
 
-function nothingChosen(candidates: readonly ScoredCandidate[]): Decision {
-  return { chosen: null, method: 'none', policy: null, candidates }
+function nothingChosen({ isPanic }: Ruling, candidates: readonly ScoredCandidate[]): Decision {
+  return { chosen: null, method: 'none', policy: null, candidates, isPanic }
 }

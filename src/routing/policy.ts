@@ -4,10 +4,24 @@
 import type * as z from 'zod'
 
 /**
- * Whether a worker can take requests as far as the router knows. `unknown` is usable: nobody has asked it yet. `suspect`:
- * a request could not reach it and no probe has looked since. `down`: a probe found it gone.
+ * Whether a worker can take requests as far as the router knows. `up`, and `unknown` (nobody has asked it yet), take what
+ * comes. `half_open` takes a request from a holder of a permit, to see whether it has recovered. `suspect`: a request or a
+ * first probe failed there lately. `ejected`: probes fail there, or too many requests did. `down`: it refuses
+ * connections. `open`: requests failed there one after the other. `hung`: it has work and delivers nothing. `asleep`: it
+ * says so itself. `draining` and `parked`: an operator took it out.
  */
-export type Availability = 'unknown' | 'up' | 'suspect' | 'down'
+export type Availability =
+  | 'unknown'
+  | 'up'
+  | 'half_open'
+  | 'suspect'
+  | 'ejected'
+  | 'down'
+  | 'open'
+  | 'hung'
+  | 'asleep'
+  | 'draining'
+  | 'parked'
 
 /**
  * One thing a request can be sent to: a worker, or one data-parallel rank of a worker. A plain value, so that a stored
@@ -26,10 +40,28 @@ export interface CandidateView {
   /** Model ids it serves, base models and adapters; null until it has been asked or configured. */
   readonly models: ReadonlySet<string> | null
   readonly availability: Availability
+  /** Whether this router may send it a request while it is `half_open`. */
+  readonly hasPermit: boolean
+  /** Part of its usual work it should get, above zero up to 1: less while it warms up or has asked for less. */
+  readonly share: number
   /** Requests this process (or isolate) has in flight on it: exact. */
   readonly inFlightHere: number
   /** Requests others have in flight on it, as last heard. */
   readonly inFlightElsewhere: number
+  /** What its worker last said of its own load; null where it says nothing. */
+  readonly scraped: ScrapedLoad | null
+}
+
+/** How busy a worker says it is, whoever sent the work: from its `/metrics`. Ranks of one engine share it. */
+export interface ScrapedLoad {
+  readonly running: number
+  readonly waiting: number
+  /** Part of its KV cache in use, 0 to 1; null when it does not say. */
+  readonly kvUsage: number | null
+  /** How many of them were ours, sent by any router of this fleet, as far as known when it was read. */
+  readonly ours: number
+  /** How old it was, in milliseconds, when `inFlightElsewhere` was true. */
+  readonly ageMs: number
 }
 
 /** What stands for the caller's session when a policy wants affinity. The key's text is never kept, only its hash. */

@@ -1,4 +1,4 @@
-// The first words of a prompt, whatever the API: what tells one conversation from another when no header or field does.
+// The words of a prompt, whatever the API: its first ones tell one conversation from another when no header or field does.
 // Read for the few shapes that carry text; anything else is skipped, never an error.
 
 /** Fields that carry a prompt, as models see them: chat, completions, responses, embeddings, rerank, score. */
@@ -25,6 +25,7 @@ interface Beginning {
   /** Whether there is anything but roles. */
   hasWords: boolean
   readonly limit: number
+  readonly stopsAtUser: boolean
 }
 
 /**
@@ -32,7 +33,15 @@ interface Beginning {
  * its first user message, so that its key stays the same as it grows.
  */
 export function promptBeginning(body: Readonly<Record<string, unknown>>, limit: number): string | null {
-  const beginning: Beginning = { text: '', hasWords: false, limit }
+  return readPrompt(body, { text: '', hasWords: false, limit, stopsAtUser: true })
+}
+
+/** The same of the whole conversation. */
+export function promptText(body: Readonly<Record<string, unknown>>, limit: number): string | null {
+  return readPrompt(body, { text: '', hasWords: false, limit, stopsAtUser: false })
+}
+
+function readPrompt(body: Readonly<Record<string, unknown>>, beginning: Beginning): string | null {
   for (const name of PROMPT_FIELDS) {
     if (Object.hasOwn(body, name)) addValue(beginning, body[name], 0)
   }
@@ -52,7 +61,7 @@ function addList(beginning: Beginning, list: readonly unknown[], depth: number):
     // An item without text still takes room, so that a long list of nothing ends too.
     add(beginning, '\n')
     addValue(beginning, item, depth + 1)
-    if (isFull(beginning) || roleOf(item) === 'user') return
+    if (isFull(beginning) || (beginning.stopsAtUser && roleOf(item) === 'user')) return
   }
 }
 

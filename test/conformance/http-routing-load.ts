@@ -43,7 +43,7 @@ export function loadRouting(runtime: RuntimeName): void {
       const { release } = await bench.occupy(3, { model: 'only-a' })
       for (let round = 0; round < 15; round++) {
         const { worker, candidates } = await bench.route()
-        const drawn = candidates.filter(({ score }) => score !== null)
+        const drawn = candidates.filter(({ score }) => score !== undefined)
         expect(drawn).toHaveLength(2)
         expect(worker).not.toBe('a')
         const best = drawn.toSorted((left, right) => (right.score ?? 0) - (left.score ?? 0))[0]

@@ -60,7 +60,7 @@ export function turnRouting(runtime: RuntimeName): void {
       const { candidates, record } = await bench.route({ model: 'ranked' })
       expect(candidates.map(({ worker }) => worker)).toEqual(['a', 'b', 'c@0', 'c@1'])
       expect(candidates.map(({ veto }) => veto ?? null)).toEqual(['wrong_model', 'wrong_model', null, null])
-      expect(candidates.map(({ score }) => score).sort()).toEqual([-1, 0, null, null])
+      expect(candidates.map(({ score }) => score ?? null).sort()).toEqual([-1, 0, null, null])
       const best = candidates.find(({ score }) => score === 0)
       expect(record).toMatchObject({ method: 'policy', policy: 'round_robin', worker: best?.worker, model: 'ranked' })
       expect(record).toMatchObject({ ticket: expect.any(Number), seed: expect.any(Number) })

@@ -12,7 +12,7 @@ type Choose = (input: DecisionInput, view: FleetView, seed: number) => Decision
 /** A candidate for tests: a plain worker that is up and idle, but for what is given. */
 export function candidateOf(id: string, given: Partial<CandidateView> = {}): CandidateView {
   const usual = { workerId: id, rank: null, weight: 1, labels: {}, models: new Set(['m']), availability: 'up' } as const
-  return { id, ...usual, inFlightHere: 0, inFlightElsewhere: 0, ...given }
+  return { id, ...usual, hasPermit: false, share: 1, inFlightHere: 0, inFlightElsewhere: 0, scraped: null, ...given }
 }
 
 /** A fresh view of `candidates`. */
@@ -46,13 +46,24 @@ const candidateFields = fc.record({
   labels: fc.constantFrom({}, { tier: 'spot' }),
   models: fc.constantFrom(null, new Set(['m']), new Set(['m', 'other']), new Set(['other'])),
   availability: fc.constantFrom('up' as const, 'up' as const, 'unknown' as const, 'down' as const),
+  hasPermit: fc.boolean(),
+  share: fc.double({ min: 0.1, max: 1, noNaN: true }),
   inFlightHere: fc.nat(60),
   inFlightElsewhere: fc.nat(200),
+  scraped: fc.option(
+    fc.record({
+      running: fc.nat(300),
+      waiting: fc.nat(50),
+      kvUsage: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+      ours: fc.nat(300),
+      ageMs: fc.nat(20_000),
+    }),
+  ),
 })
 
-const views = fc
-  .tuple(fc.array(candidateFields, { minLength: 1, maxLength: 12 }), fc.nat(20_000))
-  .map(([fields, ageMs]) =>
+/** Views of any fleet of that size, plain workers and ranks mixed. */
+export function viewsOf(size: { readonly minLength: number; readonly maxLength: number }): fc.Arbitrary<FleetView> {
+  return fc.tuple(fc.array(candidateFields, size), fc.nat(20_000)).map(([fields, ageMs]) =>
     viewOf(
       fields.map((given, at) => {
         const workerId = `worker-${given.rank === null ? at : at % 3}`
@@ -61,8 +72,12 @@ const views = fc
       ageMs,
     ),
   )
+}
 
-const inputs: fc.Arbitrary<DecisionInput> = fc.record({
+const views = viewsOf({ minLength: 1, maxLength: 12 })
+
+/** What any request offers. */
+export const inputs: fc.Arbitrary<DecisionInput> = fc.record({
   model: fc.constantFrom('m', 'm', null),
   affinity: fc.option(fc.stringMatching(/^[0-9a-f]{16}$/).map((hash) => ({ source: 'body:user', hash }))),
   ticket: fc.option(fc.nat()),

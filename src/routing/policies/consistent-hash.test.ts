@@ -135,6 +135,60 @@ describe('the bound on load', () => {
   })
 })
 
+describe('a part of its share', () => {
+  test('moves no session of a quiet fleet', () => {
+    const fleet = fleetNamed(5)
+    const warming = fleet.map((candidate, at) => ({ ...candidate, share: at === 0 ? 0.1 : 1 }))
+    expect(homes(warming)).toEqual(homes(fleet))
+  })
+
+  test('lowers the bound, so that what is beyond goes to the next choice', () => {
+    const idle = fleetNamed(4)
+    const home = homeOf(7, idle)
+    const others = (inFlightHere: number, warming: number) =>
+      idle.map((candidate) =>
+        candidate.id === home ? { ...candidate, share: 0.25, inFlightHere: warming } : { ...candidate, inFlightHere },
+      )
+    expect(homeOf(7, others(0, 0))).toBe(home)
+    expect(homeOf(7, others(0, 1))).not.toBe(home)
+    // Its part of 26 in flight is 2, a quarter of what the others have, and the bound is above that.
+    expect(homeOf(7, others(8, 2))).toBe(home)
+    expect(homeOf(7, others(8, 3))).not.toBe(home)
+  })
+})
+
+test('what came past our routers fills a worker as well', () => {
+  const idle = fleetNamed(3)
+  const home = homeOf(3, idle)
+  const scrapeOf = (running: number) => ({ running, waiting: 0, kvUsage: null, ours: 0, ageMs: 0 })
+  const fleet = idle.map((candidate) => ({ ...candidate, scraped: scrapeOf(candidate.id === home ? 9 : 0) }))
+  expect(homeOf(3, fleet)).not.toBe(home)
+})
+
+test('whatever is in flight, wherever it came from, somebody is below the bound', () => {
+  const counts = fc.record({
+    weight: fc.double({ min: 0.1, max: 10, noNaN: true }),
+    share: fc.double({ min: 0.05, max: 1, noNaN: true }),
+    inFlightHere: fc.nat(100),
+    inFlightElsewhere: fc.nat(100),
+    scraped: fc.option(
+      fc.record({
+        running: fc.nat(200),
+        waiting: fc.nat(50),
+        kvUsage: fc.constant(null),
+        ours: fc.nat(200),
+        ageMs: fc.nat(20_000),
+      }),
+    ),
+  })
+  const tight = consistentHash.create(consistentHash.options.parse({ load_factor: 1 }))
+  const property = fc.property(fc.array(counts, { minLength: 1 }), fc.nat(20_000), fc.nat(), (fleet, ageMs, seed) => {
+    const candidates = fleet.map((given, at) => candidateOf(`worker-${at}`, given))
+    expect(decide(inputOf(), { policy: tight }, viewOf(candidates, ageMs), seed).chosen).not.toBeNull()
+  })
+  fc.assert(property)
+})
+
 describe('options', () => {
   test('headers are lower-cased and handed to the pipeline', () => {
     expect(policy.needs).toEqual({ affinity: {} })

@@ -3,14 +3,14 @@
 
 import * as z from 'zod'
 import { hashState, rendezvousPlace } from '../hash.ts'
-import { elsewhereEstimator } from '../load.ts'
+import { capacityOf, inFlightEstimator } from '../load.ts'
 import { naturalLog } from '../natural-log.ts'
 import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
 
 /** Veto of a candidate that has as much in flight as the bound allows. */
 export const OVER_LOAD_BOUND = 'over_load_bound'
 
-/** Below this many requests in flight nobody is overloaded, whatever the average says. */
+/** Below this many requests in flight nobody that gets its usual work is overloaded, whatever the average says. */
 const SMALLEST_BOUND = 2
 
 /** Header names that differ for each request, and so defeat what this policy is for. */
@@ -71,17 +71,18 @@ function scorePlaces(input: PolicyInput): Verdict[] {
 function scoreBounded(input: PolicyInput, loadFactor: number): Verdict[] {
   const { candidates, loadAgeMs } = input
   const scoreOf = placeScorer(input)
-  const elsewhereOf = elsewhereEstimator(candidates, loadAgeMs)
+  const inFlightOn = inFlightEstimator(candidates, loadAgeMs)
   let total = 0
-  let weights = 0
-  for (const { inFlightHere, inFlightElsewhere, weight } of candidates) {
-    total += inFlightHere + inFlightElsewhere
-    weights += weight
+  let capacity = 0
+  for (const candidate of candidates) {
+    total += inFlightOn(candidate)
+    capacity += capacityOf(candidate)
   }
   return candidates.map((candidate) => {
-    const inFlight = candidate.inFlightHere + elsewhereOf(candidate)
+    const inFlight = inFlightOn(candidate)
+    const fair = (loadFactor * (total + 1) * capacityOf(candidate)) / capacity
     // The bounds add up to more than is in flight, this request included, so they never rule everybody out.
-    const bound = Math.max(SMALLEST_BOUND, Math.ceil((loadFactor * (total + 1) * candidate.weight) / weights))
+    const bound = Math.ceil(Math.max(SMALLEST_BOUND * candidate.share, fair))
     const score = scoreOf(candidate)
     const parts = { in_flight: inFlight, bound }
     return inFlight >= bound ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }

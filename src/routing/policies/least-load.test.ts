@@ -56,3 +56,25 @@ test('requests that stay keep the fleet level', () => {
   }
   expect([...inFlight.values()]).toEqual([33, 33, 33])
 })
+
+test('a worker that others keep busy is left alone, as its metrics say', () => {
+  const scraped = { running: 6, waiting: 2, kvUsage: 0.5, ours: 1, ageMs: 500 }
+  const fleet = [
+    candidateOf('a', { scraped, inFlightHere: 1 }),
+    candidateOf('b', { inFlightHere: 4, scraped: { ...scraped, ours: 8 } }),
+  ]
+  const { chosen, candidates } = choose(fleet)
+  expect(chosen?.id).toBe('b')
+  expect(candidates[0]?.parts).toEqual({ in_flight_here: 1, in_flight_elsewhere: 0, in_flight_outside: 7, load: 8 })
+})
+
+test('a worker with a part of its share is left alone while others are idle, and gets its part under load', () => {
+  const fleet = (inFlightHere: number, warming: number) => [
+    candidateOf('warming', { share: 0.25, inFlightHere: warming }),
+    candidateOf('a', { inFlightHere }),
+    candidateOf('b', { inFlightHere }),
+  ]
+  for (let seed = 0; seed < 50; seed += 1) expect(choose(fleet(0, 0), 0, seed).chosen?.id).not.toBe('warming')
+  expect(choose(fleet(8, 1)).chosen?.id).toBe('warming')
+  expect(choose(fleet(8, 2)).chosen?.id).not.toBe('warming')
+})

@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { loadEstimator } from '../load.ts'
 import { definePolicy, type Policy } from '../policy.ts'
 
-/** Score: minus the load (requests in flight per unit of weight). */
+/** Score: minus the load (requests in flight per unit of capacity). */
 export const leastLoad = definePolicy({
   name: 'least_load',
   options: z.strictObject({}),

@@ -81,3 +81,25 @@ test('the key of the Rust router loads, and says that it does nothing', () => {
   expect(powerOfTwo.warnings?.({ load_check_interval_secs: 10 })).toEqual([expect.stringContaining('has no effect')])
   expect(powerOfTwo.warnings?.({})).toEqual([])
 })
+
+test('a part of its share makes a candidate rarer in the draw and heavier in the comparison', () => {
+  const fleet = [candidateOf('a', { share: 0.5 }), candidateOf('b'), candidateOf('c')]
+  const drawnFirst = tally(
+    Array.from(
+      { length: 20_000 },
+      (_, seed) => choose(fleet, seed).candidates.find(({ parts }) => parts['drawn'] === 1)?.id,
+    ),
+  )
+  expect(Math.abs((drawnFirst['a'] ?? 0) - 4_000)).toBeLessThan(300)
+  // At equal load it loses, first drawn or not.
+  expect(countChoices(fleet, 2_000)['a']).toBeUndefined()
+})
+
+test('what came past our routers counts', () => {
+  const scraped = { running: 9, waiting: 0, kvUsage: null, ours: 0, ageMs: 0 }
+  const fleet = [
+    candidateOf('a', { scraped }),
+    candidateOf('b', { inFlightHere: 2, scraped: { ...scraped, running: 2, ours: 2 } }),
+  ]
+  expect(Object.keys(countChoices(fleet, 100))).toEqual(['b'])
+})

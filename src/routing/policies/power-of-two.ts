@@ -2,10 +2,10 @@
 // act on the same old news don't herd onto one worker (Mitzenmacher 2001).
 
 import * as z from 'zod'
-import { loadEstimator } from '../load.ts'
+import { capacityOf, loadEstimator } from '../load.ts'
 import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
 
-/** What the second one drawn loses at equal load, so that the first drawn wins and its weight counts. */
+/** What the second one drawn loses at equal load, so that the first drawn wins and its capacity counts. */
 const SECOND_AT_TIE = 1 / 0x10_0000
 
 const UNSEEN: Verdict = Object.freeze({ score: null })
@@ -30,8 +30,8 @@ export const powerOfTwo = definePolicy({
 
 function scoreTwo({ candidates, loadAgeMs, random }: PolicyInput): Verdict[] {
   const loadOf = loadEstimator(candidates, loadAgeMs)
-  const first = drawByWeight(candidates, null, random)
-  const second = candidates.length === 1 ? null : drawByWeight(candidates, first, random)
+  const first = drawByCapacity(candidates, null, random)
+  const second = candidates.length === 1 ? null : drawByCapacity(candidates, first, random)
   const firstLoad = loadOf(first).load
   return candidates.map((candidate) => {
     if (candidate !== first && candidate !== second) return UNSEEN
@@ -44,20 +44,20 @@ function scoreTwo({ candidates, loadAgeMs, random }: PolicyInput): Verdict[] {
   })
 }
 
-/** Draws one candidate other than `except`, as often as its weight says. */
-function drawByWeight(
+/** Draws one candidate other than `except`, as often as its capacity says. */
+function drawByCapacity(
   candidates: readonly CandidateView[],
   except: CandidateView | null,
   random: () => number,
 ): CandidateView {
   let total = 0
-  for (const candidate of candidates) if (candidate !== except) total += candidate.weight
+  for (const candidate of candidates) if (candidate !== except) total += capacityOf(candidate)
   let left = random() * total
   let last: CandidateView | null = null
   for (const candidate of candidates) {
     if (candidate === except) continue
     last = candidate
-    left -= candidate.weight
+    left -= capacityOf(candidate)
     if (left < 0) break
   }
   if (last === null) throw new RangeError('no candidate to draw from')

@@ -27,3 +27,11 @@ test('each candidate as often as its weight says', () => {
   })
   fc.assert(property, { numRuns: 10 })
 })
+
+test('a part of its share is a part of its weight, and shown', () => {
+  const fleet = [candidateOf('a', { share: 0.25 }), candidateOf('b')]
+  const choose = (seed: number): Decision => decide(inputOf(), { policy }, viewOf(fleet), seed)
+  const counts = tally(Array.from({ length: 20_000 }, (_, seed) => choose(seed).chosen?.id))
+  expect(Math.abs((counts['a'] ?? 0) - 4_000)).toBeLessThan(300)
+  expect(choose(1).candidates.map(({ parts }) => parts)).toEqual([{ weight: 1, share: 0.25 }, { weight: 1 }])
+})

@@ -51,3 +51,17 @@ test('`strict` asks for every turn from the one count of the fleet', () => {
   expect(policy.needs.ticket).toBe('block')
   expect(roundRobin.create({ strict: true }).needs.ticket).toBe('strict')
 })
+
+test('a part of its share is a part of the turns, exactly', () => {
+  const fleet = [candidateOf('a', { share: 0.25 }), candidateOf('b'), candidateOf('c', { weight: 2 })]
+  const counts = tally(Array.from({ length: 1_300 }, (_, ticket) => turnOf(ticket, fleet)))
+  expect(counts).toEqual({ a: 100, b: 400, c: 800 })
+})
+
+test("a share that climbs by a hair changes nobody's turn", () => {
+  const fleet = (share: number) => [candidateOf('a', { share }), candidateOf('b')]
+  const turns = (share: number) => Array.from({ length: 40 }, (_, ticket) => turnOf(ticket, fleet(share))).join('')
+  expect(turns(0.3001)).toBe(turns(0.3104))
+  // However small it is, it is not nothing.
+  expect(turns(0.001)).toContain('a')
+})

@@ -23,7 +23,7 @@ function scoreTurns({ candidates, ticket, random }: PolicyInput): Verdict[] {
   // Without a ticket (the count could not be asked) the request takes anybody's turn: fair in the long run.
   const turn = ticket ?? Math.floor(random() * 0x1_0000_0000)
   if (!hasEqualWeights(candidates)) {
-    const rotation = planRotation(candidates.map((candidate) => candidate.weight))
+    const rotation = planRotation(candidates.map(({ weight, share }) => weight * inSteps(share)))
     return candidates.map((_, index) => ({ score: 0 - turnsUntil(rotation, turn, index) }))
   }
   const count = candidates.length
@@ -32,6 +32,11 @@ function scoreTurns({ candidates, ticket, random }: PolicyInput): Verdict[] {
 }
 
 function hasEqualWeights(candidates: readonly CandidateView[]): boolean {
-  const weight = candidates[0]?.weight
-  return candidates.every((candidate) => candidate.weight === weight)
+  const [first] = candidates
+  return candidates.every(({ weight, share }) => weight === first?.weight && share === first.share)
+}
+
+/** In twentieths: a share that climbs by the millisecond would give each request a rotation, and turns, of its own. */
+function inSteps(share: number): number {
+  return Math.max(1, Math.round(share * 20)) / 20
 }

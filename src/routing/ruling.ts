@@ -1,0 +1,154 @@
+// Who may take a request at all: what rules each candidate out, and who is let back in when too few are left.
+
+import { isLastResort, isSetAside, isUsable } from './availability.ts'
+import type { CandidateView } from './policy.ts'
+
+/** Why `decide` leaves a candidate out, in the order of the checks: the first that holds is recorded. */
+export const VETO = {
+  /** Its models are known and the request's is not among them. */
+  wrongModel: 'wrong_model',
+  /** The request names a model, and what this worker serves is not known yet. */
+  modelsUnknown: 'models_unknown',
+  /** The request refers to something another worker holds. */
+  notPinned: 'not_pinned',
+  /** An operator took it out. */
+  parked: 'parked',
+  draining: 'draining',
+  /** It says so itself. */
+  asleep: 'asleep',
+  /** Probes find nobody listening. */
+  down: 'down',
+  /** Requests failed there one after the other, just now. */
+  open: 'open',
+  /** It has work and gets nowhere with it. */
+  hung: 'hung',
+  /** An earlier attempt of this request used it. */
+  tried: 'tried',
+  /** It is being tried again, by somebody else's requests. */
+  halfOpen: 'half_open',
+  /** Probes fail there, or too many requests do. It is used all the same under panic. */
+  ejected: 'ejected',
+  /** A request could not reach it lately. It is asked all the same when nobody else is left: the evidence may be old. */
+  suspect: 'suspect',
+} as const
+
+/** Why a candidate was used although something spoke against it. */
+export const NOTE = {
+  /** A request sent to see whether it has recovered. */
+  permit: 'permit',
+  /** Too much of the fleet is in trouble to believe it of each. */
+  panic: 'panic',
+  /** Nobody else was left. */
+  lastResort: 'last_resort',
+} as const
+
+/** What of a request decides who may take it. */
+export interface RulingInput {
+  readonly model: string | null
+  readonly tried: readonly string[]
+  readonly pinnedWorkerId: string | null
+}
+
+/** Who may be chosen, and why the others may not. */
+export interface Ruling {
+  /** Words by candidate of the view; null for those in `eligible`. */
+  readonly vetoes: readonly (string | null)[]
+  /** By candidate of the view, for those that something spoke against. */
+  readonly notes: ReadonlyMap<number, string>
+  readonly eligible: readonly CandidateView[]
+  readonly isPanic: boolean
+}
+
+export interface RulingSettings {
+  /**
+   * Above this share of a model's workers in trouble, those that only probes or error rates speak against are candidates
+   * again; null for never.
+   */
+  readonly panicThreshold: number | null
+  /** Whether the only worker of a model stays a candidate while its breaker is open: there is nobody to spare it for. */
+  readonly sparesOnlyWorker: boolean
+}
+
+/** Rules on every candidate. */
+export function rule(
+  input: RulingInput,
+  candidates: readonly CandidateView[],
+  { panicThreshold, sparesOnlyWorker }: RulingSettings,
+): Ruling {
+  const tried = input.tried.length === 0 ? null : new Set(input.tried)
+  const vetoes: (string | null)[] = []
+  const notes = new Map<number, string>()
+  const eligible: CandidateView[] = []
+  let serving = 0
+  let inTrouble = 0
+  for (const candidate of candidates) {
+    const { availability } = candidate
+    const mismatch = mismatchOf(candidate, input.model)
+    // Ranks count one by one, and what was set aside on purpose is no trouble.
+    if (mismatch === null && !isSetAside(availability)) {
+      serving += 1
+      if (!isUsable(availability)) inTrouble += 1
+    }
+    const veto = mismatch ?? vetoOf(candidate, input, tried)
+    if (veto === null && !isUsable(availability) && !isSetAside(availability)) notes.set(vetoes.length, NOTE.permit)
+    if (veto === null) eligible.push(candidate)
+    vetoes.push(veto)
+  }
+  const isPanic = panicThreshold !== null && inTrouble > panicThreshold * serving
+  if (isPanic && readmit(VETO.ejected, NOTE.panic, { vetoes, notes })) {
+    return { vetoes, notes, eligible: candidates.filter((_, at) => vetoes[at] === null), isPanic }
+  }
+  // With nobody else left, suspects are candidates again: a refusal without asking could be wrong for every one of them.
+  if (eligible.length === 0 && readmit(VETO.suspect, NOTE.lastResort, { vetoes, notes })) {
+    return { vetoes, notes, eligible: candidates.filter((_, at) => vetoes[at] === null), isPanic }
+  }
+  if (eligible.length === 0 && sparesOnlyWorker && tried === null && isOnlyOne(input, candidates)) {
+    const isOpen = readmit(VETO.open, NOTE.lastResort, { vetoes, notes })
+    if (readmit(VETO.halfOpen, NOTE.lastResort, { vetoes, notes }) || isOpen) {
+      return { vetoes, notes, eligible: candidates.filter((_, at) => vetoes[at] === null), isPanic }
+    }
+  }
+  return { vetoes, notes, eligible, isPanic }
+}
+
+/** Whether one worker alone serves the model, whatever its ranks; one that was set aside counts as well. */
+function isOnlyOne({ model }: RulingInput, candidates: readonly CandidateView[]): boolean {
+  const serving = candidates.filter((candidate) => mismatchOf(candidate, model) === null)
+  return new Set(serving.map(({ workerId }) => workerId)).size === 1
+}
+
+/** Takes back every veto of this word. True when there was one. */
+function readmit(
+  word: string,
+  note: string,
+  { vetoes, notes }: { vetoes: (string | null)[]; notes: Map<number, string> },
+) {
+  let isAny = false
+  for (const [at, veto] of vetoes.entries()) {
+    if (veto !== word) continue
+    vetoes[at] = null
+    notes.set(at, note)
+    isAny = true
+  }
+  return isAny
+}
+
+/** Why a candidate can't serve the model at all; null when it can. */
+function mismatchOf({ models }: CandidateView, model: string | null): string | null {
+  if (model === null) return null
+  if (models === null) return VETO.modelsUnknown
+  return models.has(model) ? null : VETO.wrongModel
+}
+
+function vetoOf(candidate: CandidateView, input: RulingInput, tried: ReadonlySet<string> | null): string | null {
+  const { availability, hasPermit } = candidate
+  const isPinned = input.pinnedWorkerId !== null
+  if (isPinned && candidate.workerId !== input.pinnedWorkerId) return VETO.notPinned
+  // What no other worker can answer may still go to one that is being drained, while it is there.
+  const isFree = isUsable(availability) || (isPinned && availability === 'draining')
+  const mayBeFree = isLastResort(availability) || availability === 'half_open'
+  if (!isFree && !mayBeFree) return availability
+  if (tried !== null && tried.has(candidate.id)) return VETO.tried
+  if (isFree) return null
+  return hasPermit && availability !== 'suspect' ? null : availability
+}
