@@ -47,6 +47,8 @@ export const SIM_WORKER_FLAGS: readonly SimWorkerFlag[] = [
     kind: 'boolean',
     help: 'usage on every stream',
   },
+  { name: 'enable-dev-mode', option: 'enableDevMode', kind: 'boolean', help: 'serve /sleep, /wake_up, /is_sleeping' },
+  { name: 'old-metric-names', option: 'oldMetricNames', kind: 'boolean', help: 'cache usage under its older name' },
   { name: 'allow-request-faults', option: 'allowRequestFaults', kind: 'boolean', help: 'obey the x-sim-fault header' },
   { name: 'fault', option: 'faults', kind: 'faults', help: 'fault rule as JSON; repeatable, see below' },
   { name: 'log-requests', option: 'logRequests', kind: 'count', help: 'requests that /sim/state shows' },
@@ -68,6 +70,7 @@ const FAULT_HELP = `Faults, alone or together in one JSON object (also for POST 
   {"error_in_stream":{"after_events":3,"status":500}}    an error event, then [DONE]
   {"status":503,"retry_after":1}         an error answer
   {"health":503}                         /health and /ping answer so
+  {"freeze":true}                        the engine stands still: requests wait, /health says 200
   {"html_200":true}                      a web page with status 200
   {"gzip":true}                          compress, whatever the caller accepts
   {"truncated_json":true}                promise more bytes than are sent, then end the connection

@@ -36,6 +36,8 @@ export class Engine {
   // Aborted sequences stay in the queue until they come up, so that an abort is not a search.
   #queue: Sequence[] = []
   #head = 0
+  readonly #running = new Set<Sequence>()
+  #isFrozen = false
 
   constructor(options: EngineOptions, clock: Clock) {
     this.#options = options
@@ -62,7 +64,23 @@ export class Engine {
     }
   }
 
+  /**
+   * Stops the whole engine, or starts it again: what runs keeps its slots and gets no further, what comes waits. An engine
+   * that is stuck looks like that, and so does one that sleeps.
+   */
+  setFrozen(isFrozen: boolean): void {
+    if (isFrozen === this.#isFrozen) return
+    this.#isFrozen = isFrozen
+    for (const sequence of this.#running) {
+      sequence.cancelTimer()
+      sequence.dueAt = Math.max(sequence.dueAt, this.#clock.now())
+      if (!sequence.isPaused) this.#schedule(sequence)
+    }
+    this.#admit()
+  }
+
   #admit(): void {
+    if (this.#isFrozen) return
     while (this.stats.running < this.#options.maxNumSeqs) {
       const sequence = this.#queue[this.#head]
       if (sequence === undefined) break
@@ -85,6 +103,7 @@ export class Engine {
     sequence.holding = this.cache.hold(sequence.promptHashes, hits, blocks)
     sequence.cachedTokens = hits * BLOCK_TOKENS
     sequence.phase = 'running'
+    this.#running.add(sequence)
     this.#countStart(sequence)
     const { prefillOverheadMs, prefillMsPerToken } = this.#options
     const prefillMs = prefillOverheadMs + (prompt.length - sequence.cachedTokens) * prefillMsPerToken
@@ -103,6 +122,7 @@ export class Engine {
   }
 
   #schedule(sequence: Sequence): void {
+    if (this.#isFrozen) return
     sequence.cancelTimer = this.#clock.after(Math.max(0, sequence.dueAt - this.#clock.now()), () =>
       this.#step(sequence),
     )
@@ -177,7 +197,7 @@ export class Engine {
 
   #end(sequence: Sequence, reason: EngineFinishReason): void {
     sequence.cancelTimer()
-    if (sequence.phase === 'running') this.stats.running--
+    if (this.#running.delete(sequence)) this.stats.running--
     else this.stats.waiting--
     sequence.phase = 'ended'
     if (sequence.holding !== null) this.cache.release(sequence.holding)

@@ -8,6 +8,7 @@ import type { Faults } from './fault-schema.ts'
 import type { WorkerSettings } from './options.ts'
 import type { RequestLog } from './request-log.ts'
 import type { ResponseStore } from './response-store.ts'
+import type { SleepState } from './sleep-state.ts'
 import { modelNotFound, VllmError } from './vllm-error.ts'
 
 /** What the routes share. */
@@ -17,6 +18,7 @@ export interface WorkerContext {
   /** One per data-parallel rank. */
   readonly engines: readonly Engine[]
   readonly faults: FaultRules
+  readonly sleep: SleepState
   readonly log: RequestLog
   readonly responses: ResponseStore
   /** 32 hexadecimal digits. */

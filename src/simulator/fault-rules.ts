@@ -62,6 +62,11 @@ export class FaultRules {
     return this.#active.findLast(({ rule }) => rule.health !== undefined)?.rule.health ?? null
   }
 
+  /** Whether the engines stand still. */
+  get isFrozen(): boolean {
+    return this.#active.some(({ rule }) => rule.freeze === true)
+  }
+
   /** The faults that befall a request, merged; uses up one of `times` of each rule that matched. */
   pick(target: FaultTarget): Faults {
     let picked: Faults = {}

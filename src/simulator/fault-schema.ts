@@ -23,6 +23,7 @@ export const faultsSchema = z.strictObject({
   message: z.string().optional(),
   error_in_stream: z.strictObject({ after_events: count, status: z.int().default(500) }).optional(),
   health: z.int().min(400).max(599).optional(),
+  freeze: z.boolean().optional(),
   html_200: z.boolean().optional(),
   gzip: z.boolean().optional(),
   truncated_json: z.boolean().optional(),

@@ -32,6 +32,10 @@ export interface SimulatedWorkerOptions {
   readonly enableServerLoadTracking?: boolean
   /** Usage on every stream, asked for or not. */
   readonly enableForceIncludeUsage?: boolean
+  /** The routes that vLLM serves under VLLM_SERVER_DEV_MODE=1, as far as the simulator has them: those about sleep. */
+  readonly enableDevMode?: boolean
+  /** The cache's usage under the name that older releases gave it. */
+  readonly oldMetricNames?: boolean
   readonly allowRequestFaults?: boolean
   readonly faults?: readonly FaultRuleInput[]
   /** How many requests /sim/state shows. */
@@ -65,6 +69,8 @@ export const DEFAULT_WORKER_OPTIONS: Omit<WorkerSettings, 'models'> = {
   enablePromptTokensDetails: true,
   enableServerLoadTracking: false,
   enableForceIncludeUsage: false,
+  enableDevMode: false,
+  oldMetricNames: false,
   allowRequestFaults: false,
   faults: [],
   logRequests: 100,

@@ -16,7 +16,7 @@ interface Family {
 export function toPrometheusText(engines: readonly Engine[], settings: WorkerSettings): string {
   const model = escapeLabel(settings.models[0] ?? '')
   const lines: string[] = []
-  for (const family of [...FAMILIES, cacheConfig(settings)]) {
+  for (const family of [...FAMILIES, cacheUsage(settings), cacheConfig(settings)]) {
     lines.push(`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.type}`)
     engines.forEach((engine, rank) => {
       lines.push(...family.samples(engine, `engine="${rank}",model_name="${model}"`))
@@ -55,7 +55,6 @@ function histogram(name: string, help: string, read: (engine: Engine) => Histogr
 const FAMILIES: readonly Family[] = [
   gauge('vllm:num_requests_running', 'Number of requests in model execution batches.', ({ stats }) => stats.running),
   gauge('vllm:num_requests_waiting', 'Number of requests waiting to be processed.', ({ stats }) => stats.waiting),
-  gauge('vllm:kv_cache_usage_perc', 'KV-cache usage. 1 means 100 percent usage.', ({ cache }) => cache.usage),
   counter('vllm:prefix_cache_queries', 'Prefix cache queries, in tokens.', ({ stats }) => stats.prefixCacheQueries),
   counter('vllm:prefix_cache_hits', 'Prefix cache hits, in tokens.', ({ stats }) => stats.prefixCacheHits),
   counter('vllm:num_preemptions', 'Cumulative number of preemptions from the engine.', () => 0),
@@ -81,6 +80,11 @@ const FAMILIES: readonly Family[] = [
   }),
   histogram('vllm:request_queue_time_seconds', 'Time spent in the WAITING phase.', ({ stats }) => stats.queueSeconds),
 ]
+
+function cacheUsage({ oldMetricNames }: WorkerSettings): Family {
+  const name = oldMetricNames ? 'vllm:gpu_cache_usage_perc' : 'vllm:kv_cache_usage_perc'
+  return gauge(name, 'KV-cache usage. 1 means 100 percent usage.', ({ cache }) => cache.usage)
+}
 
 function cacheConfig(settings: WorkerSettings): Family {
   const name = 'vllm:cache_config_info'

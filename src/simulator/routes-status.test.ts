@@ -44,3 +44,11 @@ test('load and version answer', async () => {
   expect((await send('/load')).text).toBe('{"server_load":0}')
   expect((await send('/version')).text).toBe('{"version":"0.32.0"}')
 })
+
+test('the usage of the cache goes by its older name where that is asked for', async () => {
+  const rank = 'engine="0",model_name="m"'
+  expect((await createVirtualWorker().send('/metrics')).text).toContain(`vllm:kv_cache_usage_perc{${rank}} 0.0\n`)
+  const { text } = await createVirtualWorker({ oldMetricNames: true }).send('/metrics')
+  expect(text).toContain(`vllm:gpu_cache_usage_perc{${rank}} 0.0\n`)
+  expect(text).not.toContain('kv_cache_usage_perc')
+})

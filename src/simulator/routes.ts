@@ -4,6 +4,7 @@ import { Router } from 'itty-router'
 import type { IRequest } from 'itty-router'
 import type { Exchange } from './exchange.ts'
 import { jsonResponse } from './json-response.ts'
+import type { WorkerSettings } from './options.ts'
 import { answerAudio } from './routes-audio.ts'
 import { answerChat } from './routes-chat.ts'
 import { answerCompletion } from './routes-completions.ts'
@@ -11,6 +12,7 @@ import { answerCountTokens, answerMessages } from './routes-messages.ts'
 import { answerClassify, answerEmbeddings, answerPooling, answerRerank, answerScore } from './routes-pooling.ts'
 import { answerCancelResponse, answerDeleteResponse, answerGetResponse, answerResponses } from './routes-responses.ts'
 import { answerClear, answerReset, answerSetFaults, answerState } from './routes-sim.ts'
+import { answerIsSleeping, answerSleep, answerWakeUp } from './routes-sleep.ts'
 import { answerHealth, answerLoad, answerMetrics, answerModels, answerVersion } from './routes-status.ts'
 import { answerDetokenize, answerTokenize } from './routes-tokenize.ts'
 
@@ -51,17 +53,25 @@ const ROUTES: readonly (readonly [Method, string, Handler])[] = [
   ['post', '/sim/reset', answerReset],
 ]
 
+/** Served under VLLM_SERVER_DEV_MODE=1 only. */
+const DEV_ROUTES: readonly (readonly [Method, string, Handler])[] = [
+  ['post', '/sleep', answerSleep],
+  ['post', '/wake_up', answerWakeUp],
+  ['get', '/is_sleeping', answerIsSleeping],
+]
+
 /** Answers a request that is past the faults and the key. */
 export type RouteExchange = (exchange: Exchange) => Promise<Response>
 
 /** Builds the router of one worker. */
-export function createRoutes(): RouteExchange {
+export function createRoutes({ enableDevMode }: Pick<WorkerSettings, 'enableDevMode'>): RouteExchange {
   const router = Router<IRequest, [Exchange]>()
-  for (const [method, path, handler] of ROUTES) {
+  const routes = enableDevMode ? [...ROUTES, ...DEV_ROUTES] : ROUTES
+  for (const [method, path, handler] of routes) {
     router[method](path, (request, exchange) => handler(exchange, request.params))
   }
   // FastAPI's own words, in FastAPI's own shape: no route of vLLM's has been reached.
-  for (const path of new Set(ROUTES.map((route) => route[1]))) {
+  for (const path of new Set(routes.map((route) => route[1]))) {
     router.all(path, () => jsonResponse({ detail: 'Method Not Allowed' }, 405))
   }
   router.all('*', () => jsonResponse({ detail: 'Not Found' }, 404))

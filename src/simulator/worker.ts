@@ -15,6 +15,7 @@ import { RequestLog } from './request-log.ts'
 import { ResponseStore } from './response-store.ts'
 import { createRoutes } from './routes.ts'
 import type { RouteExchange } from './routes.ts'
+import { SleepState } from './sleep-state.ts'
 import { toAnthropicError, toOpenAiError, VllmError } from './vllm-error.ts'
 
 /** What a runtime lends the worker. */
@@ -48,7 +49,7 @@ export function createSimulatedWorker(
 ): SimulatedWorker {
   const context = createContext(toWorkerSettings(options), dependencies)
   context.faults.set(faultDocumentSchema.parse(options.faults ?? []))
-  const route = createRoutes()
+  const route = createRoutes(context.settings)
   return {
     context,
     fetch: async (request, details = {}) => {
@@ -69,6 +70,7 @@ function createContext(settings: WorkerSettings, dependencies: WorkerDependencie
     clock,
     engines: createEngines(),
     faults: new FaultRules(settings.seed),
+    sleep: new SleepState(),
     log: new RequestLog(settings.logRequests),
     responses: new ResponseStore(),
     newId: dependencies.newId ?? (() => crypto.randomUUID().replaceAll('-', '')),
@@ -76,11 +78,17 @@ function createContext(settings: WorkerSettings, dependencies: WorkerDependencie
     reset: (): void => {
       // Requests under way end on the engines they began on.
       context.engines = createEngines()
+      context.sleep.wake([])
       context.log.clear()
       context.responses.clear()
       context.faults.set([])
     },
   }
+  const follow = (): void => {
+    for (const engine of context.engines) engine.setFrozen(context.sleep.isAsleep || context.faults.isFrozen)
+  }
+  context.faults.onChange(follow)
+  context.sleep.onChange(follow)
   return context
 }
 
