@@ -1,7 +1,10 @@
-// A circuit breaker: lets calls through while they work, none for a while after several failed in a row, then one to see.
-// A state machine over an injected clock: it starts no timer, and what a call is, and when it has failed, is its owner's.
+// A circuit breaker for calls to one service: lets them through while they work, none for a while after several failed in
+// a row, then one to see. The state machine is the one of workers; what a call is, and when it has failed, is its owner's.
 
-export type BreakerState = 'closed' | 'open' | 'half_open'
+import type { BreakerState as State } from '../store/fleet-store.ts'
+import { WorkerBreaker } from '../store/worker-breaker.ts'
+
+export type BreakerState = State['state']
 
 export interface BreakerOptions {
   now(): number
@@ -29,67 +32,58 @@ export const FAILURES_TO_OPEN = 5
 export const OPEN_MS = 10_000
 
 export function createBreaker(options: BreakerOptions): Breaker {
-  return new ConsecutiveFailuresBreaker(options)
+  return new ServiceBreaker(options)
 }
 
-class ConsecutiveFailuresBreaker implements Breaker {
+/** The call that is out to see whether a service has recovered. */
+interface Probe {
+  readonly sinceMs: number
+}
+
+class ServiceBreaker implements Breaker {
   readonly #now: () => number
-  readonly #failuresToOpen: number
   readonly #openMs: number
-  #failures = 0
-  /** When the breaker may be tried again; null while it is closed. */
-  #retryAtMs: number | null = null
-  /** Changes with every opening and closing, so that calls let through before say nothing about what came after. */
-  #epoch = 0
+  readonly #breaker: WorkerBreaker
+  #probe: Probe | null = null
 
   constructor({ now, failuresToOpen = FAILURES_TO_OPEN, openMs = OPEN_MS }: BreakerOptions) {
     this.#now = now
-    this.#failuresToOpen = failuresToOpen
     this.#openMs = openMs
+    // Failures in a row alone count, one success is enough, and it stays open for the same time each time.
+    const config = { failureThreshold: failuresToOpen, successThreshold: 1, openMs, halfOpenProbes: 1 }
+    const noErrorRate = { windowMs: openMs, errorRate: 1, minimumVolume: Number.POSITIVE_INFINITY }
+    this.#breaker = new WorkerBreaker({ ...config, ...noErrorRate }, { epoch: 0, maxOpenMs: openMs })
   }
 
   state(): BreakerState {
-    if (this.#retryAtMs === null) return 'closed'
-    return this.#now() < this.#retryAtMs ? 'open' : 'half_open'
+    return this.#breaker.phase(this.#now())
   }
 
   enter(): BreakerPermit | null {
-    if (this.#retryAtMs === null) return this.#permit(false)
-    if (this.#now() < this.#retryAtMs) return null
-    // Others wait as if it had opened again. A probe whose runtime dies with its request never reports, so the wait ends.
-    this.#retryAtMs = this.#now() + this.#openMs
-    this.#epoch += 1
-    return this.#permit(true)
+    const nowMs = this.#now()
+    const phase = this.#breaker.phase(nowMs)
+    if (phase === 'open') return null
+    if (phase === 'closed') return this.#permit(null)
+    // A probe whose runtime dies with its request never reports, so the wait for it ends.
+    if (this.#probe !== null && nowMs < this.#probe.sinceMs + this.#openMs) return null
+    this.#probe = { sinceMs: nowMs }
+    return this.#permit(this.#probe)
   }
 
-  #permit(isProbe: boolean): BreakerPermit {
-    const epoch = this.#epoch
+  #permit(probe: Probe | null): BreakerPermit {
+    const { epoch } = this.#breaker
     let isReported = false
-    const once = (report: () => void) => () => {
-      if (isReported || epoch !== this.#epoch) return
+    const once = (counts: { readonly oks: number; readonly faults: number }) => () => {
+      const isForgotten = probe !== null && probe !== this.#probe
+      if (isReported || isForgotten) return
       isReported = true
-      report()
+      if (probe !== null) this.#probe = null
+      this.#breaker.note({ epoch, ...counts, faultsInRow: counts.faults }, this.#now())
     }
     return {
-      succeeded: once(() => this.#close()),
-      failed: once(() => this.#noteFailure(isProbe)),
-      calledOff: once(() => {
-        if (isProbe) this.#retryAtMs = this.#now()
-      }),
+      succeeded: once({ oks: 1, faults: 0 }),
+      failed: once({ oks: 0, faults: 1 }),
+      calledOff: once({ oks: 0, faults: 0 }),
     }
-  }
-
-  #close(): void {
-    this.#failures = 0
-    if (this.#retryAtMs === null) return
-    this.#retryAtMs = null
-    this.#epoch += 1
-  }
-
-  #noteFailure(isProbe: boolean): void {
-    this.#failures += 1
-    if (!isProbe && this.#failures < this.#failuresToOpen) return
-    this.#retryAtMs = this.#now() + this.#openMs
-    this.#epoch += 1
   }
 }

@@ -25,6 +25,7 @@ function rig(): Rig {
       },
     },
     timeouts: { connectMs: null, firstByteMs: 5_000, idleMs: 300, totalMs: 100_000 },
+    activity: { lastByteAtMs: null, isWaiting: true },
     onExpire: (kind) => expired.push(kind),
     onTick: () => {},
   })

@@ -2,6 +2,7 @@
 // lives so that its lease can be renewed.
 
 import type { Timeouts } from '../config/config.ts'
+import type { LeaseActivity } from '../store/lease-book.ts'
 
 export type TimeoutKind = 'first_byte' | 'idle' | 'total'
 
@@ -23,11 +24,13 @@ export interface Deadline {
 }
 
 /** The longest sleep of the timer, so that `onTick` comes at least this often. */
-export const TICK_MS = 15_000
+export const TICK_MS = 5_000
 
 export interface DeadlineOptions {
   readonly clock: DeadlineClock
   readonly timeouts: Timeouts
+  /** Kept up to date here, for whoever wants to know what the worker did lately. */
+  readonly activity: LeaseActivity
   /** Called once, when a limit has passed; watching has stopped by then. */
   onExpire(kind: TimeoutKind): void
   /** Called while the attempt lives. */
@@ -38,16 +41,15 @@ export interface DeadlineOptions {
  * Starts watching. The timer is not re-armed for each chunk: it sleeps until the earliest limit that could pass, then
  * looks at the time of the last byte, so a stream of many chunks costs a store per chunk and a timer per idle period.
  */
-export function startDeadline({ clock, timeouts, onExpire, onTick }: DeadlineOptions): Deadline {
+export function startDeadline({ clock, timeouts, activity, onExpire, onTick }: DeadlineOptions): Deadline {
   const startedAtMs = clock.now()
-  let lastByteAtMs: number | null = null
-  let isWaiting = true
   let callOff: (() => void) | null = null
   let armedForMs = Number.POSITIVE_INFINITY
 
   function dueAt(): { readonly kind: TimeoutKind; readonly atMs: number } {
     const total = { kind: 'total' as const, atMs: startedAtMs + (timeouts.totalMs ?? Number.POSITIVE_INFINITY) }
-    if (!isWaiting) return total
+    if (!activity.isWaiting) return total
+    const { lastByteAtMs } = activity
     const progress =
       lastByteAtMs === null
         ? { kind: 'first_byte' as const, atMs: startedAtMs + (timeouts.firstByteMs ?? Number.POSITIVE_INFINITY) }
@@ -75,13 +77,13 @@ export function startDeadline({ clock, timeouts, onExpire, onTick }: DeadlineOpt
   arm(dueAt().atMs, startedAtMs)
   return {
     touch() {
-      lastByteAtMs = clock.now()
+      activity.lastByteAtMs = clock.now()
     },
     setWaiting(next) {
       const nowMs = clock.now()
       // The wait begins now, however long ago the last byte came.
-      if (next && !isWaiting && lastByteAtMs !== null) lastByteAtMs = nowMs
-      isWaiting = next
+      if (next && !activity.isWaiting && activity.lastByteAtMs !== null) activity.lastByteAtMs = nowMs
+      activity.isWaiting = next
       const dueAtMs = dueAt().atMs
       if (callOff === null || dueAtMs >= armedForMs) return
       // The timer was set while nobody waited, for longer than this limit allows.

@@ -2,6 +2,7 @@
 
 import type { Timeouts, WorkerConfig } from '../config/config.ts'
 import type { Platform, WorkerAnswer } from '../platform.ts'
+import type { LeaseActivity } from '../store/lease-book.ts'
 import { type Deadline, startDeadline, type TimeoutKind } from './deadline.ts'
 
 export interface AttemptRequest {
@@ -12,6 +13,8 @@ export interface AttemptRequest {
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
   readonly timeouts: Timeouts
+  /** Kept up to date with what the worker did lately. */
+  readonly activity: LeaseActivity
   /** The caller's signal: when it fires, the worker's request is aborted at once. */
   readonly clientSignal: AbortSignal
   /** Fires when another attempt of the same request has won; null where attempts follow one another. */
@@ -98,6 +101,7 @@ function watchInterruptions(
   const deadline = startDeadline({
     clock: platform,
     timeouts: request.timeouts,
+    activity: request.activity,
     onExpire: (limit) => interrupt({ kind: 'timeout', limit }),
     onTick: request.onTick,
   })

@@ -1,0 +1,135 @@
+// The prober of a large pool where one object may not ask everybody: slices of sixteen workers, the first asked here, each
+// of the others by an object of its own. Those keep no time and no configuration; they are told whom to ask each time, so
+// none of them goes on by itself, and none asks for a configuration that has been replaced.
+
+import type { WorkerObservation } from '../store/fleet-store.ts'
+import {
+  createProber,
+  EAGER_MS,
+  type Prober,
+  type ProbeTargets,
+  stillTrue,
+  WORKERS_PER_PROBER,
+  withJitter,
+} from './probe.ts'
+import type { ProbePlatform } from './probe-request.ts'
+
+/** Whom to ask, and how: at most sixteen workers of a pool. */
+export interface SliceOrder {
+  readonly targets: ProbeTargets
+  /** Workers to ask whether or not it is their turn. */
+  readonly doubted: ReadonlySet<string>
+}
+
+export interface SliceReport {
+  readonly observations: readonly WorkerObservation[]
+  readonly nextRoundMs: number
+}
+
+/** Asks one slice of a pool. */
+export interface SliceProber {
+  probeSlice(order: SliceOrder): Promise<SliceReport>
+}
+
+export interface PoolProberOptions {
+  readonly platform: ProbePlatform & { random(): number }
+  readonly targets: () => ProbeTargets
+  /** Whoever asks the n-th slice, from 1 on. */
+  readonly sliceProber: (slice: number) => SliceProber
+  /** Nobody could be had to ask a slice this time. */
+  readonly onSliceFailed: (slice: number, cause: unknown) => void
+}
+
+/** Asks the workers it is told of, and remembers what it needs of them until the next time. */
+export function createSliceProber(platform: ProbePlatform & { random(): number }): SliceProber {
+  let targets: ProbeTargets | null = null
+  let prober: Prober | null = null
+  return {
+    async probeSlice(order) {
+      targets = order.targets
+      prober ??= createProber(platform, () => targets ?? order.targets)
+      const observations = await prober.round(order.doubted)
+      return { observations, nextRoundMs: prober.nextRoundMs() }
+    },
+  }
+}
+
+/** One slice as its pool knows it. */
+interface Slice {
+  readonly prober: SliceProber
+  isUnderWay: boolean
+  nextRoundMs: number
+}
+
+/**
+ * A prober whose round takes no longer than a slice may take in which all is well or all is dead. What a slower one learns
+ * comes with a later round; until then it is not asked again.
+ */
+export function createPoolProber({ platform, targets, sliceProber, onSliceFailed }: PoolProberOptions): Prober {
+  const slices: Slice[] = []
+  let arrived: { readonly order: SliceOrder; readonly report: SliceReport }[] = []
+
+  function addSlice(at: number): Slice {
+    const prober = at === 0 ? createSliceProber(platform) : sliceProber(at)
+    const slice = { prober, isUnderWay: false, nextRoundMs: EAGER_MS }
+    slices.push(slice)
+    return slice
+  }
+  async function ask(order: SliceOrder, at: number): Promise<void> {
+    const slice = slices[at] ?? addSlice(at)
+    if (slice.isUnderWay) return
+    slice.isUnderWay = true
+    try {
+      const report = await slice.prober.probeSlice(order)
+      slice.nextRoundMs = report.nextRoundMs
+      arrived.push({ order, report })
+    } catch (cause) {
+      slice.nextRoundMs = withJitter(EAGER_MS, platform.random())
+      onSliceFailed(at, cause)
+    } finally {
+      slice.isUnderWay = false
+    }
+  }
+
+  return {
+    async round(doubted = new Set()) {
+      const orders = toOrders(targets(), doubted)
+      slices.splice(orders.length)
+      const late = startTimer(platform, longestRoundMs(targets()))
+      await Promise.race([late.passed, Promise.all(orders.map(ask))])
+      late.callOff()
+      const reports = arrived
+      arrived = []
+      const { workers } = targets()
+      return reports.flatMap(({ order, report }) => stillTrue(report.observations, order.targets.workers, workers))
+    },
+    nextRoundMs() {
+      const { health } = targets()
+      if (slices.length === 0) return withJitter(health.intervalMs, platform.random())
+      return Math.min(...slices.map((slice) => slice.nextRoundMs))
+    },
+  }
+}
+
+/** Sixteen workers over six connections that all run into their timeouts, and as much again for the way there. */
+function longestRoundMs({ health }: ProbeTargets): number {
+  return 2 * Math.ceil(WORKERS_PER_PROBER / 6) * health.timeoutMs
+}
+
+function toOrders({ workers, health, modelRefreshMs }: ProbeTargets, doubted: ReadonlySet<string>): SliceOrder[] {
+  const { intervalMs, timeoutMs, successThreshold, endpoint } = health
+  const settings = { health: { intervalMs, timeoutMs, successThreshold, endpoint }, modelRefreshMs }
+  return Array.from({ length: Math.ceil(workers.length / WORKERS_PER_PROBER) }, (_, at) => {
+    const own = workers.slice(at * WORKERS_PER_PROBER, (at + 1) * WORKERS_PER_PROBER)
+    const inDoubt = own.filter(({ id }) => doubted.has(id)).map(({ id }) => id)
+    return { targets: { workers: own, ...settings }, doubted: new Set(inDoubt) }
+  })
+}
+
+function startTimer(platform: Pick<ProbePlatform, 'after'>, delayMs: number) {
+  let callOff = () => {}
+  const passed = new Promise<void>((resolve) => {
+    callOff = platform.after(delayMs, resolve)
+  })
+  return { passed, callOff }
+}
