@@ -7,8 +7,9 @@ export type ErrorDialect = 'openai' | 'anthropic'
 
 /** The JSON text of an error answer. Holds `error.message`, never its cause or stack. */
 export function errorBody(dialect: ErrorDialect, error: RouterError, requestId: string): string {
-  const { message, code, param, definition } = error
-  if (dialect === 'openai') return JSON.stringify({ error: { message, type: definition.type, param, code } })
+  const { message, code, param, definition, details } = error
+  if (dialect === 'openai')
+    return JSON.stringify({ error: { message, type: definition.type, param, code, ...details } })
   const type = anthropicErrorType(definition.status)
   return JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId })
 }

@@ -1,6 +1,7 @@
-// Lets whole events through and holds an unfinished one back, so that something can follow cleanly after a cut.
-// Bytes stay as they are and in order; what is held is bounded, and an event beyond that bound passes as it comes.
+// Lets whole events through and holds an unfinished one back, so that something can follow cleanly after a cut, or an
+// event be left out. Bytes stay as they are and in order; what is held is bounded, and an event beyond that bound passes.
 
+import { joinBytes } from './join-bytes.ts'
 import { createSseScan, readSseEvent, resetSseScan, scanSseEvent, type SseEvent, type SseScan } from './sse.ts'
 
 export interface EventGate {
@@ -20,8 +21,15 @@ interface BigEvent {
   tailBytes: number
 }
 
-/** Sees each event with data as it passes; returns bytes to put in front of it, or null. */
-export type OnEvent = (event: SseEvent) => Uint8Array | null
+/** Sees each event with data as it passes; returns bytes to put in front of it, `drop` to leave it out, or null. */
+export type OnEvent = (event: SseEvent) => Uint8Array | 'drop' | null
+
+/** Where what passes differs from what came: `bytes` take the place of what lies between. */
+interface Change {
+  readonly start: number
+  readonly end: number
+  readonly bytes: Uint8Array
+}
 
 /** An unfinished event is held back up to here; a bigger one passes as it comes. */
 export const MAX_HELD_BYTES = 64 * 1024
@@ -55,13 +63,13 @@ interface Push {
 
 function passWholeEvents(gate: EventGate, { chunk, onEvent }: Push, from: number): Uint8Array | null {
   let passed = from
-  let insertion: { readonly bytes: Uint8Array; readonly at: number } | null = null
+  let changes: Change[] | null = null
   for (;;) {
     const eventEnd = scanSseEvent(gate.scan, chunk, passed)
     if (eventEnd < 0) break
     const event = readSseEvent(gate.scan, chunk, passed)
-    const bytes = event === null ? null : onEvent(event)
-    if (bytes !== null) insertion = { bytes, at: passed }
+    const verdict = event === null ? null : onEvent(event)
+    if (verdict !== null) (changes ??= []).push(toChange(verdict, passed, eventEnd))
     resetSseScan(gate.scan)
     passed = eventEnd
   }
@@ -69,8 +77,21 @@ function passWholeEvents(gate: EventGate, { chunk, onEvent }: Push, from: number
   holdFrom(gate, chunk, passed)
   if (passed === 0) return null
   const whole = passed === chunk.length ? chunk : chunk.subarray(0, passed)
-  if (insertion === null) return whole
-  return concat(whole.subarray(0, insertion.at), insertion.bytes, whole.subarray(insertion.at))
+  return changes === null ? whole : withChanges(whole, changes)
+}
+
+function toChange(verdict: Uint8Array | 'drop', start: number, end: number): Change {
+  return verdict === 'drop' ? { start, end, bytes: EMPTY } : { start, end: start, bytes: verdict }
+}
+
+function withChanges(whole: Uint8Array, changes: readonly Change[]): Uint8Array {
+  let from = 0
+  const parts = changes.flatMap(({ start, end, bytes }) => {
+    const kept = whole.subarray(from, start)
+    from = end
+    return [kept, bytes]
+  })
+  return joinBytes([...parts, whole.subarray(from)])
 }
 
 // A copy, because the chunk is the caller's; a fresh one, because a held buffer that was passed on is the receiver's.
@@ -128,13 +149,3 @@ function keepTail(big: BigEvent, bytes: Uint8Array): void {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}

@@ -12,9 +12,11 @@ export interface TokenUsage {
   readonly cachedTokens: number | null
 }
 
-/** Reads a parsed `usage` object; null when it holds no prompt count. */
+/** Reads a parsed `usage` object; null when it holds no count of what was read. */
 export function toTokenUsage(usage: unknown): TokenUsage | null {
-  const promptTokens = countOf(usage, 'prompt_tokens') ?? countOf(usage, 'input_tokens')
+  // Reranking reports a total alone, all of it read.
+  const promptTokens =
+    countOf(usage, 'prompt_tokens') ?? countOf(usage, 'input_tokens') ?? countOf(usage, 'total_tokens')
   if (promptTokens === null) return null
   // Embeddings and scores report no completion.
   const completionTokens = countOf(usage, 'completion_tokens') ?? countOf(usage, 'output_tokens') ?? 0

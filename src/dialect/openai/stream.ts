@@ -10,6 +10,7 @@ import { toTokenUsage, type TokenUsage } from '../usage.ts'
 
 const DONE = '[DONE]'
 const LETTER_N = 0x6e
+const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
 /** Chat and text completions: `[DONE]` counts only after a choice has said why it ended. */
@@ -17,6 +18,15 @@ export const completionStream: StreamDialect = {
   inspect: inspectCompletion,
   errorFrame: openaiErrorFrame,
   usage: lastUsage,
+}
+
+/** The same for a caller that did not ask for usage: the chunk that holds nothing else is counted and left out. */
+export const completionStreamWithoutUsage: StreamDialect = {
+  ...completionStream,
+  inspect(facts, event) {
+    const verdict = inspectCompletion(facts, event)
+    return verdict === 'pass' && isUsageChunk(event) ? 'drop' : verdict
+  },
 }
 
 /** Streamed transcriptions, translations and speech, whose events carry no reason for their end. */
@@ -54,6 +64,15 @@ function inspectCompletion(facts: StreamFacts, event: SseEvent): 'pass' | 'repor
   rememberUsage(facts, data)
   facts.errorSeen ||= isErrorEvent(data)
   return 'pass'
+}
+
+function isUsageChunk({ data, part }: SseEvent): boolean {
+  if (part !== 'whole') return false
+  // Nearly every chunk shows that it is none by its bytes; one that may be it is parsed to be sure.
+  if (data[lastValueStart(data, 'usage')] !== OPEN_BRACE) return false
+  const chunk = parseJson(data)
+  const choices = fieldOf(chunk, 'choices')
+  return Array.isArray(choices) && choices.length === 0 && toTokenUsage(fieldOf(chunk, 'usage')) !== null
 }
 
 function inspectAudio(facts: StreamFacts, { data, part }: SseEvent): 'pass' {
