@@ -2,11 +2,14 @@
 // serves every isolate; strict turns to the root; stored responses to shards.
 
 import { hash64 } from '../routing/hash.ts'
-import type { FleetSnapshot, FleetStore, HolderReport, ResponseOwner } from './fleet-store.ts'
+import type { FleetStore, ResponseOwner } from './fleet-store.ts'
+import { completeSnapshot, type SentReport, type SentSnapshot } from './older-versions.ts'
 
 /** The methods of a `Fleet` object that others call. */
 export interface FleetStub {
-  sync(report: HolderReport): Promise<FleetSnapshot>
+  sync(report: SentReport): Promise<SentSnapshot>
+  drain(workerId: string, deadlineMs: number): Promise<void>
+  undrain(workerId: string): Promise<void>
   takeTicket(key: string): Promise<number>
   rememberResponse(responseId: string, owner: ResponseOwner, expiresAtMs: number): Promise<void>
   findResponse(responseId: string): Promise<ResponseOwner | null>
@@ -20,6 +23,8 @@ export type FleetNamespace = (objectName: string) => FleetStub
 const RESPONSE_SHARDS = 16
 
 export const rootName = (pool: string): string => `${pool}/root`
+/** The object that asks the n-th sixteen workers of a large pool, from 1 on; the root asks the first. */
+export const proberName = (pool: string, slice: number): string => `${pool}/prober/${slice}`
 export const replicaName = (pool: string, index: number): string => `${pool}/replica/${index}`
 const shardName = (pool: string, responseId: string): string =>
   `${pool}/responses/${Number.parseInt(hash64(responseId).slice(-4), 16) % RESPONSE_SHARDS}`
@@ -28,7 +33,7 @@ export interface DurableFleetOptions {
   readonly namespace: FleetNamespace
   readonly pool: string
   /** Which replica this isolate talks to, from 0. */
-  readonly replica: number
+  replica(): number
 }
 
 export function createDurableFleetStore({ namespace, pool, replica }: DurableFleetOptions): FleetStore {
@@ -36,7 +41,9 @@ export function createDurableFleetStore({ namespace, pool, replica }: DurableFle
   return {
     source: 'fleet',
     ticketNow: null,
-    sync: (report) => namespace(replicaName(pool, replica)).sync(report),
+    sync: async (report) => completeSnapshot(await namespace(replicaName(pool, replica())).sync(report)),
+    drain: (workerId, deadlineMs) => namespace(rootName(pool)).drain(workerId, deadlineMs),
+    undrain: (workerId) => namespace(rootName(pool)).undrain(workerId),
     takeTicket: (key) => namespace(rootName(pool)).takeTicket(key),
     rememberResponse: (id, owner, expiresAtMs) => shardOf(id).rememberResponse(id, owner, expiresAtMs),
     findResponse: (id) => shardOf(id).findResponse(id),

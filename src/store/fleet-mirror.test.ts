@@ -1,27 +1,21 @@
 // An isolate's copy of the fleet: when it asks, when a request waits, and what it decides on when nobody answers.
 
 import { describe, expect, test } from 'vitest'
-import type { WorkerConfig } from '../config/config.ts'
+import { BREAKER, HEALTH, outcomesOf, snapshotOf, workerOf, workerStateOf } from '../../test/support/fleet.ts'
+import type { BreakerConfig, WorkerConfig } from '../config/config.ts'
 import { VirtualClock } from '../simulator/clock.ts'
+import { FleetLink } from './fleet-link.ts'
 import { FleetMirror } from './fleet-mirror.ts'
 import type { FleetSnapshot, FleetStore, HolderReport, WorkerState } from './fleet-store.ts'
+import type { Outcome } from './outcome-ledger.ts'
 
 const START_MS = 1_000_000
 
-function workerOf(id: string, given: Partial<WorkerConfig> = {}): WorkerConfig {
-  const plain = { isNamed: true, models: null, weight: 1, labels: {}, apiKey: null, binding: null, dataParallelSize: 1 }
-  return { id, url: `http://${id}.test`, ...plain, ...given }
-}
-
-const upAt = (checkedAtMs: number, workerId = 'a'): WorkerState => ({
-  workerId,
-  availability: 'up',
-  models: ['m'],
-  checkedAtMs,
-})
+const upAt = (checkedAtMs: number, workerId = 'a'): WorkerState => workerStateOf(workerId, { checkedAtMs })
 
 interface Rig {
   readonly mirror: FleetMirror
+  readonly link: FleetLink
   readonly clock: VirtualClock
   /** Reports the store was given, call by call. */
   readonly calls: HolderReport[]
@@ -36,6 +30,7 @@ interface Rig {
 function rigOf(
   workers: readonly WorkerConfig[] = [workerOf('a'), workerOf('b')],
   ticketNow: FleetStore['ticketNow'] = null,
+  breaker: BreakerConfig | null = BREAKER,
 ): Rig {
   const clock = new VirtualClock(START_MS)
   const calls: HolderReport[] = []
@@ -43,8 +38,7 @@ function rigOf(
   const beside: Promise<unknown>[] = []
   let answer: (report: HolderReport) => Promise<FleetSnapshot> = async () => snapshotAt(clock.now())
   const refuse = () => Promise.reject(new Error('not part of this test'))
-  const mirror = new FleetMirror({
-    workers,
+  const link = new FleetLink({
     now: () => clock.now(),
     random: () => 0.5,
     randomId: () => 'isolate-1',
@@ -56,14 +50,18 @@ function rigOf(
         calls.push(report)
         return answer(report)
       },
+      drain: refuse,
+      undrain: refuse,
       takeTicket: async () => 77,
       rememberResponse: refuse,
       findResponse: refuse,
       forgetResponse: refuse,
     },
   })
+  const mirror = new FleetMirror(link, { workers, health: HEALTH, breaker })
   return {
     mirror,
+    link,
     clock,
     calls,
     failures,
@@ -80,9 +78,19 @@ function rigOf(
 }
 
 function snapshotAt(takenAtMs: number, given: Partial<FleetSnapshot> = {}): FleetSnapshot {
-  const workers = [upAt(takenAtMs), upAt(takenAtMs, 'b')]
-  return { takenAtMs, workers, inFlightElsewhere: new Map(), tickets: new Map(), ...given }
+  return snapshotOf(takenAtMs, { workers: [upAt(takenAtMs), upAt(takenAtMs, 'b')], ...given })
 }
+
+const beside = (rig: Rig) => (task: Promise<unknown>) => void rig.beside.push(task)
+
+/** An attempt at worker `a`, or its first rank, that ends like this at once. */
+function end(rig: Rig, outcome: Outcome): void {
+  const lease = rig.mirror.acquire(rig.mirror.candidatesOf('a')[0] ?? 'a', beside(rig))
+  lease.note(outcome)
+  lease.release()
+}
+
+const fault = (rig: Rig, reach: 'not_sent' | 'maybe_sent' | 'sent') => end(rig, { kind: 'fault', reach })
 
 const availabilities = ({ mirror }: Rig) => mirror.view().candidates.map(({ availability }) => availability)
 
@@ -128,6 +136,31 @@ describe('when the store is asked', () => {
     expect(rig.calls).toHaveLength(2)
     expect(rig.beside).toHaveLength(0)
     expect(rig.mirror.view().ageMs).toBe(0)
+  })
+
+  test('before deciding when what was handed on was old by then: two seconds after a change everybody knows', async () => {
+    const rig = rigOf()
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { ageMs: 500 }))
+    await rig.look()
+    rig.answerWith(() => new Promise(() => {}))
+    rig.clock.advance(1_500)
+    expect(await rig.look()).toBe(false)
+    expect([rig.beside.length, rig.calls.length]).toEqual([1, 2])
+    rig.clock.advance(1)
+    void rig.look()
+    expect([rig.beside.length, rig.calls.length]).toEqual([1, 3])
+  })
+
+  test('not by each request because the store is slow: what it sent is good for a second at least', async () => {
+    const rig = rigOf()
+    rig.answerWith(async () => {
+      rig.clock.advance(5_000)
+      return snapshotAt(rig.clock.now())
+    })
+    await rig.look()
+    rig.clock.advance(900)
+    expect(await rig.look()).toBe(false)
+    expect(rig.calls).toHaveLength(1)
   })
 
   test('a stream of requests costs one call a second, and none of them waits', async () => {
@@ -225,7 +258,7 @@ describe('workers that requests could not reach', () => {
     const rig = rigOf()
     await rig.look()
     rig.clock.advance(100)
-    rig.mirror.noteFailure('a', 'not_sent')
+    fault(rig, 'not_sent')
     expect(availabilities(rig)).toEqual(['suspect', 'up'])
     rig.clock.advance(901)
     expect(await rig.look()).toBe(false)
@@ -235,9 +268,9 @@ describe('workers that requests could not reach', () => {
   test('one request that may have reached the worker is no proof', async () => {
     const rig = rigOf()
     await rig.look()
-    rig.mirror.noteFailure('a', 'maybe_sent')
+    fault(rig, 'maybe_sent')
     expect(availabilities(rig)).toEqual(['up', 'up'])
-    rig.mirror.noteFailure('a', 'maybe_sent')
+    fault(rig, 'maybe_sent')
     expect(availabilities(rig)).toEqual(['suspect', 'up'])
     rig.clock.advance(1_001)
     await rig.look()
@@ -247,9 +280,9 @@ describe('workers that requests could not reach', () => {
   test('an answer in between clears them', async () => {
     const rig = rigOf()
     await rig.look()
-    rig.mirror.noteFailure('a', 'maybe_sent')
-    rig.mirror.noteAnswer('a')
-    rig.mirror.noteFailure('a', 'maybe_sent')
+    fault(rig, 'maybe_sent')
+    end(rig, { kind: 'ok' })
+    fault(rig, 'maybe_sent')
     expect(availabilities(rig)).toEqual(['up', 'up'])
   })
 
@@ -257,7 +290,7 @@ describe('workers that requests could not reach', () => {
     const rig = rigOf()
     await rig.look()
     rig.clock.advance(10)
-    rig.mirror.noteFailure('a', 'not_sent')
+    fault(rig, 'not_sent')
     // An answer given before the failure must not bring the worker back.
     rig.answerWith(async () => snapshotAt(START_MS + 5))
     rig.clock.advance(1_001)
@@ -271,18 +304,239 @@ describe('workers that requests could not reach', () => {
     expect(availabilities(rig)).toEqual(['up', 'up'])
   })
 
-  test('what could not be told is told with the next report', async () => {
+  test('what could not be told is told with the next reports, until it has arrived', async () => {
     const rig = rigOf()
     await rig.look()
-    rig.mirror.noteFailure('a', 'not_sent')
     rig.answerWith(() => Promise.reject(new Error('overloaded')))
+    fault(rig, 'not_sent')
+    await Promise.all(rig.beside)
     rig.clock.advance(1_001)
     await rig.look()
     await Promise.all(rig.beside)
     rig.answerWith(async () => snapshotAt(rig.clock.now()))
-    rig.clock.advance(1_001)
+    for (let time = 0; time < 2; time += 1) {
+      rig.clock.advance(1_001)
+      await rig.look()
+      await Promise.all(rig.beside)
+    }
+    expect(rig.calls.map(({ unreachable }) => unreachable.length)).toEqual([0, 1, 1, 1, 0])
+  })
+})
+
+describe('attempts', () => {
+  test('are told with the next report, each once: how they ended, under the epoch they began in', async () => {
+    const rig = rigOf()
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers: [workerStateOf('a', { epoch: 7 })] }))
     await rig.look()
-    expect(rig.calls.map(({ unreachable }) => unreachable.length)).toEqual([0, 1, 1])
+    end(rig, { kind: 'ok' })
+    end(rig, { kind: 'caller' })
+    const lease = rig.mirror.acquire('a', beside(rig))
+    lease.note({ kind: 'fault', reach: 'sent' })
+    lease.note({ kind: 'ok' })
+    lease.release()
+    // A client that left: its attempt says nothing.
+    rig.mirror.acquire('a', beside(rig)).release()
+    for (let time = 0; time < 2; time += 1) {
+      rig.clock.advance(1_001)
+      await rig.look()
+      await Promise.all(rig.beside)
+    }
+    const outcomes = rig.calls.map((call) => call.outcomes?.workers ?? [])
+    expect(outcomes).toEqual([[], [outcomesOf('a', { epoch: 7, oks: 1, faults: 1, faultsInRow: 1 })], []])
+  })
+
+  test('with faults in a row take a worker out at once here, and the store hears of it beside the request', async () => {
+    const rig = rigOf()
+    await rig.look()
+    for (let at = 0; at < BREAKER.failureThreshold; at += 1) fault(rig, 'sent')
+    expect(availabilities(rig)).toEqual(['open', 'up'])
+    expect(rig.calls).toHaveLength(2)
+    expect(rig.calls[1]).toMatchObject({
+      isUrgent: true,
+      outcomes: { workers: [{ faults: BREAKER.failureThreshold }] },
+    })
+    await Promise.all(rig.beside)
+    // The store has weighed it with what others know, and its word counts from here on.
+    expect(availabilities(rig)).toEqual(['up', 'up'])
+  })
+
+  test('that a worker answered with a wish to be left alone take it out of the usual, and lower its share', async () => {
+    const rig = rigOf()
+    await rig.look()
+    end(rig, { kind: 'busy', waitMs: 3_000 })
+    const [candidate] = rig.mirror.view().candidates
+    expect(candidate).toMatchObject({ availability: 'suspect', share: 0.5 })
+    rig.clock.advance(3_000)
+    expect(rig.mirror.view().candidates[0]).toMatchObject({ availability: 'up', share: 0.6 })
+  })
+
+  test('of others that met such a wish count here too', async () => {
+    const rig = rigOf()
+    const busyUntilMs = START_MS + 900
+    rig.answerWith(async () =>
+      snapshotAt(rig.clock.now(), { workers: [workerStateOf('a', { busyUntilMs, share: 0.3 })] }),
+    )
+    await rig.look()
+    expect(rig.mirror.view().candidates[0]).toMatchObject({ availability: 'suspect', share: 0.3 })
+    rig.clock.advance(900)
+    expect(rig.mirror.view().candidates[0]).toMatchObject({ availability: 'up' })
+  })
+
+  test('at a half-open worker take a permit, say so at once, and say at once how they ended', async () => {
+    const rig = rigOf()
+    const workers = [workerStateOf('a', { availability: 'half_open', epoch: 3 }), upAt(START_MS, 'b')]
+    rig.answerWith(async ({ wantsPermits }) =>
+      snapshotAt(rig.clock.now(), { workers, permits: wantsPermits ? [{ id: 5, workerId: 'a' }] : [] }),
+    )
+    await rig.look()
+    expect(rig.calls[0]).toMatchObject({ wantsPermits: true, permits: [] })
+    const hasPermit = () => rig.mirror.view().candidates.map((candidate) => candidate.hasPermit)
+    expect(hasPermit()).toEqual([true, false])
+    rig.mirror.reservePermit('a')
+    expect(hasPermit()).toEqual([false, false])
+    const lease = rig.mirror.acquire('a', beside(rig))
+    expect(rig.calls[1]).toMatchObject({ isUrgent: true, permits: [{ id: 5, workerId: 'a', isInUse: true }] })
+    lease.note({ kind: 'ok' })
+    lease.release()
+    expect(rig.calls[2]).toMatchObject({ isUrgent: true, permits: [], outcomes: { workers: [{ epoch: 3, oks: 1 }] } })
+  })
+
+  test('that run on without traffic are told every few seconds, with the last byte of each worker', async () => {
+    const rig = rigOf()
+    await rig.look()
+    const lease = rig.mirror.acquire('a', beside(rig))
+    rig.clock.advance(3_000)
+    lease.activity.lastByteAtMs = rig.clock.now()
+    lease.renew()
+    expect(rig.calls).toHaveLength(1)
+    rig.clock.advance(2_000)
+    lease.renew()
+    // The store has not heard of work on this worker at all, so no copy in between may keep it.
+    expect(rig.calls[1]).toMatchObject({
+      isUrgent: true,
+      inFlight: new Map([['a', 1]]),
+      quietMs: new Map([['a', 2_000]]),
+    })
+    await Promise.all(rig.beside)
+    rig.clock.advance(5_000)
+    lease.activity.isWaiting = false
+    lease.renew()
+    // Nobody reads: that is not the worker's silence.
+    expect(rig.calls[2]).toMatchObject({ isUrgent: false, quietMs: new Map([['a', 0]]) })
+    await Promise.all(rig.beside)
+    lease.release()
+    expect(rig.calls[3]?.inFlight.size).toBe(0)
+  })
+
+  test('that end with an answer, whatever it says, show that their worker gets on', async () => {
+    const outcomes: Outcome[] = [{ kind: 'ok' }, { kind: 'caller' }, { kind: 'busy', waitMs: 0 }]
+    for (const outcome of [...outcomes, { kind: 'fault', reach: 'sent' } as const]) {
+      const rig = rigOf()
+      await rig.look()
+      end(rig, outcome)
+      rig.clock.advance(2_001)
+      await rig.look()
+      expect(rig.calls[1]?.quietMs).toEqual(new Map(outcome.kind === 'fault' ? [] : [['a', 2_001]]))
+    }
+  })
+
+  test('that were never reported need no report of their end', async () => {
+    const rig = rigOf()
+    await rig.look()
+    end(rig, { kind: 'ok' })
+    expect(rig.calls).toHaveLength(1)
+  })
+
+  test('the last one at a draining worker is reported as it ends', async () => {
+    const rig = rigOf()
+    const drain = { state: 'draining', sinceMs: 0, deadlineMs: 9e9, inFlight: 2, leftRunning: null } as const
+    const workers = [workerStateOf('a', { availability: 'draining', drain }), upAt(START_MS, 'b')]
+    const first = rig.mirror.acquire('a', beside(rig))
+    const second = rig.mirror.acquire('a', beside(rig))
+    const other = rig.mirror.acquire('b', beside(rig))
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers }))
+    await rig.look()
+    first.release()
+    expect(rig.calls).toHaveLength(1)
+    second.release()
+    expect(rig.calls[1]).toMatchObject({ isUrgent: true, inFlight: new Map([['b', 1]]) })
+    other.release()
+  })
+})
+
+describe('configurations that follow one another', () => {
+  test('share leases, snapshot and evidence; each sees its own workers', async () => {
+    const rig = rigOf()
+    await rig.look()
+    const lease = rig.mirror.acquire('a', beside(rig))
+    fault(rig, 'not_sent')
+    const next = new FleetMirror(rig.link, { workers: [workerOf('a'), workerOf('c')], health: HEALTH, breaker: null })
+    expect(next.view().candidates.map(({ id, inFlightHere }) => [id, inFlightHere])).toEqual([
+      ['a', 1],
+      ['c', 0],
+    ])
+    expect(next.view().candidates[0]?.availability).toBe('suspect')
+    lease.release()
+    expect([next.inFlight(), rig.mirror.inFlight()]).toEqual([0, 0])
+    expect(rig.mirror.worker('b')).not.toBeNull()
+    expect(next.worker('b')).toBeNull()
+  })
+})
+
+describe('workers as operators see them', () => {
+  test('with state, load and its age, and requests here and elsewhere over all ranks', async () => {
+    const rig = rigOf([workerOf('a', { dataParallelSize: 2 }), workerOf('b')])
+    const load = { running: 3, waiting: 1, kvUsage: 0.5, tokensTotal: 900, atMs: START_MS - 400, ours: 2 }
+    const breaker = { state: 'half_open', retryAtMs: START_MS, errorRate: 0.7 } as const
+    const workers = [workerStateOf('a', { availability: 'half_open', reason: 'recovering', load, breaker, share: 0.4 })]
+    const inFlightElsewhere = new Map([
+      ['a@0', 2],
+      ['a@1', 3],
+    ])
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers, inFlightElsewhere }))
+    await rig.mirror.refreshNow()
+    expect(rig.calls[0]?.isUrgent).toBe(true)
+    rig.mirror.acquire('a@1', beside(rig))
+    expect(rig.mirror.workers()).toEqual([
+      {
+        id: 'a',
+        url: 'http://a.test',
+        availability: 'half_open',
+        reason: 'recovering',
+        sinceMs: 0,
+        checkedAtMs: 0,
+        models: ['m'],
+        load: { ...load, ageMs: 400 },
+        inFlightHere: 1,
+        inFlightElsewhere: 5,
+        drain: null,
+        breaker,
+        share: 0.4,
+      },
+      {
+        id: 'b',
+        url: 'http://b.test',
+        availability: 'unknown',
+        reason: 'not_asked_yet',
+        sinceMs: null,
+        checkedAtMs: null,
+        models: null,
+        load: null,
+        inFlightHere: 0,
+        inFlightElsewhere: 0,
+        drain: null,
+        breaker: { state: 'closed', retryAtMs: null, errorRate: null },
+        share: 1,
+      },
+    ])
+  })
+
+  test('what only this process knows yet is shown too', async () => {
+    const rig = rigOf()
+    await rig.look()
+    rig.answerWith(() => new Promise(() => {}))
+    fault(rig, 'not_sent')
+    expect(rig.mirror.workers()[0]).toMatchObject({ availability: 'suspect', reason: 'request_failed' })
   })
 })
 
@@ -291,7 +545,7 @@ describe('what it reports and shows', () => {
     const rig = rigOf()
     rig.answerWith(async () => snapshotAt(rig.clock.now(), { inFlightElsewhere: new Map([['a', 5]]) }))
     await rig.look()
-    const lease = rig.mirror.acquire('a')
+    const lease = rig.mirror.acquire('a', beside(rig))
     expect(rig.mirror.view().candidates[0]).toMatchObject({ inFlightHere: 1, inFlightElsewhere: 5 })
     rig.clock.advance(2_001)
     await rig.look()
@@ -306,8 +560,8 @@ describe('what it reports and shows', () => {
   test('ranks of a data-parallel worker are candidates of their own, down and up together', async () => {
     const rig = rigOf([workerOf('a', { dataParallelSize: 3 }), workerOf('b')])
     await rig.look()
-    rig.mirror.acquire('a@1')
-    rig.mirror.noteFailure('a', 'not_sent')
+    rig.mirror.acquire('a@1', beside(rig))
+    fault(rig, 'not_sent')
     const { candidates } = rig.mirror.view()
     expect(candidates.map(({ id }) => id)).toEqual(['a@0', 'a@1', 'a@2', 'b'])
     expect(candidates.map(({ inFlightHere }) => inFlightHere)).toEqual([0, 1, 0, 0])

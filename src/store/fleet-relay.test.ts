@@ -6,10 +6,8 @@ import { createFleetRelay, type FleetRelay } from './fleet-relay.ts'
 import { FleetState } from './fleet-state.ts'
 import type { FleetSnapshot, HolderReport } from './fleet-store.ts'
 import { createTicketDesk } from './ticket-desk.ts'
-
-function reportOf(holder: string, given: Partial<HolderReport> = {}): HolderReport {
-  return { holder, inFlight: new Map(), unreachable: [], ticketsWanted: new Map(), ...given }
-}
+import { fleetConfigOf, outcomesOf, reportOf } from '../../test/support/fleet.ts'
+import { observationOf } from '../../test/support/observation.ts'
 
 interface Rig {
   readonly clock: VirtualClock
@@ -25,13 +23,14 @@ interface Rig {
 
 function rigOf(): Rig {
   const clock = new VirtualClock(1_000_000)
-  const root = new FleetState({ issuesTickets: true })
-  root.observe([{ workerId: 'a', reachable: true, models: ['m', 'n'], atMs: clock.now() }])
+  const root = new FleetState({ config: fleetConfigOf(['a']), drainSettleMs: 2_000, nowMs: clock.now() })
+  root.observe([observationOf('a', { models: ['m', 'n'], atMs: clock.now() })])
   const calls: HolderReport[] = []
   let isDown = false
   let gate: Promise<void> = Promise.resolve()
   const relay = createFleetRelay({
     name: 'pool/replica/0',
+    life: 'life 1',
     now: () => clock.now(),
     async syncAbove(report): Promise<FleetSnapshot> {
       calls.push(report)
@@ -98,7 +97,7 @@ describe('asking the root', () => {
     const told = await relay.sync(reportOf('x', { unreachable: [{ workerId: 'a', atMs: clock.now() }] }))
     expect(calls).toHaveLength(2)
     expect(told.workers[0]?.availability).toBe('suspect')
-    expect(root.workers()[0]?.availability).toBe('suspect')
+    expect(root.workers(clock.now())[0]?.availability).toBe('suspect')
   })
 
   test('news that come while a call is under way reach the root with the next one', async () => {
@@ -114,7 +113,85 @@ describe('asking the root', () => {
     clock.advance(501)
     await relay.sync(reportOf('y'))
     expect(calls.at(-1)?.unreachable).toEqual([{ workerId: 'a', atMs: 1_000_005 }])
-    expect(root.workers()[0]?.availability).toBe('suspect')
+    expect(root.workers(clock.now())[0]?.availability).toBe('suspect')
+  })
+})
+
+describe('what it passes on', () => {
+  test('an urgent report reaches the root before it is answered, also past a call that is under way', async () => {
+    const { relay, clock, calls, hold } = rigOf()
+    await relay.sync(reportOf('x'))
+    await relay.sync(reportOf('x', { isUrgent: true, inFlight: new Map([['a', 1]]) }))
+    expect(calls.at(-1)?.inFlight).toEqual(new Map([['a', 1]]))
+    clock.advance(501)
+    const open = hold()
+    const first = relay.sync(reportOf('y'))
+    const second = relay.sync(reportOf('z', { isUrgent: true, inFlight: new Map([['a', 2]]) }))
+    open()
+    await Promise.all([first, second])
+    expect(calls.at(-1)?.inFlight).toEqual(new Map([['a', 3]]))
+  })
+
+  test('how old what it says may be, call by call', async () => {
+    const { relay, clock } = rigOf()
+    expect((await relay.sync(reportOf('x'))).ageMs).toBe(0)
+    clock.advance(300)
+    expect((await relay.sync(reportOf('y'))).ageMs).toBe(300)
+  })
+
+  test('outcomes of its holders as one batch, once, though the root was away', async () => {
+    const { relay, root, clock, calls, setDown } = rigOf()
+    await relay.sync(reportOf('x'))
+    const epoch = root.workers(clock.now())[0]?.epoch ?? 0
+    const batchOf = (sender: string) => ({ sender, seq: 1, workers: [outcomesOf('a', { epoch, faults: 2 })] })
+    setDown(true)
+    clock.advance(501)
+    await relay.sync(reportOf('x', { outcomes: batchOf('x') }))
+    await relay.sync(reportOf('x', { outcomes: batchOf('x') }))
+    setDown(false)
+    clock.advance(501)
+    await relay.sync(reportOf('y', { outcomes: batchOf('y') }))
+    clock.advance(501)
+    await relay.sync(reportOf('y', { outcomes: batchOf('y') }))
+    const sent = new Map(
+      calls.flatMap(({ outcomes }) => (outcomes === null ? [] : [[outcomes.seq, outcomes] as const])),
+    )
+    expect([...sent.values()].map(({ workers }) => workers[0]?.faults)).toEqual([2, 2])
+    expect(calls.at(-1)?.outcomes).toMatchObject({ sender: 'life 1', seq: 2 })
+    expect(root.workers(clock.now())[0]?.availability).toBe('up')
+  })
+
+  test('permits: one holder gets one, and the root hears that it is in use', async () => {
+    const { relay, root, clock, calls } = rigOf()
+    await relay.sync(reportOf('x'))
+    const epoch = root.workers(clock.now())[0]?.epoch ?? 0
+    const outcomes = { sender: 'x', seq: 1, workers: [outcomesOf('a', { epoch, faults: 5 })] }
+    await relay.sync(reportOf('x', { outcomes, isUrgent: true }))
+    clock.advance(10_000)
+    const wants = { wantsPermits: true }
+    const { permits } = await relay.sync(reportOf('x', wants))
+    expect(permits).toMatchObject([{ workerId: 'a' }])
+    expect((await relay.sync(reportOf('y', wants))).permits).toEqual([])
+    const held = permits.map((permit) => ({ ...permit, isInUse: true }))
+    await relay.sync(reportOf('x', { permits: held, isUrgent: true }))
+    expect(calls.at(-1)?.permits).toEqual(held)
+    for (let at = 0; at < 9; at += 1) {
+      clock.advance(1_000)
+      expect((await relay.sync(reportOf('y', wants))).permits).toEqual([])
+    }
+    await relay.sync(reportOf('x'))
+    clock.advance(501)
+    expect((await relay.sync(reportOf('y', wants))).permits).toMatchObject([{ workerId: 'a' }])
+  })
+
+  test('when bytes last came, and since when it has heard of all who have requests there', async () => {
+    const { relay, clock, calls } = rigOf()
+    const inFlight = new Map([['a', 1]])
+    await relay.sync(reportOf('x', { inFlight, quietMs: new Map([['a', 50]]) }))
+    clock.advance(5_000)
+    await relay.sync(reportOf('y', { inFlight }))
+    expect(calls.at(-1)?.quietMs).toEqual(new Map([['a', 5_050]]))
+    expect(calls.at(-1)?.unheardMs).toEqual(new Map([['a', 5_000]]))
   })
 })
 
@@ -146,7 +223,7 @@ describe('while the root is away', () => {
     setDown(false)
     clock.advance(600)
     await relay.sync(reportOf('x'))
-    expect(root.workers()[0]).toMatchObject({ availability: 'suspect', checkedAtMs: failedAtMs })
+    expect(root.workers(clock.now())[0]).toMatchObject({ availability: 'suspect', checkedAtMs: failedAtMs })
   })
 })
 
@@ -158,7 +235,7 @@ describe('turns', () => {
       clock.advance(round * 7)
       const wanted = new Map([['m', 1 + ((round * 37) % 90)]])
       const { tickets } = await relay.sync(reportOf(`h${round % 4}`, { ticketsWanted: wanted }))
-      const elsewhere = root.snapshotFor({ holder: 'other', ticketsWanted: wanted }, clock.now()).tickets
+      const elsewhere = root.snapshotFor(reportOf('other', { ticketsWanted: wanted }), clock.now()).tickets
       for (const block of [tickets.get('m'), elsewhere.get('m')]) {
         for (let turn = 0; turn < (block?.count ?? 0); turn += 1) {
           const at = (block?.first ?? 0) + turn

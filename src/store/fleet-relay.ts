@@ -1,10 +1,14 @@
 // A replica of the fleet's state: many isolates sync with it, it syncs with the root at most twice a second, and passes
 // both ways what it heard.
 
-import { FleetState } from './fleet-state.ts'
+import { withModels } from './every-model.ts'
+import { FleetCopy } from './fleet-copy.ts'
 import type { FleetSnapshot, HolderReport } from './fleet-store.ts'
 
-/** A copy of the root's state younger than this is passed on without asking again. */
+/**
+ * A copy of the root's state younger than this is passed on without asking again. With the second that an isolate goes on
+ * with what it got, and the calls, it stays below the two seconds after which everybody knows (docs/health.md).
+ */
 const FRESH_MS = 500
 
 /** Turns are leased from the root for several isolates at once, and for about two seconds at the rate of late. */
@@ -17,29 +21,32 @@ export interface FleetRelay {
 export interface FleetRelayOptions {
   /** Name under which the root knows this replica. */
   readonly name: string
+  /** Names this life of it, and no other. */
+  readonly life: string
   now(): number
   /** Syncs with the root. */
   syncAbove(report: HolderReport): Promise<FleetSnapshot>
 }
 
 /** While the root can't be reached the relay serves its older copy, whose age shows; without any copy it rejects. */
-export function createFleetRelay({ name, now, syncAbove }: FleetRelayOptions): FleetRelay {
-  const state = new FleetState({ issuesTickets: false })
+export function createFleetRelay({ name, life, now, syncAbove }: FleetRelayOptions): FleetRelay {
+  const copy = new FleetCopy(life)
   /** Turns wanted by key since the last call to the root. */
   let demand = new Map<string, number>()
+  let wantsPermits = false
   let heardAtMs = Number.NEGATIVE_INFINITY
   let underWay: Promise<void> | null = null
 
   async function hear(): Promise<void> {
+    const askedAtMs = now()
     const ticketsWanted = new Map<string, number>()
     for (const [key, wanted] of demand) {
-      if (state.ticketsLeft(key) < 2 * wanted) ticketsWanted.set(key, TICKET_FACTOR * wanted)
+      if (copy.turnsLeft(key) < 2 * wanted) ticketsWanted.set(key, TICKET_FACTOR * wanted)
     }
     demand = new Map()
-    const report = state.aggregate(name, ticketsWanted, now())
-    const answer = await syncAbove(report)
-    state.adopt(answer)
-    state.markTold(report.unreachable)
+    const report = copy.aggregate(name, { ticketsWanted, wantsPermits }, askedAtMs)
+    wantsPermits = false
+    copy.adopt(await syncAbove(report), { report, askedAtMs, nowMs: now() })
     heardAtMs = now()
   }
 
@@ -58,20 +65,23 @@ export function createFleetRelay({ name, now, syncAbove }: FleetRelayOptions): F
   /** Notes what is wanted; true when what is at hand does not cover it and the root could give more. */
   function runShort(ticketsWanted: HolderReport['ticketsWanted']): boolean {
     let isShort = false
-    for (const [key, wanted] of ticketsWanted) {
+    for (const [key, wanted] of withModels(ticketsWanted, copy.workers())) {
       demand.set(key, (demand.get(key) ?? 0) + wanted)
-      if (state.ticketsLeft(key) < wanted && state.hasTurns(key)) isShort = true
+      if (copy.turnsLeft(key) < wanted && copy.hasTurns(key)) isShort = true
     }
     return isShort
   }
 
   return {
     async sync(report) {
-      state.note(report, now())
+      copy.note(report, now())
+      wantsPermits ||= report.wantsPermits
       const isShort = runShort(report.ticketsWanted)
-      const isDue = now() - heardAtMs > FRESH_MS || isShort || report.unreachable.length > 0
-      if (isDue) await hearOnce()
-      return state.snapshotFor(report, now())
+      const hasNews = report.isUrgent || report.unreachable.length > 0
+      // A call that is under way left before this report came.
+      if (report.isUrgent && underWay !== null) await underWay.catch(() => {})
+      if (hasNews || isShort || now() - heardAtMs > FRESH_MS) await hearOnce()
+      return copy.snapshotFor(report, now())
     },
   }
 }

@@ -1,17 +1,40 @@
 // Who serves what: configuration and snapshot joined, worked out once a snapshot and not once a request.
 
 import type { WorkerConfig } from '../config/config.ts'
-import type { CandidateView } from '../routing/policy.ts'
-import type { FleetSnapshot, WorkerState } from './fleet-store.ts'
+import type { Availability, CandidateView, ScrapedLoad } from '../routing/policy.ts'
+import type { FleetSnapshot, KnownLoad, WorkerState } from './fleet-store.ts'
+
+/** What of a candidate changes only with a snapshot. */
+export interface RosterEntry extends Omit<CandidateView, 'hasPermit' | 'inFlightHere'> {
+  readonly checkedAtMs: number | null
+  /** Until when its worker wants to be left alone; 0 when it does not. */
+  readonly busyUntilMs: number
+  readonly epoch: number
+}
 
 export interface FleetRoster {
-  /** One entry per worker or data-parallel rank: what of a candidate changes only with a snapshot. */
-  readonly candidates: readonly Omit<CandidateView, 'availability' | 'inFlightHere' | 'inFlightElsewhere'>[]
+  /** One entry per worker or data-parallel rank, by candidate id, in the configuration's order. */
+  readonly entries: ReadonlyMap<string, RosterEntry>
   readonly states: ReadonlyMap<string, WorkerState>
   /** Models by worker, for workers that have any configured or have said what they serve. */
   readonly modelsByWorker: ReadonlyMap<string, ReadonlySet<string>>
   /** Every model some worker serves. */
   readonly models: ReadonlySet<string>
+}
+
+/** What is taken for true of a worker that the snapshot does not know. */
+const UNKNOWN = {
+  availability: 'unknown',
+  checkedAtMs: null,
+  busyUntilMs: 0,
+  epoch: 0,
+  share: 1,
+  scraped: null,
+} as const satisfies { readonly availability: Availability; readonly [field: string]: unknown }
+
+/** Ids of a worker's candidates: itself, or its data-parallel ranks. */
+export function candidateIdsOf({ id, dataParallelSize }: Pick<WorkerConfig, 'id' | 'dataParallelSize'>): string[] {
+  return dataParallelSize === 1 ? [id] : Array.from({ length: dataParallelSize }, (_, rank) => `${id}@${rank}`)
 }
 
 /** Configured models win over what a worker says of itself. */
@@ -23,15 +46,30 @@ export function toRoster(workers: readonly WorkerConfig[], snapshot: FleetSnapsh
     if (models !== null) modelsByWorker.set(worker.id, new Set(models))
   }
   const models = new Set([...modelsByWorker.values()].flatMap((served) => [...served]))
-  const candidates = workers.flatMap((worker) =>
-    Array.from({ length: worker.dataParallelSize }, (_, rank) => ({
-      id: worker.dataParallelSize === 1 ? worker.id : `${worker.id}@${rank}`,
+  const entries = workers.flatMap((worker) => {
+    const shared = {
       workerId: worker.id,
-      rank: worker.dataParallelSize === 1 ? null : rank,
       weight: worker.weight,
       labels: worker.labels,
       models: modelsByWorker.get(worker.id) ?? null,
-    })),
-  )
-  return { candidates, states, modelsByWorker, models }
+      ...known(states.get(worker.id), snapshot?.takenAtMs ?? 0),
+    }
+    return candidateIdsOf(worker).map((id, at): [string, RosterEntry] => {
+      const rank = worker.dataParallelSize === 1 ? null : at
+      return [id, { id, rank, ...shared, inFlightElsewhere: snapshot?.inFlightElsewhere.get(id) ?? 0 }]
+    })
+  })
+  return { entries: new Map(entries), states, modelsByWorker, models }
+}
+
+function known(state: WorkerState | undefined, takenAtMs: number) {
+  if (state === undefined) return UNKNOWN
+  const { availability, checkedAtMs, busyUntilMs, epoch, share, load } = state
+  const scraped = load === null ? null : toScraped(load, takenAtMs)
+  return { availability, checkedAtMs, busyUntilMs: busyUntilMs ?? 0, epoch, share, scraped }
+}
+
+/** Its age is reckoned to when the snapshot was taken, as that of `inFlightElsewhere` is, so that both age alike. */
+function toScraped({ running, waiting, kvUsage, ours, atMs }: KnownLoad, takenAtMs: number): ScrapedLoad {
+  return { running, waiting, kvUsage, ours, ageMs: Math.max(0, takenAtMs - atMs) }
 }

@@ -2,49 +2,53 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FleetState, LEASE_TTL_MS } from './fleet-state.ts'
-import type { HolderReport, WorkerState } from './fleet-store.ts'
+import { fleetConfigOf, outcomesOf, reportOf, workerOf } from '../../test/support/fleet.ts'
+import { observationOf } from '../../test/support/observation.ts'
+import { FleetCopy } from './fleet-copy.ts'
+import { FleetState } from './fleet-state.ts'
+import type { HolderReport, WorkerOutcomes, WorkerState } from './fleet-store.ts'
+import { LEASE_TTL_MS } from './holder-book.ts'
 
-function reportOf(holder: string, given: Partial<HolderReport> = {}): HolderReport {
-  return { holder, inFlight: new Map(), unreachable: [], ticketsWanted: new Map(), ...given }
+const askerOf = (holder: string) => reportOf(holder)
+
+function rootOf(ids: readonly string[], nowMs = 0): FleetState {
+  return new FleetState({ config: fleetConfigOf(ids), drainSettleMs: 2_000, nowMs })
 }
-
-const askerOf = (holder: string) => ({ holder, ticketsWanted: new Map<string, number>() })
 
 /** A root that knows worker `a` to serve `m`, since time 0. */
 function rootWithModel(): FleetState {
-  const state = new FleetState({ issuesTickets: true })
-  state.observe([{ workerId: 'a', reachable: true, models: ['m'], atMs: 0 }])
+  const state = rootOf(['a'])
+  state.observe([observationOf('a', { models: ['m'] })])
   return state
 }
 
-function workerOf(state: FleetState, workerId = 'a'): WorkerState | undefined {
-  return state.workers().find((worker) => worker.workerId === workerId)
+function stateOf(state: FleetState, workerId = 'a', nowMs = 1_000): WorkerState | undefined {
+  return state.workers(nowMs).find((worker) => worker.workerId === workerId)
 }
 
 describe('observations', () => {
   test('an older one never overrules a newer one', () => {
     const state = rootWithModel()
-    state.observe([{ workerId: 'a', reachable: false, models: null, atMs: 20 }])
-    state.observe([{ workerId: 'a', reachable: true, models: ['old'], atMs: 10 }])
-    expect(workerOf(state)).toEqual({ workerId: 'a', availability: 'down', models: ['m'], checkedAtMs: 20 })
+    state.observe([observationOf('a', { health: 'unreachable', status: null, atMs: 20 })])
+    state.observe([observationOf('a', { models: ['old'], atMs: 10 })])
+    expect(stateOf(state)).toMatchObject({ availability: 'suspect', models: ['m'], checkedAtMs: 20 })
   })
 
   test('one without models keeps those known, an empty list replaces them', () => {
     const state = rootWithModel()
-    state.observe([{ workerId: 'a', reachable: true, models: null, atMs: 1 }])
-    expect(workerOf(state)?.models).toEqual(['m'])
-    state.observe([{ workerId: 'a', reachable: true, models: [], atMs: 2 }])
-    expect(workerOf(state)?.models).toEqual([])
+    state.observe([observationOf('a', { atMs: 1 })])
+    expect(stateOf(state)?.models).toEqual(['m'])
+    state.observe([observationOf('a', { models: [], atMs: 2 })])
+    expect(stateOf(state)?.models).toEqual([])
   })
 
   test('a report that came late does not take down a worker that was seen since', () => {
     const state = rootWithModel()
-    state.observe([{ workerId: 'a', reachable: true, models: ['m'], atMs: 50 }])
+    state.observe([observationOf('a', { models: ['m'], atMs: 50 })])
     state.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 40 }] }), 60)
-    expect(workerOf(state)?.availability).toBe('up')
+    expect(stateOf(state)?.availability).toBe('up')
     state.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 55 }] }), 60)
-    expect(workerOf(state)?.availability).toBe('suspect')
+    expect(stateOf(state)?.availability).toBe('suspect')
   })
 })
 
@@ -91,7 +95,7 @@ describe('in flight', () => {
     fc.assert(
       fc.property(reports, (steps) => {
         const root = rootWithModel()
-        const replicas = [0, 1].map(() => new FleetState({ issuesTickets: false }))
+        const replicas = [0, 1].map((at) => new FleetCopy(`life ${at}`))
         const last = new Map<number, number>()
         for (const { holder, count } of steps) {
           last.set(holder, count)
@@ -100,9 +104,10 @@ describe('in flight', () => {
         }
         // Twice, so that each replica has heard of what the other said.
         for (const at of [0, 1, 0, 1]) {
-          const report = replicas[at]?.aggregate(`replica-${at}`, new Map(), 0) ?? reportOf('none')
+          const given = { ticketsWanted: new Map(), wantsPermits: false }
+          const report = replicas[at]?.aggregate(`replica-${at}`, given, 0) ?? reportOf('none')
           root.note(report, 0)
-          replicas[at]?.adopt(root.snapshotFor(report, 0))
+          replicas[at]?.adopt(root.snapshotFor(report, 0), { report, askedAtMs: 0, nowMs: 0 })
         }
         const total = [...last.values()].reduce((sum, count) => sum + count, 0)
         for (const [holder, own] of last) {
@@ -115,12 +120,12 @@ describe('in flight', () => {
 })
 
 describe('turns', () => {
-  const want = (state: FleetState, count: number, key = 'm') =>
-    state.snapshotFor({ holder: 'x', ticketsWanted: new Map([[key, count]]) }, 0).tickets.get(key)
+  const want = (state: Pick<FleetState, 'snapshotFor'>, count: number, key = 'm') =>
+    state.snapshotFor(reportOf('x', { ticketsWanted: new Map([[key, count]]) }), 0).tickets.get(key)
 
   test('blocks come from one count per key', () => {
-    const state = new FleetState({ issuesTickets: true })
-    state.observe([{ workerId: 'a', reachable: true, models: ['m', 'n'], atMs: 0 }])
+    const state = rootOf(['a'])
+    state.observe([observationOf('a', { models: ['m', 'n'] })])
     expect(want(state, 3)).toEqual({ first: 0, count: 3 })
     expect(want(state, 2.5)).toEqual({ first: 3, count: 3 })
     expect(want(state, 1, 'n')).toEqual({ first: 0, count: 1 })
@@ -145,21 +150,6 @@ describe('turns', () => {
     const state = rootWithModel()
     expect(want(state, 64, 'made-up')).toBeUndefined()
     expect(want(state, 64, '')?.count).toBe(64)
-  })
-
-  test('a state below hands on what it leased, and no more', () => {
-    const replica = new FleetState({ issuesTickets: false })
-    expect(want(replica, 4)?.count ?? 0).toBe(0)
-    replica.adopt({
-      takenAtMs: 0,
-      workers: [],
-      inFlightElsewhere: new Map(),
-      tickets: new Map([['m', { first: 100, count: 6 }]]),
-    })
-    expect(want(replica, 4)).toEqual({ first: 100, count: 4 })
-    expect(replica.ticketsLeft('m')).toBe(2)
-    expect(want(replica, 4)).toEqual({ first: 104, count: 2 })
-    expect(want(replica, 4)?.count ?? 0).toBe(0)
   })
 
   test('a count goes on where it stood before', () => {
@@ -191,39 +181,177 @@ describe('turns', () => {
   })
 })
 
-describe('a state below another', () => {
-  test('keeps its newer look at a worker when what comes from above is older', () => {
-    const replica = new FleetState({ issuesTickets: false })
-    replica.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 30 }] }), 30)
-    const above = { takenAtMs: 25, inFlightElsewhere: new Map<string, number>(), tickets: new Map() }
-    replica.adopt({ ...above, workers: [{ workerId: 'a', availability: 'up', models: ['m'], checkedAtMs: 20 }] })
-    expect(workerOf(replica)).toEqual({ workerId: 'a', availability: 'suspect', models: ['m'], checkedAtMs: 30 })
-    replica.adopt({ ...above, workers: [{ workerId: 'a', availability: 'up', models: ['m'], checkedAtMs: 40 }] })
-    expect(workerOf(replica)?.availability).toBe('up')
+describe('who belongs to the pool', () => {
+  test('news of others are dropped', () => {
+    const state = rootWithModel()
+    state.observe([observationOf('z', { models: ['m'] })])
+    state.note(reportOf('x', { unreachable: [{ workerId: 'z', atMs: 5 }] }), 5)
+    state.drain('z', 100, 5)
+    expect(state.workers(5).map(({ workerId }) => workerId)).toEqual(['a'])
   })
 
-  test('tells of a worker that was not reached until the state above has taken it', () => {
-    const replica = new FleetState({ issuesTickets: false })
-    replica.note(reportOf('x', { unreachable: [{ workerId: 'a', atMs: 30 }] }), 30)
-    const first = replica.aggregate('replica', new Map(), 30)
-    expect(first.unreachable).toEqual([{ workerId: 'a', atMs: 30 }])
-    replica.note(
-      reportOf('x', {
-        unreachable: [
-          { workerId: 'a', atMs: 31 },
-          { workerId: 'b', atMs: 31 },
-        ],
-      }),
-      31,
-    )
-    // The first call failed: its news go out again, one line per worker.
-    const second = replica.aggregate('replica', new Map(), 31)
-    expect(second.unreachable).toEqual([
-      { workerId: 'a', atMs: 31 },
-      { workerId: 'b', atMs: 31 },
+  test('a worker that stays keeps its history; one removed, or at another address, starts anew (F71)', () => {
+    const state = rootOf(['a', 'b', 'c'])
+    for (const workerId of ['a', 'b', 'c']) state.observe([observationOf(workerId, { models: ['m'] })])
+    const epochs = new Map(state.workers(0).map(({ workerId, epoch }) => [workerId, epoch]))
+    const broken = (workerId: string) => outcomesOf(workerId, { epoch: epochs.get(workerId) ?? 0, faults: 5 })
+    const outcomes = { sender: 'x', seq: 1, workers: [broken('a'), broken('b'), broken('c')] }
+    state.note(reportOf('x', { outcomes }), 1)
+    const config = fleetConfigOf(['a'])
+    state.configure({ ...config, workers: [workerOf('a'), workerOf('b', { url: 'http://elsewhere.test' })] }, 2)
+    state.configure(fleetConfigOf(['a', 'b', 'c']), 3)
+    expect(state.workers(3).map(({ workerId, availability }) => [workerId, availability])).toEqual([
+      ['a', 'open'],
+      ['b', 'unknown'],
+      ['c', 'unknown'],
     ])
-    replica.note(reportOf('x', { unreachable: [{ workerId: 'b', atMs: 40 }] }), 40)
-    replica.markTold(second.unreachable)
-    expect(replica.aggregate('replica', new Map(), 41).unreachable).toEqual([{ workerId: 'b', atMs: 40 }])
+    // What attempts at the earlier worker of that name come to says nothing about this one.
+    for (const { workerId, epoch } of state.workers(3)) {
+      if (workerId !== 'a') expect(epoch).toBeGreaterThan((epochs.get(workerId) ?? 0) + 1)
+    }
+  })
+
+  test('what is kept for another life: what changed, once, and what is gone', () => {
+    const state = rootOf(['a', 'b'])
+    state.observe([observationOf('a', { models: ['m'] })])
+    expect(state.takeChanges().map(({ workerId }) => workerId)).toEqual(['a'])
+    expect(state.takeChanges()).toEqual([])
+    state.drain('b', 9_000, 5)
+    const kept = state.takeChanges()
+    state.configure(fleetConfigOf(['b']), 6)
+    expect(state.takeChanges()).toEqual([{ workerId: 'a', memo: null }])
+    const again = rootOf(['b'], 7)
+    again.resume(structuredClone(kept))
+    expect(stateOf(again, 'b', 7)).toMatchObject({ availability: 'draining', drain: { deadlineMs: 9_000 } })
+  })
+
+  test('what was kept of a worker that is gone, or is elsewhere now, is dropped for good', () => {
+    const state = rootOf(['a'])
+    state.drain('a', 9_000, 5)
+    const [kept] = state.takeChanges()
+    const memo = kept?.memo ?? null
+    const again = rootOf(['a', 'b'], 7)
+    again.resume([
+      { workerId: 'a', memo: memo === null ? null : { ...memo, url: 'http://elsewhere.test' } },
+      { workerId: 'gone', memo },
+    ])
+    expect(stateOf(again, 'a', 7)?.availability).toBe('unknown')
+    expect(again.takeChanges().map((change) => [change.workerId, change.memo])).toContainEqual(['gone', null])
+  })
+})
+
+describe('what requests found out', () => {
+  const report = (holder: string, seq: number, counts: Partial<WorkerOutcomes>, state: FleetState) =>
+    reportOf(holder, {
+      outcomes: {
+        sender: holder,
+        seq,
+        workers: [outcomesOf('a', { epoch: stateOf(state)?.epoch ?? 0, ...counts })],
+      },
+    })
+
+  test('adds up over holders, and a report that comes twice counts once', () => {
+    const state = rootWithModel()
+    for (let at = 0; at < 9; at += 1) state.note(report('x', 1, { faults: 2 }, state), at)
+    state.note(report('y', 1, { faults: 2 }, state), 10)
+    expect(stateOf(state)?.availability).toBe('up')
+    state.note(report('x', 2, { faults: 1 }, state), 11)
+    expect(stateOf(state, 'a', 11)).toMatchObject({ availability: 'open', breaker: { state: 'open' } })
+  })
+
+  test('ranks are one worker: what runs on any of them keeps it from being parked', () => {
+    const config = { ...fleetConfigOf([]), workers: [workerOf('a', { dataParallelSize: 2 })] }
+    const state = new FleetState({ config, drainSettleMs: 2_000, nowMs: 0 })
+    state.note(reportOf('x', { inFlight: new Map([['a@1', 1]]) }), 0)
+    state.drain('a', 60_000, 0)
+    expect(stateOf(state, 'a', 5_000)?.drain).toMatchObject({ state: 'draining', inFlight: 1 })
+    state.note(reportOf('x'), 6_000)
+    expect(stateOf(state, 'a', 6_000)?.drain).toMatchObject({ state: 'parked', inFlight: 0 })
+  })
+
+  test('a worker hangs when every holder that has requests there has seen nothing of it for long', () => {
+    const state = rootWithModel()
+    const inFlight = new Map([['a', 1]])
+    const stallMs = 120_000
+    for (let nowMs = 0; nowMs < stallMs; nowMs += 4_000) state.note(reportOf('x', { inFlight }), nowMs)
+    state.note(reportOf('y', { inFlight, quietMs: new Map([['a', 10]]) }), stallMs)
+    state.note(reportOf('x', { inFlight }), stallMs + 1_000)
+    expect(stateOf(state, 'a', stallMs + 1_000)?.availability).toBe('up')
+    for (let nowMs = stallMs; nowMs <= 2 * stallMs + 4_000; nowMs += 4_000) {
+      state.note(reportOf('x', { inFlight }), nowMs)
+      // A copy in between speaks for holders that it heard of half a minute ago.
+      state.note(reportOf('y', { inFlight, unheardMs: new Map([['a', 30_000]]) }), nowMs)
+    }
+    expect(stateOf(state, 'a', 2 * stallMs + 4_000)?.availability).toBe('up')
+    state.note(reportOf('y', { inFlight }), 2 * stallMs + 4_000)
+    expect(stateOf(state, 'a', 2 * stallMs + 4_000)?.availability).toBe('hung')
+  })
+})
+
+describe('permits', () => {
+  /** A root whose worker `a` is half open from 20,000 on. */
+  function halfOpen(): FleetState {
+    const state = rootWithModel()
+    const outcomes = {
+      sender: 'z',
+      seq: 1,
+      workers: [outcomesOf('a', { epoch: stateOf(state)?.epoch ?? 0, faults: 5 })],
+    }
+    state.note(reportOf('z', { outcomes }), 10_000)
+    return state
+  }
+  const ask = (state: FleetState, holder: string, nowMs: number, given: Partial<HolderReport> = {}) => {
+    const report = reportOf(holder, { wantsPermits: true, ...given })
+    state.note(report, nowMs)
+    return state.snapshotFor(report, nowMs).permits
+  }
+
+  test('are given for a half-open worker alone, one at a time over all holders, to who wants one', () => {
+    const state = halfOpen()
+    expect(ask(state, 'x', 19_999)).toEqual([])
+    expect(ask(state, 'x', 20_000, { wantsPermits: false })).toEqual([])
+    const [permit] = ask(state, 'x', 20_000)
+    expect(permit?.workerId).toBe('a')
+    expect(ask(state, 'y', 20_000)).toEqual([])
+    const held = [{ id: permit?.id ?? 0, workerId: 'a', isInUse: true }]
+    expect(ask(state, 'x', 20_500, { permits: held })).toEqual([])
+    expect(ask(state, 'y', 40_000)).toEqual([])
+    // It ended: the next may go.
+    const [next] = ask(state, 'x', 40_100)
+    expect(next?.id).toBeGreaterThan(permit?.id ?? 0)
+  })
+
+  test('property: never more in use at a time than allowed, whatever holders do', () => {
+    const acts = fc.array(
+      fc.record({
+        holder: fc.constantFrom('x', 'y', 'z'),
+        ms: fc.nat(900),
+        isUsed: fc.boolean(),
+        isEnded: fc.boolean(),
+      }),
+      { maxLength: 100 },
+    )
+    fc.assert(
+      fc.property(acts, (steps) => {
+        const state = halfOpen()
+        let nowMs = 20_000
+        const held = new Map<string, { id: number; isInUse: boolean; gotAtMs: number }>()
+        for (const { holder, ms, isUsed, isEnded } of steps) {
+          nowMs += ms
+          const own = held.get(holder)
+          // A holder begins with a permit within a second and a half, or not at all, and says at once that it did.
+          if (own !== undefined && !own.isInUse && nowMs - own.gotAtMs > 1_500) held.delete(holder)
+          else if (own !== undefined && (own.isInUse ? isEnded || nowMs - own.gotAtMs > 25_000 : false))
+            held.delete(holder)
+          else if (own !== undefined && isUsed) own.isInUse = true
+          const listed = held.get(holder)
+          const permits = listed === undefined ? [] : [{ id: listed.id, workerId: 'a', isInUse: listed.isInUse }]
+          const [permit] = ask(state, holder, nowMs, { permits })
+          if (permit !== undefined && !held.has(holder))
+            held.set(holder, { id: permit.id, isInUse: false, gotAtMs: nowMs })
+          expect([...held.values()].filter(({ isInUse }) => isInUse).length).toBeLessThanOrEqual(1)
+        }
+      }),
+    )
   })
 })

@@ -3,8 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '../simulator/clock.ts'
-import { LEASE_TTL_MS } from './fleet-state.ts'
-import { createLeaseBook } from './lease-book.ts'
+import { LEASE_TTL_MS } from './holder-book.ts'
+import { type BookedLease, createLeaseBook } from './lease-book.ts'
 
 function bookOf() {
   const clock = new VirtualClock(1_000_000)
@@ -14,8 +14,7 @@ function bookOf() {
 describe('one lease', () => {
   test('counts from acquire to release', () => {
     const { book } = bookOf()
-    const lease = book.acquire('a')
-    expect(lease.candidateId).toBe('a')
+    const lease = book.acquire('a', 'a')
     expect([book.count('a'), book.count('b'), book.total()]).toEqual([1, 0, 1])
     expect(book.report()).toEqual(new Map([['a', 1]]))
     lease.release()
@@ -24,8 +23,8 @@ describe('one lease', () => {
 
   test('is given back once, however often that is said', () => {
     const { book } = bookOf()
-    const first = book.acquire('a')
-    book.acquire('a')
+    const first = book.acquire('a', 'a')
+    book.acquire('a', 'a')
     first.release()
     first.release()
     expect(book.count('a')).toBe(1)
@@ -33,12 +32,12 @@ describe('one lease', () => {
 
   test('that nobody renews is forgotten; giving it back later changes nothing', () => {
     const { book, clock } = bookOf()
-    const lost = book.acquire('a')
+    const lost = book.acquire('a', 'a')
     clock.advance(LEASE_TTL_MS)
     expect(book.report().get('a')).toBe(1)
     clock.advance(1)
     expect(book.report().get('a')).toBeUndefined()
-    book.acquire('a')
+    book.acquire('a', 'a')
     lost.release()
     lost.renew()
     expect([book.count('a'), book.total()]).toEqual([1, 1])
@@ -46,7 +45,7 @@ describe('one lease', () => {
 
   test('that is renewed lives on', () => {
     const { book, clock } = bookOf()
-    const lease = book.acquire('a')
+    const lease = book.acquire('a', 'a')
     for (let renewal = 0; renewal < 20; renewal += 1) {
       clock.advance(LEASE_TTL_MS - 1)
       lease.renew()
@@ -59,9 +58,9 @@ describe('one lease', () => {
 
 test('a report is a copy: what happens later does not change it', () => {
   const { book } = bookOf()
-  book.acquire('a')
+  book.acquire('a', 'a')
   const report = book.report()
-  book.acquire('a')
+  book.acquire('a', 'a')
   expect(report.get('a')).toBe(1)
 })
 
@@ -76,10 +75,11 @@ test('property: counts are the leases that live, never negative, and zero once a
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const { book, clock } = bookOf()
-      const model: { lease: ReturnType<typeof book.acquire>; renewedAtMs: number; isLive: boolean }[] = []
+      const model: { on: string; lease: BookedLease; renewedAtMs: number; isLive: boolean }[] = []
       for (const next of steps) {
         if (next.kind === 'acquire') {
-          model.push({ lease: book.acquire(next.on), renewedAtMs: clock.now(), isLive: true })
+          const { on } = next
+          model.push({ on, lease: book.acquire(on, on), renewedAtMs: clock.now(), isLive: true })
         } else if (next.kind === 'wait') clock.advance(next.ms)
         else if (next.kind === 'report') {
           for (const entry of model) if (clock.now() - entry.renewedAtMs > LEASE_TTL_MS) entry.isLive = false
@@ -94,7 +94,7 @@ test('property: counts are the leases that live, never negative, and zero once a
         const live = model.filter(({ isLive }) => isLive)
         expect(book.total()).toBe(live.length)
         for (const id of ['a', 'b', 'c']) {
-          expect(book.count(id)).toBe(live.filter(({ lease }) => lease.candidateId === id).length)
+          expect(book.count(id)).toBe(live.filter(({ on }) => on === id).length)
         }
       }
       // Half of what is left ends in order, the rest was dropped without a word.
@@ -104,4 +104,19 @@ test('property: counts are the leases that live, never negative, and zero once a
       expect(book.total()).toBe(0)
     }),
   )
+})
+
+describe('bytes', () => {
+  test('the last one of each worker, over all its leases, those that have ended included', () => {
+    const { book, clock } = bookOf()
+    const first = book.acquire('a@0', 'a')
+    const second = book.acquire('a@1', 'a')
+    book.acquire('b', 'b')
+    expect(book.lastBytes()).toEqual(new Map())
+    second.activity.lastByteAtMs = clock.now() - 20
+    first.activity.lastByteAtMs = clock.now() - 10
+    first.release()
+    expect(book.lastBytes()).toEqual(new Map([['a', clock.now() - 10]]))
+    expect([book.hasWork('a'), book.hasWork('b'), book.hasWork('c')]).toEqual([true, true, false])
+  })
 })

@@ -5,12 +5,12 @@ import { fleetStoreConformance } from '../../test/conformance/fleet-store.ts'
 import { VirtualClock } from '../simulator/clock.ts'
 import type { HolderReport, WorkerObservation } from './fleet-store.ts'
 import { createMemoryFleetStore } from './memory.ts'
+import { defaultBreaker, fleetConfigOf, reportOf as fleetReportOf } from '../../test/support/fleet.ts'
+import { observationOf } from '../../test/support/observation.ts'
 
 const PROBE_MS = 10_000
 
-function reportOf(given: Partial<HolderReport> = {}): HolderReport {
-  return { holder: 'x', inFlight: new Map(), unreachable: [], ticketsWanted: new Map(), ...given }
-}
+const reportOf = (given: Partial<HolderReport> = {}) => fleetReportOf('x', given)
 
 /** A store over workers `a` and `b`. Each round of probes waits for `answer` when `isHeld`. */
 function rigOf({ isHeld = false } = {}) {
@@ -18,13 +18,14 @@ function rigOf({ isHeld = false } = {}) {
   const waiting: (() => void)[] = []
   const down = new Set<string>()
   const rounds: number[] = []
-  const observe = (workerId: string): WorkerObservation => ({
-    workerId,
-    reachable: !down.has(workerId),
-    models: ['m', 'n'],
-    atMs: clock.now(),
-  })
+  const observe = (workerId: string): WorkerObservation =>
+    observationOf(workerId, {
+      health: down.has(workerId) ? 'unreachable' : 'ok',
+      models: ['m', 'n'],
+      atMs: clock.now(),
+    })
   const store = createMemoryFleetStore({
+    config: fleetConfigOf(['a', 'b'], { breaker: defaultBreaker() }),
     now: () => clock.now(),
     after: (delayMs, task) => clock.after(delayMs, task),
     async probe() {

@@ -10,7 +10,12 @@ interface Entry extends ResponseOwner {
 }
 
 export interface ResponseOwners {
-  remember(responseId: string, owner: ResponseOwner, expiresAtMs: number): void
+  /** The last word of a tenant counts; an id that another tenant's response has stays that tenant's. */
+  remember(
+    responseId: string,
+    owner: ResponseOwner,
+    time: { readonly nowMs: number; readonly expiresAtMs: number },
+  ): void
   find(responseId: string, nowMs: number): ResponseOwner | null
   forget(responseId: string): void
 }
@@ -18,7 +23,9 @@ export interface ResponseOwners {
 export function createResponseOwners(maxEntries: number = MAX_ENTRIES): ResponseOwners {
   const entries = new Map<string, Entry>()
   return {
-    remember(responseId, owner, expiresAtMs) {
+    remember(responseId, owner, { nowMs, expiresAtMs }) {
+      const known = entries.get(responseId)
+      if (known !== undefined && known.expiresAtMs > nowMs && known.tenant !== owner.tenant) return
       entries.delete(responseId)
       entries.set(responseId, { ...owner, expiresAtMs })
       for (const oldest of entries.keys()) {

@@ -2,7 +2,10 @@
 // here names a runtime. Time is the rig's.
 
 import { describe, expect, test } from 'vitest'
-import type { FleetSnapshot, FleetStore, HolderReport, WorkerState } from '../../src/store/fleet-store.ts'
+import type { FleetSnapshot, FleetStore, HeldPermit, WorkerOutcomes, WorkerState } from '../../src/store/fleet-store.ts'
+import { defaultBreaker, outcomesOf, reportOf } from '../support/fleet.ts'
+
+const BREAKER = defaultBreaker()
 
 /** How long a holder that says nothing is believed, by the contract. */
 const LEASE_MS = 60_000
@@ -10,7 +13,10 @@ const LEASE_MS = 60_000
 /** Longer than any copy of the fleet's state is passed on without asking for it anew. */
 const COPY_MS = 501
 
-/** A store over two workers, `a` and `b`, that are up and serve `m` and `n`. */
+/** Longer than any store waits until a drained worker with nothing in flight is parked. */
+const SETTLE_MS = 10_000
+
+/** A store over two workers, `a` and `b`, that are up and serve `m` and `n`, with breakers as by default. */
 export interface FleetStoreRig {
   readonly store: FleetStore
   /** The same fleet as another process or isolate sees it. */
@@ -19,10 +25,6 @@ export interface FleetStoreRig {
   advance(ms: number): void
   /** Lets the next round of probes run; every worker answers it. */
   probeAgain(): Promise<void>
-}
-
-function reportOf(holder: string, given: Partial<HolderReport> = {}): HolderReport {
-  return { holder, inFlight: new Map(), unreachable: [], ticketsWanted: new Map(), ...given }
 }
 
 function stateOf(snapshot: FleetSnapshot, workerId: string): WorkerState | undefined {
@@ -41,6 +43,8 @@ function turnsIn(snapshot: FleetSnapshot, key = 'm'): number[] {
 export function fleetStoreConformance(name: string, makeStore: () => Promise<FleetStoreRig>): void {
   describe(`fleet store: ${name}`, () => {
     registryCases(makeStore)
+    breakerCases(makeStore)
+    drainCases(makeStore)
     leaseCases(makeStore)
     turnCases(makeStore)
     responseCases(makeStore)
@@ -82,6 +86,109 @@ function registryCases(makeStore: () => Promise<FleetStoreRig>): void {
     advance(COPY_MS)
     const late = await store.sync(reportOf('x', { unreachable: [{ workerId: 'a', atMs: failedAtMs }] }))
     expect(stateOf(late, 'a')?.availability).toBe('up')
+  })
+}
+
+function breakerCases(makeStore: () => Promise<FleetStoreRig>): void {
+  const batch = (sender: string, seq: number, ...workers: WorkerOutcomes[]) => ({ sender, seq, workers })
+  const epochOf = (snapshot: FleetSnapshot) => stateOf(snapshot, 'a')?.epoch ?? 0
+
+  /** A rig whose worker `a` has just had faults enough, half of them seen elsewhere. */
+  async function broken(): Promise<FleetStoreRig> {
+    const rig = await makeStore()
+    const epoch = epochOf(await rig.store.sync(reportOf('x')))
+    await rig.elsewhere.sync(reportOf('y'))
+    const half = (holder: string, faults: number) => {
+      const outcomes = batch(holder, 1, outcomesOf('a', { epoch, faults }))
+      return reportOf(holder, { outcomes, isUrgent: true })
+    }
+    await rig.store.sync(half('x', BREAKER.failureThreshold - 3))
+    await rig.elsewhere.sync(half('y', 3))
+    return rig
+  }
+
+  test('faults in a row open a breaker for everybody, whoever met them; a report that comes twice counts once', async () => {
+    const { store, elsewhere } = await makeStore()
+    const epoch = epochOf(await store.sync(reportOf('x')))
+    const outcomes = batch('x', 1, outcomesOf('a', { epoch, faults: BREAKER.failureThreshold - 1 }))
+    for (let time = 0; time < 3; time += 1) {
+      const told = await store.sync(reportOf('x', { outcomes, isUrgent: true }))
+      expect(stateOf(told, 'a')?.availability).toBe('up')
+    }
+    await elsewhere.sync(
+      reportOf('y', { outcomes: batch('y', 1, outcomesOf('a', { epoch, faults: 1 })), isUrgent: true }),
+    )
+    const seen = stateOf(await store.sync(reportOf('x', { isUrgent: true })), 'a')
+    expect(seen).toMatchObject({ availability: 'open', reason: 'faults_in_row', breaker: { state: 'open' } })
+    expect(stateOf(await elsewhere.sync(reportOf('y')), 'b')?.availability).toBe('up')
+  })
+
+  test('half open, one request at a time is let through over the whole fleet; successes close it', async () => {
+    const { store, elsewhere, advance, probeAgain } = await broken()
+    const urgent = { isUrgent: true, wantsPermits: true }
+    expect((await store.sync(reportOf('x', urgent))).permits).toEqual([])
+    advance(BREAKER.openMs)
+    await probeAgain()
+    const { permits, workers } = await store.sync(reportOf('x', urgent))
+    expect(workers.find(({ workerId }) => workerId === 'a')?.availability).toBe('half_open')
+    expect(permits).toMatchObject([{ workerId: 'a' }])
+    const held: HeldPermit[] = permits.map((permit) => ({ ...permit, isInUse: true }))
+    await store.sync(reportOf('x', { permits: held, isUrgent: true }))
+    expect((await elsewhere.sync(reportOf('y', urgent))).permits).toEqual([])
+    const epoch = epochOf(await store.sync(reportOf('x', { permits: held })))
+    const outcomes = batch('x', 2, outcomesOf('a', { epoch, oks: BREAKER.successThreshold }))
+    await store.sync(reportOf('x', { outcomes, isUrgent: true }))
+    const back = stateOf(await elsewhere.sync(reportOf('y', { isUrgent: true })), 'a')
+    expect(back).toMatchObject({ availability: 'up', reason: 'recovering', breaker: { state: 'closed' } })
+    expect(back?.share).toBeLessThan(0.2)
+  })
+
+  test('pressure lowers the share of a worker for everybody, and takes it out for nobody', async () => {
+    const { store, elsewhere } = await makeStore()
+    const epoch = epochOf(await store.sync(reportOf('x')))
+    const outcomes = batch('x', 1, outcomesOf('a', { epoch, busies: 9, busyForMs: 5_000 }))
+    await store.sync(reportOf('x', { outcomes, isUrgent: true }))
+    const seen = stateOf(await elsewhere.sync(reportOf('y', { isUrgent: true })), 'a')
+    expect(seen).toMatchObject({ availability: 'up', reason: 'busy', share: 0.5 })
+    expect(seen?.busyUntilMs).not.toBeNull()
+  })
+}
+
+function drainCases(makeStore: () => Promise<FleetStoreRig>): void {
+  test('a drained worker is out for everybody, and parked once its last request has ended', async () => {
+    const { store, elsewhere, now, advance } = await makeStore()
+    await store.sync(reportOf('x', { inFlight: new Map([['a', 2]]), isUrgent: true }))
+    await elsewhere.sync(reportOf('y'))
+    await elsewhere.drain('a', now() + 300_000)
+    advance(COPY_MS)
+    const seen = stateOf(await store.sync(reportOf('x', { inFlight: new Map([['a', 2]]) })), 'a')
+    expect(seen).toMatchObject({ availability: 'draining', drain: { state: 'draining', inFlight: 2 } })
+    advance(SETTLE_MS)
+    const running = await store.sync(reportOf('x', { inFlight: new Map([['a', 1]]), isUrgent: true }))
+    expect(stateOf(running, 'a')?.drain).toMatchObject({ state: 'draining', inFlight: 1 })
+    const ended = await store.sync(reportOf('x', { isUrgent: true }))
+    expect(stateOf(ended, 'a')).toMatchObject({ availability: 'parked', drain: { state: 'parked', leftRunning: null } })
+    await store.undrain('a')
+    const back = await elsewhere.sync(reportOf('y', { isUrgent: true }))
+    expect(stateOf(back, 'a')).toMatchObject({ availability: 'up', drain: null })
+  })
+
+  test('a drain ends at its deadline, with what it left running', async () => {
+    const { store, now, advance } = await makeStore()
+    const running = reportOf('x', { inFlight: new Map([['a', 3]]), isUrgent: true })
+    await store.sync(running)
+    await store.drain('a', now() + 1_000)
+    advance(1_000)
+    expect(stateOf(await store.sync(running), 'a')?.drain).toMatchObject({ state: 'parked', leftRunning: 3 })
+  })
+
+  test('undraining a worker that was not drained, or that nobody knows, does nothing', async () => {
+    const { store, now } = await makeStore()
+    await store.undrain('a')
+    await store.drain('nobody', now() + 1_000)
+    await store.undrain('nobody')
+    const { workers } = await store.sync(reportOf('x', { isUrgent: true }))
+    expect(new Set(workers.map(({ availability }) => availability))).toEqual(new Set(['up']))
   })
 }
 
@@ -206,9 +313,24 @@ function responseCases(makeStore: () => Promise<FleetStoreRig>): void {
 
   test('a later word on a response replaces the earlier one', async () => {
     const { store, now } = await makeStore()
-    await store.rememberResponse('resp_1', owner, now() + 1_000)
-    await store.rememberResponse('resp_1', { workerId: 'b', tenant: 'team' }, now() + 1_000)
-    expect(await store.findResponse('resp_1')).toEqual({ workerId: 'b', tenant: 'team' })
+    for (const tenant of [null, 'team']) {
+      await store.rememberResponse(`resp_${tenant}`, { workerId: 'a', tenant }, now() + 1_000)
+      await store.rememberResponse(`resp_${tenant}`, { workerId: 'b', tenant }, now() + 1_000)
+      expect(await store.findResponse(`resp_${tenant}`)).toEqual({ workerId: 'b', tenant })
+    }
+  })
+
+  test('but not from another tenant, until it has expired', async () => {
+    const { store, now, advance } = await makeStore()
+    const owners = ['team', 'other', null].map((tenant) => ({ workerId: `of-${tenant}`, tenant }))
+    for (const first of owners) {
+      const id = `resp_${first.tenant}`
+      for (const later of [first, ...owners]) await store.rememberResponse(id, later, now() + 1_000)
+      expect(await store.findResponse(id)).toEqual(first)
+    }
+    advance(1_000)
+    await store.rememberResponse('resp_team', { workerId: 'b', tenant: 'other' }, now() + 1_000)
+    expect(await store.findResponse('resp_team')).toEqual({ workerId: 'b', tenant: 'other' })
   })
 
   test('a forgotten response is gone at once, and forgetting an unknown one is no error', async () => {

@@ -2,11 +2,13 @@
 // once, time limits never.
 
 import { loadConfig } from '../../src/config/load.ts'
-import type { DecisionRecord } from '../../src/pipeline/record.ts'
-import type { Platform, SendRequestInit } from '../../src/platform.ts'
+import type { DecisionRecord } from '../../src/record/schema.ts'
+import type { Platform, SendFailure, SendRequestInit } from '../../src/platform.ts'
 import { assembleRouter, type Router } from '../../src/router.ts'
 import { policyRegistry } from '../../src/routing/policies/index.ts'
 import { createMemoryFleetStore } from '../../src/store/memory.ts'
+import { createMemoryLimitStore } from '../../src/store/memory-limits.ts'
+import { observationOf } from './observation.ts'
 
 /** Waits from here on are time limits of the router and don't pass. */
 const LIMIT_MS = 4_000
@@ -20,16 +22,27 @@ export interface UpstreamCall extends SendRequestInit {
 export interface InProcessRouter {
   readonly router: Router
   /** Posts a chat completion; resolves with the answer, its body read to the end. */
-  chat(body: Readonly<Record<string, unknown>>, init?: RequestInit): Promise<{ response: Response; text: string }>
+  chat(body: Readonly<Record<string, unknown>>, init?: RequestInit): Promise<Asked>
+  /** The same with any body, such as a form. */
+  post(path: string, init: RequestInit): Promise<Asked>
   records(): readonly DecisionRecord[]
   /** Moves the clock. */
   advance(ms: number): void
 }
 
-/** `respond` plays every worker; what it throws is a failure to send, classed by its `phase` property. */
+export interface Asked {
+  readonly response: Response
+  readonly text: string
+}
+
+/**
+ * `respond` plays every worker; what it throws is a failure to send, classed by its `phase` and `reason` properties.
+ * `onWait` is asked whenever a short wait begins, and holds it until it resolves.
+ */
 export async function inProcessRouter(
   yaml: string,
   respond: (call: UpstreamCall) => Promise<Response>,
+  onWait?: () => Promise<void>,
 ): Promise<InProcessRouter> {
   const loaded = await loadConfig(yaml, { env: () => undefined, policies: policyRegistry(undefined) })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.findings, null, 2))
@@ -39,40 +52,51 @@ export async function inProcessRouter(
   const records: DecisionRecord[] = []
   const after: Platform['after'] = (delayMs, task) => {
     if (delayMs >= LIMIT_MS) return () => {}
-    const timer = setImmediate(task)
-    return () => clearImmediate(timer)
+    let isOff = false
+    const pass = () => setImmediate(() => isOff || task())
+    if (onWait === undefined) pass()
+    else void onWait().then(pass)
+    return () => {
+      isOff = true
+    }
   }
   const fleet = createMemoryFleetStore({
+    config,
     now,
     after: () => () => {},
-    probe: async () => config.workers.map(({ id, models }) => ({ workerId: id, reachable: true, models, atMs: nowMs })),
+    probe: async () => config.workers.map(({ id, models }) => observationOf(id, { models, atMs: nowMs })),
     nextProbeMs: () => 1_000,
   })
   const router = assembleRouter(config, {
     now,
     after,
     fleet,
+    limits: createMemoryLimitStore(now),
     random: () => Math.random(),
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     send: (url, init) => respond({ ...init, url, worker: new URL(url).host }),
     binding: () => null,
     writeLine: (line) => records.push(JSON.parse(line)),
     showsConnectPhase: true,
+    adminOpenTo: 'nobody',
+    wakesAcrossRequests: true,
     defaultMaxPayloadBytes: 1_000_000,
-    classifySendError: (error) => ({ phase: phaseOf(error), reason: 'made_up' }),
+    classifySendError: toSendFailure,
   })
+  async function post(path: string, init: RequestInit): Promise<Asked> {
+    const request = new Request(`http://router${path}`, { method: 'POST', ...init })
+    const response = await router.fetch(request, { waitUntil: () => {}, rawTarget: null })
+    return { response, text: await response.text() }
+  }
   return {
     router,
-    async chat(body, init) {
-      const request = new Request('http://router/v1/chat/completions', {
-        method: 'POST',
+    post,
+    chat: (body, init) =>
+      post('/v1/chat/completions', {
         headers: { 'content-type': 'application/json', ...init?.headers },
         body: JSON.stringify(body),
         ...(init?.signal === undefined ? {} : { signal: init.signal }),
-      })
-      const response = await router.fetch(request, { waitUntil: () => {}, rawTarget: null })
-      return { response, text: await response.text() }
-    },
+      }),
     records: () => records,
     advance(ms) {
       nowMs += ms
@@ -80,7 +104,12 @@ export async function inProcessRouter(
   }
 }
 
-function phaseOf(error: unknown): 'not_sent' | 'maybe_sent' {
-  const isUnsent = error instanceof Error && 'phase' in error && error.phase === 'not_sent'
-  return isUnsent ? 'not_sent' : 'maybe_sent'
+/** A failure to send, to be thrown by a made-up worker. */
+export function sendFailure(phase: SendFailure['phase'], reason: string): Error {
+  return Object.assign(new Error(reason), { phase, reason })
+}
+
+function toSendFailure(error: unknown): SendFailure {
+  const { phase = 'maybe_sent', reason = 'made_up' } = error as Partial<SendFailure> // whatever `respond` threw
+  return { phase, reason }
 }

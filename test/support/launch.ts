@@ -27,6 +27,8 @@ export interface LaunchedRouter {
   readonly runtime: RuntimeName
   readonly url: string
   readonly process: ChildProcess
+  /** The file it was started with. */
+  readonly configPath: string
   /** Standard output and error so far. */
   output(): string
   /** Decision records written to the log so far. */
@@ -55,7 +57,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
 
   const url = `http://127.0.0.1:${port}`
   await until(
-    () => output.includes(`listening on ${url}`) || child.exitCode !== null,
+    () => new RegExp(`listening on http://\\S+:${port}\\s`).test(output) || child.exitCode !== null,
     START_TIMEOUT_MS,
     () => `${runtime} did not start:\n${output}`,
   ).catch((error: unknown) => {
@@ -73,6 +75,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
     runtime,
     url,
     process: child,
+    configPath,
     output: () => output,
     records,
     async record(matches) {
