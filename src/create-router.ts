@@ -2,10 +2,12 @@
 
 import { formatFindings } from './config/print.ts'
 import { loadConfig } from './config/load.ts'
+import type { ConfigSource } from './control/config-source.ts'
 import type { Platform } from './platform.ts'
 import { assembleRouter, type Router } from './router.ts'
 import { policyRegistry } from './routing/policies/index.ts'
 import type { PolicyDefinition } from './routing/policy.ts'
+import { createMemoryConfigStore } from './store/config-memory.ts'
 
 export interface CreateRouterOptions {
   /** The configuration as YAML text. */
@@ -19,11 +21,18 @@ export interface CreateRouterOptions {
 
 /** Loads the configuration and assembles a router. Rejects with every finding when the configuration is not valid. */
 export async function createRouter(options: CreateRouterOptions): Promise<Router> {
-  const result = await loadConfig(options.config, {
-    env: options.env ?? (() => undefined),
-    policies: policyRegistry(options.policies),
-    showsConnectPhase: options.platform.showsConnectPhase,
-  })
+  const { config: text, platform } = options
+  const policies = policyRegistry(options.policies)
+  const load: ConfigSource['load'] = (given, besides) =>
+    loadConfig(given, {
+      env: options.env ?? (() => undefined),
+      policies,
+      showsConnectPhase: platform.showsConnectPhase,
+      ...(besides === null ? {} : { besides }),
+    })
+  const result = await load(text, null)
   if (!result.ok) throw new Error(`The configuration is not valid:\n${formatFindings(result.findings, 'config')}`)
-  return assembleRouter(result.config, options.platform)
+  // Changes through the admin API last as long as the router: where to keep them is the program's to say.
+  const store = createMemoryConfigStore({ text, hash: result.config.hash, now: platform.now })
+  return assembleRouter(result.config, platform, { source: { store, start: await store.current(), load } })
 }

@@ -1,15 +1,26 @@
-// Puts a router together: configuration, platform, and the observers of its pipeline.
+// Puts a router together: what lasts as long as it does, and the generation of parts that its configuration makes.
 
-import { createApp, type FetchHandler } from './app.ts'
-import type { Config } from './config/config.ts'
+import type { FetchHandler } from './app.ts'
+import type { Config, LogLevel } from './config/config.ts'
+import type { AdminParts } from './control/admin-parts.ts'
+import { ConfigControl } from './control/config-control.ts'
+import { ConfigFollower } from './control/config-follower.ts'
+import { type ConfigSource, unchangingSource } from './control/config-source.ts'
+import { createGeneration, type Generation } from './generation.ts'
 import { createCounters, type Counters } from './observe/counters.ts'
-import { createDecisionRing, type DecisionRing } from './observe/decision-ring.ts'
+import { DecisionLog } from './observe/decision-log.ts'
 import { createLog } from './observe/log.ts'
+import { createTenantCounters } from './observe/tenant-counters.ts'
+import { AdmissionQueue } from './pipeline/admission-queue.ts'
 import { fanOut } from './pipeline/events.ts'
-import { createHookGroups } from './pipeline/hooks.ts'
+import { ticketKey } from './pipeline/facts.ts'
 import type { Platform } from './platform.ts'
-import { FleetMirror } from './store/fleet-mirror.ts'
-import { RetryBudget } from './upstream/retry-budget.ts'
+import { createViewDocuments } from './record/view-document.ts'
+import { isLivenessProbe } from './routes/catalogue.ts'
+import type { DecisionLogStore, DecisionSource } from './store/decision-log.ts'
+import { EVERY_MODEL } from './store/every-model.ts'
+import { FleetLink } from './store/fleet-link.ts'
+import { LimitDesk } from './store/limit-desk.ts'
 
 export interface Router {
   readonly fetch: FetchHandler
@@ -17,52 +28,127 @@ export interface Router {
   drain(): void
   /** Requests that have a worker at the moment, streams included. */
   inFlight(): number
-  readonly decisions: Pick<DecisionRing, 'recent'>
+  /** Tells the fleet now what is in flight. Never rejects. */
+  report(): Promise<void>
+  /** The configuration that requests from now on run under. */
+  config(): Config
+  /** Loads the configuration anew from where it came from. Rejects with what is wrong, and changes nothing then. */
+  reload(by: string): Promise<void>
+  readonly decisions: Pick<DecisionLog, 'recent' | keyof DecisionSource>
   readonly counters: Pick<Counters, 'snapshot'>
+  /** Closes the records of what is cut off, and has every record written. The end of a router that ends. */
+  close(): Promise<void>
 }
 
-/** A router for one configuration on one platform. Lives as long as the process or isolate. */
-export function assembleRouter(config: Config, platform: Platform): Router {
-  const decisions = createDecisionRing()
-  const counters = createCounters()
-  const events = fanOut([decisions, counters, createLog(config.logLevel, platform.writeLine)])
-  const mirror = new FleetMirror({
+export interface AssembleOptions {
+  /** Where other configurations come from; without it the router keeps the one it was given. */
+  readonly source?: ConfigSource
+  /** Told of each configuration that takes another's place. */
+  onConfig?(config: Config): void
+  /** Where decision records go besides memory. */
+  readonly decisionLog?: DecisionLogStore | null
+  /** Gets ready for one that is about to. Never rejects. */
+  prepare?(config: Config): Promise<void>
+  /** What was prepared does not come. */
+  abandon?(): void
+}
+
+/** A router that begins with one configuration, on one platform. Lives as long as the process or isolate. */
+export function assembleRouter(config: Config, platform: Platform, options: AssembleOptions = {}): Router {
+  const { source = unchangingSource(config, platform.now), onConfig, decisionLog = null, ...preparation } = options
+  const level = () => control.running().logLevel
+  const { decisions, counters, tenants, log, events } = createObservers(level, platform, decisionLog)
+  const link = new FleetLink({
     store: platform.fleet,
-    workers: config.workers,
     now: platform.now,
     random: platform.random,
     randomId: platform.randomId,
     onSyncFailed: events.fleetSyncFailed,
   })
-  let isDraining = false
-  const fetch = createApp({
-    config,
-    platform,
-    mirror,
-    hookGroups: createHookGroups(config.hooks, platform.now),
-    events,
-    retryBudget: new RetryBudget(toBudget(config), platform.now),
-    hedgeBudget: config.hedge === null ? null : new RetryBudget(hedgeShare(config.hedge.maxShare), platform.now),
-    isDraining: () => isDraining,
+  const admission = new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests })
+  const limits = new LimitDesk({
+    store: platform.limits,
+    now: platform.now,
+    after: platform.after,
+    randomId: platform.randomId,
+    onStoreFailed: events.limitStoreFailed,
   })
+  let isDraining = false
+  const control = new ConfigControl({
+    ...preparation,
+    source,
+    config,
+    events: log,
+    refresh: () => link.refresh({ isUrgent: true }),
+    use(next) {
+      generation = createGeneration(next, context, generation)
+      onConfig?.(next)
+    },
+  })
+  const follower = source.start === null ? createFollower({ source, control, link, log, now: platform.now }) : null
+  const admin: AdminParts = {
+    control,
+    events: log,
+    startedAtMs: platform.now(),
+    isOneOfMany: follower !== null,
+    parts: () => generation.parts,
+    async catchUp() {
+      await generation.parts.mirror.refreshNow()
+      await follower?.catchUp()
+    },
+    decisions,
+    counts: counters.snapshot,
+    tenantCounts: tenants.of,
+  }
+  const viewDocuments = createViewDocuments()
+  const context = { platform, link, admin, admission, limits, events, viewDocuments, isDraining: () => isDraining }
+  let generation: Generation = createGeneration(config, context, null)
   return {
-    fetch,
+    fetch(request, requestContext) {
+      const needsNone = follower === null || isLivenessProbe(request.url)
+      const following = needsNone ? null : follower.ensureCurrent(requestContext.waitUntil)
+      if (following === null) return generation.fetch(request, requestContext)
+      return following.then(() => generation.fetch(request, requestContext))
+    },
     drain() {
       isDraining = true
+      admission.refuseWaiting()
     },
-    inFlight: () => mirror.inFlight(),
+    inFlight: () => link.leases.total(),
+    report: () => link.refresh(),
+    config: () => control.running(),
+    reload: async (by) => void (await control.reload(by)),
     decisions,
     counters,
+    close: () => decisions.close(),
   }
 }
 
-function toBudget({ retry: { budget } }: Config) {
-  return { ratio: budget.ratio, windowMs: budget.windowMs, minExtra: budget.minRetries }
+function createObservers(
+  level: () => LogLevel,
+  { now, writeLine }: Pick<Platform, 'now' | 'writeLine'>,
+  store: DecisionLogStore | null,
+) {
+  const decisions = new DecisionLog({ store, now })
+  const counters = createCounters()
+  const tenants = createTenantCounters()
+  const log = createLog(level, writeLine)
+  return { decisions, counters, tenants, log, events: fanOut([decisions, counters, tenants, log]) }
 }
 
-/** Over which time the share of hedged requests is held. */
-const HEDGE_WINDOW_MS = 10_000
+interface FollowerParts {
+  readonly source: ConfigSource
+  readonly control: ConfigControl
+  readonly link: FleetLink
+  readonly log: ReturnType<typeof createLog>
+  now(): number
+}
 
-function hedgeShare(ratio: number) {
-  return { ratio, windowMs: HEDGE_WINDOW_MS, minExtra: 0 }
+function createFollower({ source, control, link, log, now }: FollowerParts): ConfigFollower {
+  // Before the body is read the model is not known; before the first snapshot the models are not.
+  const wantedTurn = () => {
+    const { policy, defaultModel } = control.running()
+    return ticketKey(policy, link.snapshot() === null ? EVERY_MODEL : defaultModel)
+  }
+  return new ConfigFollower({ source, control, link, events: log, now, ticketKey: wantedTurn })
 }

@@ -1,10 +1,16 @@
 // A router as a process of its own: memory for a fleet store, a listener of the runtime, and an orderly end.
 
+import { isLoopbackHost } from './access/loopback.ts'
 import type { Config, WorkerConfig } from './config/config.ts'
+import type { ConfigSource } from './control/config-source.ts'
+import { toLogLine } from './observe/decision-log-lines.ts'
 import type { Platform, RequestContext } from './platform.ts'
 import { assembleRouter, type Router } from './router.ts'
-import { createMemoryFleetStore } from './store/memory.ts'
-import { listModels, nextProbeMs, probeWorkers } from './upstream/probe.ts'
+import { createServerFleet } from './server-fleet.ts'
+import { DecisionFile, type DecisionLogChange } from './store/decision-file.ts'
+import type { LogFiles } from './store/log-files.ts'
+import { createMemoryLimitStore } from './store/memory-limits.ts'
+import { listModels } from './upstream/model-list.ts'
 
 /** What a runtime with sockets of its own offers; Cloudflare's has none and is served otherwise. */
 export interface ServerRuntime extends Pick<Platform, 'send' | 'classifySendError' | 'showsConnectPhase'> {
@@ -36,7 +42,11 @@ export interface RunningServer {
 
 export interface StartServerOptions {
   readonly config: Config
+  /** Where other configurations come from; without it the router keeps this one. */
+  readonly source?: ConfigSource
   readonly runtime: ServerRuntime
+  /** Where the decision log is exported to; without them it is kept in memory alone. */
+  readonly logFiles?: LogFiles
   writeLine(line: string): void
 }
 
@@ -46,29 +56,35 @@ const MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 /** How long connections may take to close once their work is done. */
 const CLOSE_MS = 500
 
-export async function startServer({ config, runtime, writeLine }: StartServerOptions): Promise<RunningServer> {
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
+  const { config, source, runtime, logFiles = null, writeLine } = options
   const outgoing = {
     now: () => Date.now(),
     after: startTimer,
     send: runtime.send,
+    random: () => Math.random(),
     binding: () => null,
   }
-  const fleet = createMemoryFleetStore({
-    now: outgoing.now,
-    after: startTimer,
-    probe: () => probeWorkers(outgoing, config.workers),
-    nextProbeMs: (observations) => nextProbeMs(observations, config.modelRefreshMs),
-  })
-  const router = assembleRouter(config, {
+  const fleet = createServerFleet(config, outgoing)
+  const platform: Platform = {
     ...outgoing,
-    fleet,
-    random: () => Math.random(),
+    fleet: fleet.store,
+    limits: createMemoryLimitStore(outgoing.now),
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     writeLine,
     showsConnectPhase: runtime.showsConnectPhase,
+    adminOpenTo: isLoopbackHost(config.host) ? 'loopback' : 'nobody',
+    wakesAcrossRequests: true,
     classifySendError: runtime.classifySendError,
     defaultMaxPayloadBytes: MAX_PAYLOAD_BYTES,
+  }
+  const decisionLog = await openDecisionLog(config, logFiles, platform)
+  const router = assembleRouter(config, platform, {
+    ...fleet.changes,
+    decisionLog,
+    ...(source === undefined ? {} : { source }),
   })
+  fleet.reportBy(router.report)
   const listener = await runtime.listen({
     host: config.host,
     port: config.port,
@@ -80,14 +96,33 @@ export async function startServer({ config, runtime, writeLine }: StartServerOpt
     router,
     async shutdown() {
       router.drain()
+      // Whoever ends this process before its time finds everything up to now in the log.
+      void decisionLog?.flush()
       const quiet = listener.stopAccepting()
-      const isIdle = await waitUntilIdle(router, config.shutdownGraceMs)
+      const isIdle = await waitUntilIdle(router, router.config().shutdownGraceMs)
       await Promise.race([quiet, delay(isIdle ? CLOSE_MS : 0)])
       listener.closeAll()
-      fleet.close()
+      // What was cut off leaves its record as its connection closes.
+      if (!isIdle) await waitUntilIdle(router, CLOSE_MS)
+      await router.close()
+      fleet.store.close()
       return isIdle
     },
   }
+}
+
+/** Null where nothing is exported. A file that can't be opened is told of, and tried again. */
+async function openDecisionLog(
+  { decisionLog: settings }: Config,
+  files: LogFiles | null,
+  { now, after, writeLine }: Pick<Platform, 'now' | 'after' | 'writeLine'>,
+): Promise<DecisionFile | null> {
+  const { exportPath } = settings
+  if (exportPath === null || files === null) return null
+  const onChange = (change: DecisionLogChange) => writeLine(toLogLine(change))
+  const log = new DecisionFile({ files, path: exportPath, config: settings, now, after, onChange })
+  await log.open()
+  return log
 }
 
 /**

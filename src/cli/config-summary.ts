@@ -19,6 +19,7 @@ export function summaryOf(config: Config) {
     hooks: config.hooks.map(({ name }) => name),
     max_retries: config.retry.maxRetries,
     inbound_api_key: config.inboundKeyDigest === null ? 'not set' : 'set',
+    tenants: config.tenants.map(({ name }) => name),
     timeouts_ms: {
       connect: config.timeouts.connectMs,
       first_byte: config.timeouts.firstByteMs,
@@ -81,8 +82,13 @@ function describeModels({ workers, defaultModel }: Config): string {
   return defaultModel === null ? parts : `${parts} (default ${defaultModel})`
 }
 
-function describeAccess({ inboundKeyDigest, allowAnonymous }: Config): string {
-  if (inboundKeyDigest !== null) return 'callers need inbound_api_key'
+function describeAccess({ inboundKeyDigest, tenants, keyValidation, allowAnonymous }: Config): string {
+  const keys = [
+    ...(tenants.length === 0 ? [] : [`a key of ${tenants.map(({ name }) => name).join(', ')}`]),
+    ...(inboundKeyDigest === null ? [] : ['inbound_api_key']),
+    ...(keyValidation === null ? [] : ['a key that a validation service accepts']),
+  ]
+  if (keys.length > 0) return `callers need ${keys.join(', or ')}`
   return allowAnonymous ? 'open to everyone' : 'no key set; a deployed Worker refuses all requests until one is'
 }
 

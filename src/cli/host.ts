@@ -2,6 +2,8 @@
 
 import type { RunningServer, ServerRuntime } from '../server.ts'
 import type { SimulatedWorkerOptions } from '../simulator/options.ts'
+import type { TextFiles } from '../store/config-file.ts'
+import type { LogFiles } from '../store/log-files.ts'
 
 export type RuntimeName = 'workerd' | 'node' | 'bun' | 'deno'
 
@@ -34,6 +36,10 @@ export interface Host {
   env(name: string): string | undefined
   /** The text of a file; rejects with a readable message when it can't be read. */
   readFile(path: string): Promise<string>
+  /** Files that are read again and rewritten while a command runs. */
+  readonly files: TextFiles
+  /** Files that the decision log is exported to. */
+  readonly logFiles: LogFiles
   /** Loads a module of the operator's. */
   importModule(path: string): Promise<Readonly<Record<string, unknown>>>
   absolutePath(path: string): string
@@ -45,7 +51,9 @@ export interface Host {
   runUnder(runtime: Exclude<RuntimeName, 'workerd'>, args: readonly string[]): Promise<number>
   startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer>
   startSimulatedWorker(options: SimulatedWorkerOptions): Promise<{ readonly url: string; close(): Promise<void> }>
-  /** Resolves when the process is asked to end (SIGTERM, SIGINT). */
+  /** Calls `reload` whenever the process is asked to load its configuration anew (SIGHUP outside of a terminal). */
+  onReloadAsked(reload: () => void): void
+  /** Resolves when the process is asked to end (SIGTERM, SIGINT; in a terminal also SIGHUP). */
   untilAsked(): Promise<void>
 }
 

@@ -1,12 +1,12 @@
 // `serve`: runs the router on one of four runtimes until it is asked to stop.
 
-import { loadConfig } from '../config/load.ts'
 import { formatFindings } from '../config/print.ts'
 import type { Config } from '../config/config.ts'
+import type { ConfigSource } from '../control/config-source.ts'
 import { startServer } from '../server.ts'
 import { type Flags, parseFlags } from './flags.ts'
 import { EXIT, type Host, RUNTIME_NAMES, type RuntimeName } from './host.ts'
-import { loadPolicies } from './plugins.ts'
+import { loaderFor, openSource, reload } from './serve-config.ts'
 
 const HELP = `vllm-edge-router serve: route requests until stopped
 
@@ -19,9 +19,9 @@ const HELP = `vllm-edge-router serve: route requests until stopped
                      before it is answered then goes unnoticed until the answer
   --help             this text
 
-Prints \`listening on http://HOST:PORT\` when it takes requests. On SIGTERM or SIGINT it takes no new work and lets
-running streams finish for \`shutdown_grace_secs\`. Exit codes: 0 stopped in order, 1 configuration or start failed,
-2 wrong usage.
+Prints \`listening on http://HOST:PORT\` when it takes requests. On SIGHUP it loads the file anew (except in a terminal,
+which sends that signal when it closes, and on workerd). On SIGTERM or SIGINT it takes no new work and lets running
+streams finish for \`shutdown_grace_secs\`. Exit codes: 0 stopped in order, 1 configuration or start failed, 2 wrong usage.
 `
 
 const FLAGS = {
@@ -58,48 +58,48 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
   } catch (error) {
     return misused(host, messageOf(error))
   }
-  const config = await check(host, flags, runtime, { path, text })
-  if (config === null) return EXIT.finding
+  let load: ConfigSource['load']
+  try {
+    load = await loaderFor(host, { path, runtime, plugins: flags.list('plugin') })
+  } catch (error) {
+    host.writeError(`serve: ${messageOf(error)}\n`)
+    return EXIT.finding
+  }
+  const result = await load(text, null)
+  const told = result.findings.filter((finding) => finding.severity !== 'note')
+  if (told.length > 0) host.writeError(formatFindings(told, path))
+  if (!result.ok) return EXIT.finding
   const port = flags.value('port')
   const effective = {
-    ...config,
-    host: flags.value('host') ?? config.host,
-    port: port === null ? config.port : Number(port),
+    ...result.config,
+    host: flags.value('host') ?? result.config.host,
+    port: port === null ? result.config.port : Number(port),
   }
   try {
-    return runtime === 'workerd' ? await serveInWorkerd(host, flags, effective, text) : await serveHere(host, effective)
+    if (runtime === 'workerd') return await serveInWorkerd(host, flags, effective, text)
+    const source = await openSource(host, { path, text, hash: effective.hash, load })
+    return await serveHere(host, { config: effective, source, path })
   } catch (error) {
     host.writeError(`serve: cannot listen on ${effective.host}:${effective.port}: ${messageOf(error)}\n`)
     return EXIT.finding
   }
 }
 
-async function check(
-  host: Host,
-  flags: Flags,
-  runtime: RuntimeName,
-  file: { readonly path: string; readonly text: string },
-): Promise<Config | null> {
-  try {
-    const result = await loadConfig(file.text, {
-      env: (name) => host.env(name),
-      policies: await loadPolicies(host, flags.list('plugin')),
-      source: file.path,
-      showsConnectPhase: runtime === 'node',
-      // Only Workers have bindings; there their names are known to the deployment, not here.
-      ...(runtime === 'workerd' ? {} : { bindings: [] }),
-    })
-    const told = result.findings.filter((finding) => finding.severity !== 'note')
-    if (told.length > 0) host.writeError(formatFindings(told, file.path))
-    return result.ok ? result.config : null
-  } catch (error) {
-    host.writeError(`serve: ${messageOf(error)}\n`)
-    return null
-  }
+interface Serving {
+  readonly config: Config
+  readonly source: ConfigSource
+  readonly path: string
 }
 
-async function serveHere(host: Host, config: Config): Promise<number> {
-  const server = await startServer({ config, runtime: host.serverRuntime, writeLine: host.writeLine })
+async function serveHere(host: Host, { config, source, path }: Serving): Promise<number> {
+  const server = await startServer({
+    config,
+    source,
+    runtime: host.serverRuntime,
+    logFiles: host.logFiles,
+    writeLine: host.writeLine,
+  })
+  host.onReloadAsked(() => void reload(host, server.router, path))
   host.writeOut(`listening on ${server.url}\n`)
   await host.untilAsked()
   if (!(await server.shutdown())) host.writeError('serve: streams that outlived shutdown_grace_secs were cut\n')
@@ -107,13 +107,16 @@ async function serveHere(host: Host, config: Config): Promise<number> {
 }
 
 async function serveInWorkerd(host: Host, flags: Flags, config: Config, configText: string): Promise<number> {
+  host.onReloadAsked(() =>
+    host.writeError('serve: workerd keeps its configuration; change it with PUT /admin/config\n'),
+  )
   // From before workerd starts: a signal must never end this process without it.
   const asked = host.untilAsked()
   const server = await host.startWorkerd({
     host: config.host,
     port: config.port,
     configText,
-    variables: variablesIn(configText, host),
+    variables: variablesFor(config, configText, host),
     isDirect: flags.has('direct'),
     plugins: flags.list('plugin').map((path) => host.absolutePath(path)),
   })
@@ -123,12 +126,13 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
   return EXIT.good
 }
 
-/** The environment variables a configuration refers to: a Worker sees no environment but what it is given. */
-function variablesIn(text: string, host: Host): Record<string, string> {
+/** The environment variables that a configuration, or a later one, refers to: a Worker sees none but those it is given. */
+function variablesFor({ configEnv }: Config, text: string, host: Host): Record<string, string> {
+  const written = Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name]) => name ?? '')
   const variables: Record<string, string> = {}
-  for (const [, name] of text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g)) {
-    const value = name === undefined ? undefined : host.env(name)
-    if (name !== undefined && value !== undefined) variables[name] = value
+  for (const name of [...written, ...configEnv]) {
+    const value = host.env(name)
+    if (value !== undefined) variables[name] = value
   }
   return variables
 }

@@ -7,6 +7,9 @@ import type { AdminKey } from './config.ts'
 import { list, text } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
 
+/** How `admin_api_key` is named in logs. */
+export const SINGLE_KEY_LABEL = 'admin_api_key'
+
 export const adminKeySchema = z.strictObject(
   {
     /** Named in logs and in the list of configurations. */
@@ -48,5 +51,5 @@ export function toAdminKeys(single: string | undefined, keys: readonly z.output<
     scopes: scopes ?? ADMIN_SCOPES,
   }))
   if (single === undefined) return listed
-  return [{ label: 'admin_api_key', keyDigest: digestOfKey(single), scopes: ADMIN_SCOPES }, ...listed]
+  return [{ label: SINGLE_KEY_LABEL, keyDigest: digestOfKey(single), scopes: ADMIN_SCOPES }, ...listed]
 }

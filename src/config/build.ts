@@ -5,6 +5,9 @@ import { digestOfKey } from '../access/key-digest.ts'
 import { toAdminKeys } from './admin-schema.ts'
 import { toKeyValidation, toOverload, toTenants } from './caller-schema.ts'
 import type { Config, HookConfig } from './config.ts'
+import { canonicalJson, digest } from './digest.ts'
+import { toDecisionLog } from './decision-log-schema.ts'
+import { toDocument } from './document.ts'
 import { toBreaker, toHealth } from './health-schema.ts'
 import { toHook } from './hook-schema.ts'
 import { toModelRule } from './model-rule-schema.ts'
@@ -17,10 +20,11 @@ import { DEFAULT_TOTAL_MS, type ConfigFile } from './schema.ts'
 /** Puts the parts together; everything in them has been checked. */
 export async function buildConfig(file: ConfigFile, pool: readonly PoolEntry[], chosen: ChosenPolicy): Promise<Config> {
   const settings = settingsOf(file, pool)
-  return { ...settings, policy: chosen.policy, hash: await hashOf(settings, chosen) }
+  const [hash, document] = await Promise.all([hashOf(settings, chosen), toDocument(file, chosen)])
+  return { ...settings, policy: chosen.policy, hash, document }
 }
 
-type Settings = Omit<Config, 'hash' | 'policy'>
+type Settings = Omit<Config, 'hash' | 'policy' | 'document'>
 
 function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
   const { timeouts, request_timeout_secs: requestTimeoutSecs } = file
@@ -36,9 +40,10 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     keyValidation: toKeyValidation(file.api_key_validation_urls, file.api_key_validation),
     overload: toOverload(file),
     adminKeys: toAdminKeys(file.admin_api_key, file.admin_api_keys),
+    decisionLog: toDecisionLog(file.decision_log),
     allowedWorkerHosts: file.allowed_worker_hosts,
     configEnv: file.config_env,
-    health: toHealth(file.health_check),
+    health: toHealth(file.health_check, file.circuit_breaker),
     breaker: toBreaker(file.circuit_breaker, file.disable_circuit_breaker),
     hooks: file.pre_routing_hooks.map(toHook),
     modelRules: file.model_rules.map(toModelRule),
@@ -84,18 +89,4 @@ async function withDigests(hook: HookConfig): Promise<HookConfig> {
 
 async function digestOrNull(secret: string | null): Promise<string | null> {
   return secret === null ? null : digest(secret)
-}
-
-/** First 16 hexadecimal digits of the SHA-256 of a text. */
-async function digest(text: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
-  return Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-/** JSON with the keys of every map in order, so that equal configurations are equal text. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
-    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-  })
 }

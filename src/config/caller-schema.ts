@@ -64,8 +64,8 @@ export const tenantSchema = z
 
 export const keyValidationSchema = z.strictObject({
   timeout_ms: wholeNumber(1, 60_000).default(1_000),
-  /** How long an accepted key is not asked about again. */
-  ttl_secs: seconds().default(30),
+  /** How long an accepted key lives without being asked about again, and so how long a withdrawn one does. */
+  ttl_secs: seconds().default(5),
   /** How long a refused key is not asked about again. */
   refused_ttl_secs: seconds().default(5),
   /** What happens to a caller while no service answers: 503, or what was known of the key within `stale_secs`. */
@@ -86,7 +86,7 @@ export const overloadShape = {
   /** Requests the router works on at a time: of one process, or of one isolate on Workers. */
   max_concurrent_requests: wholeNumber(1, 10_000_000).nullable().default(null),
   /** Requests that may wait for a place. */
-  queue_size: wholeNumber(0, 1_000_000).default(100),
+  queue_size: wholeNumber(0, 100_000).default(100),
   queue_timeout_secs: seconds().default(60),
 }
 
@@ -103,7 +103,7 @@ function toTenant(entries: readonly TenantEntry[]): TenantConfig {
   if (first === undefined) throw new Error('a tenant has at least one entry')
   return {
     name: first.name,
-    keyDigests: entries.map((entry) => entry.key_sha256?.toLowerCase() ?? digestOfKey(entry.key ?? '')),
+    keyDigests: [...new Set(entries.map((entry) => entry.key_sha256?.toLowerCase() ?? digestOfKey(entry.key ?? '')))],
     rateLimitRps: first.rate_limit_rps,
     maxConcurrent: first.max_concurrent,
     tokensPerMinute: first.tokens_per_minute,
@@ -120,7 +120,7 @@ export function toKeyValidation(
 ): KeyValidationConfig | null {
   if (urls.length === 0) return null
   return {
-    urls,
+    urls: [...new Set(urls)],
     timeoutMs: settings.timeout_ms,
     acceptedTtlMs: settings.ttl_secs * 1000,
     refusedTtlMs: settings.refused_ttl_secs * 1000,

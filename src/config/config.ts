@@ -108,6 +108,8 @@ export interface HealthConfig {
   readonly stallMs: number
   /** Share of a model's workers looking bad above which those only probes or error rates speak against are used again. */
   readonly panicThreshold: number
+  /** Whether a model's only worker is used although its breaker is open: there is nobody to turn to. */
+  readonly sparesOnlyWorker: boolean
 }
 
 /** When a worker is left alone because of what requests met there. */
@@ -165,6 +167,25 @@ export interface OverloadConfig {
   readonly queueTimeoutMs: number
 }
 
+/** Where decision records go. */
+export interface DecisionLogConfig {
+  /** A file; on Workers what the keys of the bucket begin with. Null for memory alone, or keys without a prefix. */
+  readonly exportPath: string | null
+  /** How long a record may wait in memory, or in its object, until it is written. */
+  readonly exportIntervalMs: number
+  readonly includesRequestText: boolean
+  readonly includesPrefixHashes: boolean
+  /** A file that would grow beyond it is put aside. */
+  readonly rotateBytes: number
+  /** Whether what is written is waited for until it is on the disk: never, each interval's, or each record at once. */
+  readonly fsync: 'never' | 'interval' | 'always'
+  /** Null to keep everything. */
+  readonly retentionMs: number | null
+  readonly retentionBytes: number | null
+  /** Share of the decisions that are exported, chosen by their ids. */
+  readonly exportSample: number
+}
+
 export interface AdminKey {
   /** Named in logs and in the list of configurations. */
   readonly label: string
@@ -178,9 +199,18 @@ export type WorkerDisplay = 'auto' | 'url' | 'id' | 'hash'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** A configuration for people: as an operator would write it, and what tells two of them apart. */
+export interface ConfigDocument {
+  /** Every top-level key with its value or default, in YAML's terms. Secrets are `***`. */
+  readonly shown: Readonly<Record<string, unknown>>
+  /** A digest of each of them, secrets included: shows which sections two configurations differ in. */
+  readonly sections: Readonly<Record<string, string>>
+}
+
 export interface Config {
   /** First 16 hexadecimal digits of the SHA-256 over the effective configuration; stamped on every record. */
   readonly hash: string
+  readonly document: ConfigDocument
   readonly host: string
   readonly port: number
   readonly workers: readonly WorkerConfig[]
@@ -198,6 +228,7 @@ export interface Config {
   readonly overload: OverloadConfig | null
   /** Keys that open the admin routes; with none they are open to this machine alone, or to nobody. */
   readonly adminKeys: readonly AdminKey[]
+  readonly decisionLog: DecisionLogConfig
   /** Where workers added through the API may be. */
   readonly allowedWorkerHosts: readonly string[]
   /** Environment variables that a configuration from the API may refer to. */

@@ -2,6 +2,8 @@
 // Each check sees the valid parts only, and says nothing about parts that are missing because they were refused.
 
 import { matchCovers } from '../routing/model-rules.ts'
+import { checkAdminKeys } from './admin-checks.ts'
+import { checkCallers } from './caller-checks.ts'
 import type { Partly } from './check-section.ts'
 import { errorAt, formatPath, warningAt, withoutUserInfo, type Problem } from './finding.ts'
 import { checkHooks } from './hook-checks.ts'
@@ -37,7 +39,8 @@ const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkBindings,
   checkPaths,
   checkTimeouts,
-  checkAccess,
+  checkCallers,
+  checkAdminKeys,
   checkChoice,
   checkHooks,
   checkModelRules,
@@ -144,11 +147,6 @@ function checkTimeouts({ file, written }: CrossCheckInput): Problem[] {
   return problems
 }
 
-function checkAccess({ file }: CrossCheckInput): Problem[] {
-  if (file.inbound_api_key === undefined || file.allow_anonymous !== true) return []
-  return [warningAt(['allow_anonymous'], 'has no effect: inbound_api_key is set, so callers need that key')]
-}
-
 function checkChoice({ file, pool, policyType, isPoolComplete }: CrossCheckInput): Problem[] {
   if (!isPoolComplete) return []
   const candidates = pool.reduce((sum, { worker }) => sum + worker.dataParallelSize, 0)
@@ -160,8 +158,9 @@ function unlistedDefault(
   { default_model: model = null, model_rules: rules = [] }: Partly<ConfigFile>,
   pool: readonly PoolEntry[],
 ): Problem[] {
-  // A rule may lead it to a model that is listed; what rules lead to has a check of its own.
-  if (model === null || rules.some((rule) => matchCovers(rule?.match ?? '', model))) return []
+  if (model === null) return []
+  // A rule without a condition takes it elsewhere; what rules lead to has a check of its own.
+  if (rules.some((rule) => rule?.when === undefined && matchCovers(rule?.match ?? '', model))) return []
   // A worker without a list is asked for its models, and may have this one.
   const isUnlisted = pool.every(({ worker }) => worker.models?.includes(model) === false)
   return isUnlisted ? [warningAt(['default_model'], `no worker lists ${model} among its models`)] : []

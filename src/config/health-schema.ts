@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 import type { BreakerConfig, HealthConfig } from './config.ts'
-import { seconds, text, wholeNumber } from './scalars.ts'
+import { flag, seconds, text, wholeNumber } from './scalars.ts'
 
 function share(error: string) {
   return z.number({ error }).gt(0, { error }).max(1, { error })
@@ -27,7 +27,7 @@ export const healthSchema = z.strictObject({
 
 export const breakerSchema = z.strictObject({
   /** Faults in a row that open it. */
-  failure_threshold: wholeNumber(1, 10_000).default(5),
+  failure_threshold: wholeNumber(1, 10_000).default(10),
   /** Successes that close it again. */
   success_threshold: wholeNumber(1, 100).default(2),
   /** How long it stays open before a request is let through to see. */
@@ -39,9 +39,17 @@ export const breakerSchema = z.strictObject({
   minimum_volume: wholeNumber(1, 1_000_000).default(20),
   /** Requests let through at a time while it is half open, over the whole fleet of isolates. */
   half_open_probes: wholeNumber(1, 100).default(1),
+  /** Whether a model's only worker is used although its breaker is open. */
+  spare_only_worker: flag().default(false),
 })
 
-export function toHealth(health: z.output<typeof healthSchema>): HealthConfig {
+type BreakerSection = z.output<typeof breakerSchema>
+
+/**
+ * Nobody who configured no breaker expects the only worker of a model to be taken away by one, so without a section of its
+ * own it spares that worker.
+ */
+export function toHealth(health: z.output<typeof healthSchema>, breaker: BreakerSection | undefined): HealthConfig {
   return {
     intervalMs: health.check_interval_secs * 1000,
     timeoutMs: health.timeout_secs * 1000,
@@ -50,12 +58,14 @@ export function toHealth(health: z.output<typeof healthSchema>): HealthConfig {
     endpoint: health.endpoint,
     stallMs: health.stall_secs * 1000,
     panicThreshold: health.panic_threshold,
+    sparesOnlyWorker: breaker?.spare_only_worker ?? true,
   }
 }
 
 /** Null when breakers are switched off. */
-export function toBreaker(breaker: z.output<typeof breakerSchema>, isDisabled: boolean): BreakerConfig | null {
+export function toBreaker(section: BreakerSection | undefined, isDisabled: boolean): BreakerConfig | null {
   if (isDisabled) return null
+  const breaker = section ?? breakerSchema.parse({})
   return {
     failureThreshold: breaker.failure_threshold,
     successThreshold: breaker.success_threshold,

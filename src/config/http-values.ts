@@ -115,6 +115,8 @@ export const OWN_PATHS: readonly string[] = [
   '/version',
   '/admin',
   '/admin/*',
+  '/workers',
+  '/workers/*',
 ]
 
 /** Whether a path is one of the router's own. */

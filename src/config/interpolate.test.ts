@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { interpolate, readAsPlainScalar } from './interpolate.ts'
 
 const variables: Readonly<Record<string, string>> = { A: 'one', EMPTY: '', YAML: 'x\nkey: [injected' }
-const run = (value: unknown) => interpolate(value, (name) => variables[name])
+const run = (value: unknown) => interpolate(value, { env: (name) => variables[name], names: null })
 
 test.each([
   ['${A}', 'one'],

@@ -16,10 +16,15 @@ export interface Interpolated {
   readonly wholes: ReadonlySet<string>
 }
 
-type Env = (name: string) => string | undefined
+export interface Variables {
+  /** Reads the environment. */
+  env(name: string): string | undefined
+  /** The only names that may be asked for; null for any. */
+  readonly names: readonly string[] | null
+}
 
 /** Replaces every placeholder; one that can't be replaced is a problem and leaves an `undefined` value behind. */
-export function interpolate(tree: unknown, env: Env): Interpolated {
+export function interpolate(tree: unknown, variables: Variables): Interpolated {
   const problems: Problem[] = []
   const wholes = new Set<string>()
 
@@ -30,7 +35,7 @@ export function interpolate(tree: unknown, env: Env): Interpolated {
     }
     if (typeof value !== 'string' || !value.includes('${')) return value
     if (WHOLE.test(value)) wholes.add(pathKey(path))
-    const found = replacePlaceholders(value, env)
+    const found = replacePlaceholders(value, variables)
     problems.push(...found.problems.map((message) => errorAt(path, message)))
     return found.problems.length > 0 ? undefined : found.text
   }
@@ -38,7 +43,7 @@ export function interpolate(tree: unknown, env: Env): Interpolated {
   return { value: visit(tree, []), problems, wholes }
 }
 
-function replacePlaceholders(text: string, env: Env): { text: string; problems: string[] } {
+function replacePlaceholders(text: string, { env, names }: Variables): { text: string; problems: string[] } {
   const problems: string[] = []
   const replaced = text.replace(
     OCCURRENCE,
@@ -47,6 +52,11 @@ function replacePlaceholders(text: string, env: Env): { text: string; problems: 
       const [, name, fallback] = (end === '}' && PLACEHOLDER.exec(inner ?? '')) || []
       if (name === undefined) {
         problems.push('has a ${ that is no placeholder; write ${NAME} or ${NAME:-default}, or $${ for a literal ${')
+        return ''
+      }
+      // Even with a default: it would hide that the variable was asked for, until a start that may read it.
+      if (names !== null && !names.includes(name)) {
+        problems.push(`asks for the environment variable ${name}, which config_env of the running configuration lacks`)
         return ''
       }
       const value = env(name)

@@ -40,7 +40,9 @@ describe('placeholders', () => {
   })
 
   test('in keys that are set aside are not asked for', async () => {
-    expect(await onlyFinding(`${ONE}decision_log: {export_path: "\${DIR}"}\n`)).toMatch(/^2:1 warning decision_log/)
+    expect(await onlyFinding(`${ONE}trace_config: {otlp_traces_endpoint: "\${DIR}"}\n`)).toMatch(
+      /^2:1 warning trace_config/,
+    )
   })
 })
 

@@ -3,17 +3,19 @@
 
 import type { PolicyRegistry } from '../routing/policy.ts'
 import { buildConfig } from './build.ts'
-import { checkSection } from './check-section.ts'
+import { checkSection, type Partly } from './check-section.ts'
 import type { Config } from './config.ts'
 import { crossCheck, type CrossCheckInput } from './cross-checks.ts'
+import { checkDelivered, type DeliveredBeside } from './delivered-checks.ts'
 import { valueAt } from './explain.ts'
-import { byPlace, errorAt, formatPath, pathKey, type Finding, type Problem } from './finding.ts'
+import { byPlace, errorAt, formatPath, pathKey, type Finding, type Path, type Problem } from './finding.ts'
 import { OWN_PATHS } from './http-values.ts'
 import { interpolate } from './interpolate.ts'
+import { ruleTargets, type RuleTarget } from './model-rule-checks.ts'
 import { readPolicy } from './policy-section.ts'
-import { poolOf } from './pool.ts'
+import { poolOf, type PoolEntry } from './pool.ts'
 import { readYaml, type YamlTree } from './read-yaml.ts'
-import { configSchema } from './schema.ts'
+import { configSchema, type ConfigFile } from './schema.ts'
 import { HARMLESS_KEYS, setAside } from './unavailable.ts'
 
 const MAX_FINDINGS = 200
@@ -28,8 +30,19 @@ export interface LoadOptions {
   readonly showsConnectPhase?: boolean
   /** Names of the bindings the runtime has; left out, `workers[].binding` is taken on trust. */
   readonly bindings?: readonly string[]
+  /** The running configuration, when this one came through the admin API beside it; it bounds what this one may do. */
+  readonly besides?: DeliveredBeside
   /** Paths that `passthrough_paths` can't open, `/*` at the end for all below; the built-in routes when left out. */
   readonly ownPaths?: readonly string[]
+}
+
+/** Where the file says what the configuration has. */
+export interface ConfigPlaces {
+  /** The entry that describes a worker, by the worker's id. */
+  readonly workers: ReadonlyMap<string, Path>
+  /** Bare URLs in `mode.worker_urls`, in their normal form, beside their place. */
+  readonly bareUrls: readonly { readonly url: string; readonly path: Path }[]
+  readonly ruleTargets: readonly RuleTarget[]
 }
 
 export type LoadResult =
@@ -37,6 +50,7 @@ export type LoadResult =
       readonly ok: true
       readonly config: Config
       readonly findings: readonly Finding[]
+      readonly places: ConfigPlaces
       /** Gives problems found later, such as by asking the workers, their place in the text. */
       place(problems: readonly Problem[]): readonly Finding[]
     }
@@ -54,7 +68,8 @@ export async function loadConfig(text: string, options: LoadOptions): Promise<Lo
   const problems = [...read.tree.problems, ...checked.problems]
   const findings = place(problems, read.tree)
   if (checked.build === null || problems.some(({ severity }) => severity === 'error')) return { ok: false, findings }
-  return { ok: true, config: await checked.build(), findings, place: (later) => place(later, read.tree) }
+  const { places } = checked
+  return { ok: true, config: await checked.build(), findings, places, place: (later) => place(later, read.tree) }
 }
 
 function notAMap(value: unknown, { source = 'the configuration' }: LoadOptions): Problem {
@@ -64,13 +79,18 @@ function notAMap(value: unknown, { source = 'the configuration' }: LoadOptions):
 
 interface CheckedFile {
   readonly problems: readonly Problem[]
+  readonly places: ConfigPlaces
   /** Builds the Config; null when a part of it is missing. */
   readonly build: (() => Promise<Config>) | null
 }
 
 function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions): CheckedFile {
   const { rest, problems: unavailable } = setAside(tree)
-  const { value, wholes, problems: unresolved } = interpolate(rest, options.env)
+  const {
+    value,
+    wholes,
+    problems: unresolved,
+  } = interpolate(rest, { env: options.env, names: options.besides?.configEnv ?? null })
   const known = new Set(unresolved.map(({ path }) => pathKey(path)))
   const schema = configSchema
   const file = checkSection({ schema, value, base: [], wholes, known, alsoKnown: HARMLESS_KEYS })
@@ -81,11 +101,24 @@ function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions
   const pool = poolOf(part)
   const isPoolComplete = !found.some(hidesWorker)
   const cross = crossCheck({ ...contextOf(value, options), file: part, pool, policyType: policy.type, isPoolComplete })
-  const problems = [...found, ...cross, ...connectNote(value, options)]
+  const delivered = options.besides === undefined ? [] : checkDelivered(options.besides, part, pool)
+  const problems = [...found, ...cross, ...delivered, ...connectNote(value, options)]
 
   const { data } = file
   const { chosen } = policy
-  return { problems, build: data === null || chosen === null ? null : () => buildConfig(data, pool, chosen) }
+  const build = data === null || chosen === null ? null : () => buildConfig(data, pool, chosen)
+  return { problems, places: placesOf(part, pool), build }
+}
+
+function placesOf(file: Partly<ConfigFile>, pool: readonly PoolEntry[]): ConfigPlaces {
+  const { model_rules: rules = [] } = file
+  return {
+    workers: new Map(pool.map(({ worker, path }) => [worker.id, path])),
+    bareUrls: (file.mode?.worker_urls ?? []).flatMap((url, index) => {
+      return url === undefined ? [] : [{ url, path: ['mode', 'worker_urls', index] }]
+    }),
+    ruleTargets: rules.flatMap((rule, index) => (rule === undefined ? [] : ruleTargets(rule, index))),
+  }
 }
 
 // With a worker's URL or id refused, who is in the pool is not known; with its weight refused, it is.

@@ -20,6 +20,7 @@ export function duration() {
       context.issues.push({ code: 'custom', message: problem, input: value })
       return z.NEVER
     })
+    .meta({ duration: true })
 }
 
 function toMilliseconds(value: number | string): number | null {

@@ -13,7 +13,18 @@ export function secretString() {
     .string('must be text in quotes')
     .min(1, 'is empty; remove the line if there is no key')
     .regex(/^[\x21-\x7e]*$/, 'has a space, a line break or a character beyond ASCII, which no key may have')
+    .refine(isNotHidden, HIDDEN_MESSAGE)
     .meta({ secret: true })
+}
+
+/** What stands in for a secret wherever a configuration is shown. */
+export const HIDDEN = '***'
+
+// A configuration that was read from the admin API and sent back would set every key to these three characters.
+const HIDDEN_MESSAGE = `is ${HIDDEN}, which is how the admin API shows a secret; write the secret itself, or a \${NAME}`
+
+function isNotHidden(value: string): boolean {
+  return value !== HIDDEN
 }
 
 /** The value of a header that may hold a secret; unlike a key, it may have spaces inside (`Basic dXNlcg==`). */
@@ -21,7 +32,14 @@ export function secretHeaderValue() {
   return z
     .string('must be text in quotes')
     .regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'must be visible ASCII without spaces at its ends')
+    .refine(isNotHidden, HIDDEN_MESSAGE)
     .meta({ secret: true })
+}
+
+/** Whether a checked value is milliseconds that were written as a duration. */
+export function isDuration(schema: Schema): boolean {
+  if (z.globalRegistry.get(schema)?.['duration'] === true) return true
+  return isWrapper(schema) && isDuration(schema.def.innerType)
 }
 
 /** Whether the schema itself carries the secret mark. */
@@ -35,17 +53,20 @@ export function unwrap(schema: Schema): Schema {
   // A preprocess step is a pipe whose first half is the transform.
   if (schema instanceof z.ZodPipe)
     return unwrap(schema.def.in instanceof z.ZodTransform ? schema.def.out : schema.def.in)
-  if (
+  return isWrapper(schema) ? unwrap(schema.def.innerType) : schema
+}
+
+type Wrapper = z.ZodOptional | z.ZodNullable | z.ZodDefault | z.ZodPrefault | z.ZodReadonly | z.ZodCatch
+
+function isWrapper(schema: Schema): schema is Wrapper {
+  return (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||
     schema instanceof z.ZodDefault ||
     schema instanceof z.ZodPrefault ||
     schema instanceof z.ZodReadonly ||
     schema instanceof z.ZodCatch
-  ) {
-    return unwrap(schema.def.innerType)
-  }
-  return schema
+  )
 }
 
 /** The schema one step down, null where there is none. */
@@ -58,6 +79,15 @@ function childSchema(schema: Schema, segment: string | number): Schema | null {
   if (inner instanceof z.ZodArray) return inner.element
   if (inner instanceof z.ZodRecord) return inner.valueType
   return null
+}
+
+/**
+ * The same for whoever looks for secrets: where the way through a schema is not clear, as through a union, everything
+ * below counts as what the schema holds.
+ */
+export function schemaWithin(schema: Schema | null, segment: string | number): Schema | null {
+  if (schema === null) return null
+  return childSchema(schema, segment) ?? (holdsSecret(schema) ? schema : null)
 }
 
 /** The schema of the value at a path, null when the schema says nothing about it. */
@@ -85,6 +115,10 @@ function partsOf(schema: Schema): readonly Schema[] {
   if (schema instanceof z.ZodObject) return Object.values<Schema>(schema.shape)
   if (schema instanceof z.ZodArray) return [schema.element]
   if (schema instanceof z.ZodRecord) return [schema.valueType]
+  if (schema instanceof z.ZodTuple)
+    return schema.def.rest === null ? schema.def.items : [...schema.def.items, schema.def.rest]
+  if (schema instanceof z.ZodIntersection) return [schema.def.left, schema.def.right]
+  if (schema instanceof z.ZodLazy) return [schema.def.getter()]
   return schema instanceof z.ZodUnion ? schema.options : []
 }
 
@@ -96,11 +130,11 @@ export async function replaceSecrets(
 ): Promise<unknown> {
   if (typeof value === 'string') return schema !== null && holdsSecret(schema) ? replace(value) : value
   if (Array.isArray(value)) {
-    return Promise.all(value.map((item, index) => replaceSecrets(schema && childSchema(schema, index), item, replace)))
+    return Promise.all(value.map((item, index) => replaceSecrets(schemaWithin(schema, index), item, replace)))
   }
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(async ([key, item]) => {
-    return [key, await replaceSecrets(schema && childSchema(schema, key), item, replace)] as const
+    return [key, await replaceSecrets(schemaWithin(schema, key), item, replace)] as const
   })
   return Object.fromEntries(await Promise.all(entries))
 }

@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { adminShape } from './admin-schema.ts'
 import { callerShape, overloadShape } from './caller-schema.ts'
+import { decisionLogSchema } from './decision-log-schema.ts'
 import { breakerSchema, healthSchema } from './health-schema.ts'
 import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
 import { hookSchema } from './hook-schema.ts'
@@ -92,8 +93,9 @@ export const configSchema = z.strictObject({
   ...callerShape,
   ...overloadShape,
   ...adminShape,
+  decision_log: decisionLogSchema.prefault({}),
   health_check: healthSchema.prefault({}),
-  circuit_breaker: breakerSchema.prefault({}),
+  circuit_breaker: breakerSchema.optional(),
   /** The Rust router's switch for no breakers. */
   disable_circuit_breaker: flag().default(false),
   default_model: text().nullable().default(null),

@@ -47,7 +47,6 @@ const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
   request_id_headers: noEffect('the request id is read from and answered in x-request-id'),
 
   metrics: notYet('metrics are'),
-  decision_log: notYet('exporting the decision log is'),
   rate_limit_tokens_per_second: noEffect(
     'max_concurrent_requests limits what runs at a time; requests per second are limited per tenant in api_keys',
   ),

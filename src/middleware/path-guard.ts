@@ -3,12 +3,15 @@
 
 import { RouterError } from '../errors/router-error.ts'
 
+/** Model ids hold slashes, and workers are named by URL; no other route has one inside a segment. */
+const NAMED_BY_SLASHES = /^\/(?:v1\/models|workers)\//
+
 const UNRESERVED = /^[A-Za-z0-9\-._~]$/
 
 /**
  * Checks the path part of a request target as it came over the wire (or as much of it as the runtime shows). Throws
  * `invalid_path` for dot segments, empty segments, backslashes, broken or needless percent-encodings, control
- * characters, and for `%2F` anywhere but in a model id.
+ * characters, and for `%2F` anywhere but in the id of a model or a worker.
  */
 export function checkPath(target: string): void {
   const path = target.split(/[?#]/, 1)[0] ?? ''
@@ -42,7 +45,8 @@ function findComplaint(path: string): string | null {
   }
   // A worker, or a proxy before it, may take an encoded slash for a plain one.
   const plain = path.includes('%') ? path.replaceAll(/%2f/gi, '/') : path
-  if (plain.includes('//')) return 'has an empty segment'
+  // No worker sees a path that names one of them by its URL.
+  if ((path.startsWith('/workers/') ? path : plain).includes('//')) return 'has an empty segment'
   return /\/\.\.?(?:\/|$)/.test(plain) ? 'has a dot segment' : null
 }
 
@@ -62,8 +66,7 @@ function findEncodingComplaint(path: string): string | null {
     const character = String.fromCharCode(code)
     if (UNRESERVED.test(character)) return 'encodes a character that needs no encoding'
     if (character === '%' || character === '\\') return 'encodes a percent sign or backslash'
-    // Model ids hold slashes, and clients encode them; no other route has one inside a segment.
-    if (character === '/' && !path.startsWith('/v1/models/')) return 'encodes a slash'
+    if (character === '/' && !NAMED_BY_SLASHES.test(path)) return 'encodes a slash'
   }
   try {
     decodeURIComponent(path)

@@ -2,6 +2,7 @@
 // only through `passthrough_paths`. Access, body handling and error shape hang on the entry, never on a path prefix.
 
 import type { StreamKind } from '../dialect/stream-tap.ts'
+import type { TokenUse } from '../pipeline/token-charge.ts'
 
 export interface InferenceRoute {
   readonly method: 'POST'
@@ -13,6 +14,8 @@ export interface InferenceRoute {
   readonly streamKind: StreamKind
   /** Whether answers could come from a response cache. */
   readonly isCacheable: boolean
+  /** What of it costs tokens. */
+  readonly tokenUse: TokenUse
   /** Whether the worker keeps the answer under an id that later requests refer to. */
   readonly storesResponse: boolean
 }
@@ -23,23 +26,27 @@ const PLAIN = {
   body: 'json',
   streamKind: 'other',
   isCacheable: false,
+  tokenUse: 'none',
   storesResponse: false,
 } as const satisfies Omit<InferenceRoute, 'path'>
 
+const GENERATES = { ...PLAIN, tokenUse: 'prompt_and_answer' } as const
+const READS = { ...PLAIN, tokenUse: 'prompt' } as const
+
 export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
-  { ...PLAIN, path: '/v1/chat/completions', streamKind: 'chat', isCacheable: true },
-  { ...PLAIN, path: '/v1/completions', streamKind: 'completions', isCacheable: true },
-  { ...PLAIN, path: '/v1/responses', streamKind: 'responses', storesResponse: true },
-  { ...PLAIN, path: '/v1/messages', dialect: 'anthropic', streamKind: 'messages' },
+  { ...GENERATES, path: '/v1/chat/completions', streamKind: 'chat', isCacheable: true },
+  { ...GENERATES, path: '/v1/completions', streamKind: 'completions', isCacheable: true },
+  { ...GENERATES, path: '/v1/responses', streamKind: 'responses', storesResponse: true },
+  { ...GENERATES, path: '/v1/messages', dialect: 'anthropic', streamKind: 'messages' },
   { ...PLAIN, path: '/v1/messages/count_tokens', dialect: 'anthropic' },
-  { ...PLAIN, path: '/v1/embeddings' },
-  { ...PLAIN, path: '/v1/rerank' },
-  { ...PLAIN, path: '/v2/rerank' },
-  { ...PLAIN, path: '/rerank' },
-  { ...PLAIN, path: '/v1/score' },
-  { ...PLAIN, path: '/score' },
-  { ...PLAIN, path: '/classify' },
-  { ...PLAIN, path: '/pooling' },
+  { ...READS, path: '/v1/embeddings' },
+  { ...READS, path: '/v1/rerank' },
+  { ...READS, path: '/v2/rerank' },
+  { ...READS, path: '/rerank' },
+  { ...READS, path: '/v1/score' },
+  { ...READS, path: '/score' },
+  { ...READS, path: '/classify' },
+  { ...READS, path: '/pooling' },
   { ...PLAIN, path: '/tokenize' },
   { ...PLAIN, path: '/detokenize' },
   { ...PLAIN, path: '/v1/audio/transcriptions', body: 'multipart' },
@@ -59,6 +66,11 @@ export const STORED_RESPONSE_ROUTES: readonly StoredResponseRoute[] = [
   { method: 'DELETE', path: '/v1/responses/:id', suffix: '' },
   { method: 'POST', path: '/v1/responses/:id/cancel', suffix: '/cancel' },
 ]
+
+/** Whether a URL asks whether the process lives; the answer is the same under every configuration, and must cost nothing. */
+export function isLivenessProbe(url: string): boolean {
+  return /^https?:\/\/[^/]*\/(?:health|liveness|version)(?:\?|$)/.test(url)
+}
 
 /** Answered by the router itself. */
 export const OWN_ROUTES: readonly { readonly method: 'GET'; readonly path: string }[] = [

@@ -46,7 +46,7 @@ export async function readiness(context: Context<AppEnv>): Promise<Response> {
 /** The model that a request for `name` is routed to. */
 function behind(config: Config, name: string, served: ReadonlySet<string>): string {
   const isAvailable = (model: string) => served.has(model)
-  return ruledTarget(config, name, { headers: new Headers(), isAvailable }) ?? name
+  return ruledTarget(config, name, { header: () => null, tenant: null, isAvailable }) ?? name
 }
 
 function notReady(context: Context<AppEnv>, reason: string, counts: Readonly<Record<string, number>>): Response {

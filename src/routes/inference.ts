@@ -1,8 +1,8 @@
-// POST routes that hand a body to a worker: JSON is read for what steers it and sent on byte for byte, multipart is
-// read up to its model and streamed.
+// POST routes that hand a body to a worker: JSON is read for what steers it and sent on byte for byte, so are short
+// forms; of a long form the beginning is read for its model, and the rest streams.
 
 import type { Context } from 'hono'
-import { readMultipartModel } from '../dialect/multipart.ts'
+import { type MultipartForm, type MultipartLimits, readMultipartModel } from '../dialect/multipart.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
 import { discardBody } from '../middleware/discard-body.ts'
@@ -33,7 +33,7 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
       pinnedWorkerId: null,
       signal: request.signal,
       onResponseId: route.storesResponse
-        ? (responseId, workerId) => rememberResponse(parts, responseId, workerId)
+        ? (responseId, workerId) => rememberResponse(parts, exchange, { responseId, workerId })
         : null,
     })
     return answer.catch(async (error: unknown) => {
@@ -43,7 +43,7 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
   }
 }
 
-interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault'> {
+interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault' | 'isBodyUntouched'> {
   /** Reads what no worker has taken of the body, before the request is refused. */
   discard(): Promise<void>
 }
@@ -67,27 +67,51 @@ async function readMultipart(parts: RouterParts, exchange: Exchange, request: Re
   checkStatedLength(request.headers, maxBytes)
   if (request.body === null) throw new RouterError('invalid_multipart', 'The request has no body.')
   let fault: RouterError | null = null
-  const { model, bodyFor } = await readMultipartModel(request.body, type, {
+  const form = await readForm(parts, request.body, type, {
     maxBodyBytes: maxBytes,
     onLateModel: (late) => refuseOtherModel(late, exchange),
     onFault(error) {
       fault = error
     },
   })
-  let isTaken = false
-  // Whether a form asks for events is not known for sure before its end, so its answer is taken as it comes.
+  const { model, stream, isWhole, isUntouched, bodyFor } = form
   return {
-    bodyFor(wanted) {
-      isTaken = true
-      return bodyFor(wanted)
-    },
-    canResend: false,
+    bodyFor,
+    canResend: isWhole,
+    isBodyUntouched: isUntouched,
     json: null,
     requestedModel: model,
-    wantsStream: false,
+    // Not known of a long form that says so after its beginning; its answer is taken as it comes.
+    wantsStream: stream ?? false,
     storedResponseId: null,
     bodyFault: () => fault,
-    discard: async () => (isTaken ? undefined : discardBody(parts.platform, bodyFor(null))),
+    async discard() {
+      const rest = isUntouched() ? bodyFor(null) : null
+      if (rest instanceof ReadableStream) await discardBody(parts.platform, rest)
+    },
+  }
+}
+
+/** How long a form may take to be held whole; one that comes more slowly streams, as somebody may be recording it. */
+const HOLD_MS = 30_000
+
+async function readForm(
+  { platform }: RouterParts,
+  body: ReadableStream<Uint8Array>,
+  type: string,
+  limits: MultipartLimits,
+): Promise<MultipartForm> {
+  let callOff: () => void = () => {}
+  const patience = new Promise<void>((resolve) => {
+    callOff = platform.after(HOLD_MS, resolve)
+  })
+  try {
+    return await readMultipartModel(body, type, { ...limits, patience })
+  } catch (cause) {
+    if (cause instanceof RouterError) throw cause
+    throw new RouterError('client_closed_request', 'The request body broke off.', { cause })
+  } finally {
+    callOff()
   }
 }
 

@@ -1,28 +1,26 @@
-// GET /v1/models: what the fleet serves, asked of the workers themselves, so that every field they give survives, and
-// the names that model rules add.
+// GET /v1/models: what the fleet serves and the caller may use, asked of the workers themselves, so that every field they
+// give survives, and the names that model rules add.
 
 import type { Context } from 'hono'
 import type { WorkerConfig } from '../config/config.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
+import { mayUse } from '../pipeline/model-access.ts'
 import { listAliases, type ModelAlias } from '../pipeline/model-aliases.ts'
 import { RETRY_AFTER_SECONDS } from '../pipeline/resolve-model.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
-import { forEachInWaves, listModels, type ModelEntry } from '../upstream/probe.ts'
-
-/** Workers asked at the same time; Cloudflare allows six connections that wait for headers. */
-const WAVE = 6
+import { CONNECTIONS_AT_ONCE, createSlots } from '../upstream/connection-slots.ts'
+import { listModels, type ModelEntry } from '../upstream/model-list.ts'
 
 export async function listAllModels(context: Context<AppEnv>): Promise<Response> {
-  const models = await gatherModels(context.env.parts, context.req.raw.headers)
+  const models = await gatherModels(context.env, context.req.raw.headers)
   return context.json({ object: 'list', data: [...models.values()] })
 }
 
 /** `:id` may hold slashes, as model names do, encoded or plain. */
 export async function retrieveModel(context: Context<AppEnv>): Promise<Response> {
-  const { parts } = context.env
   const id = modelIdOf(context.req.raw.url)
-  const entry = (await gatherModels(parts, context.req.raw.headers)).get(id)
+  const entry = (await gatherModels(context.env, context.req.raw.headers)).get(id)
   if (entry === undefined) {
     throw new RouterError('model_not_found', `The model ${quoted(id)} does not exist here.`, { param: 'model' })
   }
@@ -34,11 +32,20 @@ function modelIdOf(url: string): string {
   return decodeURIComponent(path.slice('/v1/models/'.length))
 }
 
-/** What workers serve, and the names that model rules add for a caller with these headers. */
-async function gatherModels(parts: RouterParts, headers: Headers): Promise<ReadonlyMap<string, ModelEntry>> {
+/** What workers serve, and the names that model rules add for this caller: of both, what it may use. */
+async function gatherModels(
+  { parts, exchange }: AppEnv['Bindings'],
+  headers: Headers,
+): Promise<ReadonlyMap<string, ModelEntry>> {
   const served = await gatherServed(parts)
-  const models = new Map(served)
-  for (const alias of listAliases(parts.config, headers, (model) => served.has(model))) {
+  const models = new Map([...served].filter(([id]) => mayUse(exchange, id)))
+  const aliases = listAliases(parts.config, {
+    header: (name) => headers.get(name),
+    tenant: exchange.tenant?.name ?? null,
+    isAvailable: (model) => models.has(model),
+  })
+  for (const alias of aliases) {
+    if (!mayUse(exchange, alias.id) || !mayUse(exchange, alias.target)) continue
     // A name that workers serve is listed as theirs, whatever rules do with it.
     if (!models.has(alias.id)) models.set(alias.id, toEntry(alias, served.get(alias.target)))
   }
@@ -56,10 +63,12 @@ function toEntry({ id, target }: ModelAlias, served: ModelEntry | undefined): Mo
 async function gatherServed(parts: RouterParts): Promise<ReadonlyMap<string, ModelEntry>> {
   const { config, platform } = parts
   const lists = new Map<string, readonly ModelEntry[]>()
-  await forEachInWaves(config.workers, WAVE, async (worker) => {
-    const entries = await listModels(platform, worker)
+  const withSlot = createSlots(CONNECTIONS_AT_ONCE)
+  const list = async (worker: WorkerConfig) => {
+    const entries = await withSlot(() => listModels(platform, worker))
     if (entries !== null) lists.set(worker.id, toServed(worker, entries))
-  })
+  }
+  await Promise.all(config.workers.map(list))
   if (lists.size === 0) {
     throw new RouterError('no_worker', 'No worker answers at the moment, so the models are not known.', {
       retryAfterSeconds: RETRY_AFTER_SECONDS,

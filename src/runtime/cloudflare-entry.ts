@@ -8,3 +8,5 @@ const worker = createWorker({ config })
 
 export default worker.handler
 export const Fleet = worker.Fleet
+export const TenantLimits = worker.TenantLimits
+export const DecisionLog = worker.DecisionLog

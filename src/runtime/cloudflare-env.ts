@@ -6,14 +6,20 @@ import { toDecoded } from './decoded.ts'
 export interface RouterEnv {
   /** Objects that isolates agree through. */
   readonly FLEET: DurableObjectNamespace
+  /** Objects that hold tenants to their limits; without them each isolate keeps a share of its own. */
+  readonly TENANTS?: DurableObjectNamespace
   /** Configuration documents. */
   readonly CONFIG?: KVNamespace
-  /** Decision log. */
+  /** Objects that keep decision records; without them records are kept in the memory of each isolate alone. */
+  readonly DECISION_LOG?: DurableObjectNamespace
+  /** Where those export them to. */
   readonly DECISIONS?: R2Bucket
   /** The configuration as YAML text, in place of the bundled one. */
   readonly ROUTER_CONFIG?: string
   /** `local` when the Worker runs under `serve` on somebody's machine and is no deployment. */
   readonly ROUTER_SERVE?: string
+  /** Then also the address that `serve` listens on. */
+  readonly ROUTER_HOST?: string
   /** Secrets and variables that `${NAME}` refers to, and service or VPC bindings. */
   readonly [name: string]: unknown
 }

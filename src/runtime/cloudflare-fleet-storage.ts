@@ -1,13 +1,20 @@
 // What a `Fleet` object keeps for its next life: it can be put away between any two calls.
 
-import type { TurnCount } from '../store/fleet-state.ts'
-import type { ResponseOwner, WorkerObservation } from '../store/fleet-store.ts'
+import type { KeptWorker } from '../store/fleet-health.ts'
+import type { FleetState } from '../store/fleet-state.ts'
+import type { ResponseOwner } from '../store/fleet-store.ts'
+import type { TurnCount } from '../store/turn-counts.ts'
 
-const OBSERVATIONS_KEY = 'observations'
+const WORKER_PREFIX = 'worker/'
 const TURN_COUNTS: readonly TurnCount[] = ['leased', 'strict']
 
 /** Longest part of a model's name that its turns are kept under; a key of Cloudflare's takes 2 KiB. */
 const MAX_NAME_LENGTH = 500
+
+const KEEP_RESPONSE = `
+  INSERT INTO responses VALUES (?, ?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, expires_at = excluded.expires_at
+  WHERE responses.tenant IS excluded.tenant`
 
 export class FleetStorage {
   readonly #storage: DurableObjectStorage
@@ -17,13 +24,20 @@ export class FleetStorage {
     this.#storage = storage
   }
 
-  /** What the last round of probes learned; null when there was none. */
-  async observations(): Promise<readonly WorkerObservation[] | null> {
-    return (await this.#storage.get<readonly WorkerObservation[]>(OBSERVATIONS_KEY)) ?? null
+  /** What was known of each worker. */
+  async workers(): Promise<readonly KeptWorker[]> {
+    const kept = await this.#storage.list<KeptWorker['memo']>({ prefix: WORKER_PREFIX })
+    return Array.from(kept, ([key, memo]) => ({ workerId: key.slice(WORKER_PREFIX.length), memo }))
   }
 
-  async keepObservations(observations: readonly WorkerObservation[]): Promise<void> {
-    await this.#storage.put(OBSERVATIONS_KEY, observations)
+  /** One row a worker that has changed: those of the others are not written again, as rows written are paid for. */
+  async keepWorkers(changes: readonly KeptWorker[]): Promise<void> {
+    // Writes without an `await` in between reach the disk together.
+    const writes = changes.map(({ workerId, memo }) => {
+      const key = WORKER_PREFIX + workerId.slice(0, MAX_NAME_LENGTH)
+      return memo === null ? this.#storage.delete(key) : this.#storage.put(key, memo)
+    })
+    await Promise.all(writes)
   }
 
   /** Where every count of turns stood. */
@@ -36,15 +50,16 @@ export class FleetStorage {
   }
 
   /** Does not hold up the answer until it is on disk: a turn lost in a crash does little harm. */
-  async keepTurn(count: TurnCount, key: string, next: number): Promise<void> {
+  async keepTurn(state: FleetState, count: TurnCount, key: string): Promise<void> {
+    const next = state.nextTurn(count, key)
     await this.#storage.put(`${count}/${key.slice(0, MAX_NAME_LENGTH)}`, next, { allowUnconfirmed: true })
   }
 
-  /** Also drops responses that have expired. */
+  /** Also drops responses that have expired. An id that another tenant's response has stays that tenant's. */
   rememberResponse(responseId: string, { workerId, tenant }: ResponseOwner, expiresAtMs: number): void {
     const sql = this.#responses()
-    sql.exec('INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)', responseId, workerId, tenant, expiresAtMs)
-    sql.exec('DELETE FROM responses WHERE expires_at < ?', Date.now())
+    sql.exec('DELETE FROM responses WHERE expires_at <= ?', Date.now())
+    sql.exec(KEEP_RESPONSE, responseId, workerId, tenant, expiresAtMs)
   }
 
   findResponse(responseId: string): ResponseOwner | null {

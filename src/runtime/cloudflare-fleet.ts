@@ -1,18 +1,36 @@
 // The Durable Object `Fleet`. Its name says which part it plays: root of a pool (counts turns, probes workers by
-// alarm), replica (relays between isolates and the root), or shard of the stored responses' owners.
+// alarm), prober of a slice of a large pool, replica (relays between isolates and the root), or shard of the stored
+// responses' owners.
 
 import { DurableObject } from 'cloudflare:workers'
 import type { Config } from '../config/config.ts'
-import { rootName, type FleetStub } from '../store/durable-object.ts'
+import type { ConfigPointer, ConfigVersion, Publication, PublishResult } from '../store/config-store.ts'
+import { proberName, rootName, type FleetStub } from '../store/durable-object.ts'
 import { createFleetRelay } from '../store/fleet-relay.ts'
-import { FleetState, type TurnCount } from '../store/fleet-state.ts'
-import type { FleetSnapshot, HolderReport, ResponseOwner, WorkerObservation } from '../store/fleet-store.ts'
-import { nextProbeMs, probeWorkers } from '../upstream/probe.ts'
+import { FleetState } from '../store/fleet-state.ts'
+import type { FleetSnapshot, ResponseOwner } from '../store/fleet-store.ts'
+import { completeReport, completeSnapshot, type SentReport } from '../store/older-versions.ts'
+import { PoolTransition, PREPARE_MS } from '../store/pool-transition.ts'
+import {
+  createPoolProber,
+  createSliceProber,
+  type SliceOrder,
+  type SliceProber,
+  type SliceReport,
+} from '../upstream/pool-prober.ts'
+import { FleetConfiguration, type LoadConfig } from './cloudflare-config.ts'
+import type { BundledConfig, ConfigStub } from './cloudflare-config-store.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
 import { FleetStorage } from './cloudflare-fleet-storage.ts'
 
 /** How soon a worker that a request could not reach is asked again. */
 const RECHECK_MS = 200
+
+/**
+ * How long until a drain with nothing in flight is over: two seconds that an isolate may decide on an older copy, five
+ * until the timer of a request begun then tells of it, and one for the calls.
+ */
+const DRAIN_SETTLE_MS = 8_000
 
 /** Without a sync for this long nobody routes here, and probing stops until the next one. */
 const IDLE_MS = 60_000
@@ -20,63 +38,110 @@ const IDLE_MS = 60_000
 /** An alarm that is overdue by this much was lost, with the object that set it or after too many failures. */
 const LOST_MS = 60_000
 
-/** The configuration the isolates run; the root needs its workers to probe them. */
-type LoadConfig = (env: RouterEnv) => Promise<Config>
-
 /** One object of the class. `createFleetClass` ties it to a configuration. */
-export class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
-  readonly #loadConfig: LoadConfig
-  readonly #state = new FleetState({ issuesTickets: true })
+export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, ConfigStub {
+  readonly #settings: FleetConfiguration
   readonly #storage = new FleetStorage(this.ctx.storage)
   readonly #relay = createFleetRelay({
     name: this.ctx.id.name ?? 'replica',
+    life: crypto.randomUUID(),
     now: () => Date.now(),
-    syncAbove: async (report) => (await this.#root()).sync(report),
+    syncAbove: async (report) => completeSnapshot(await (await this.#root()).sync(report)),
   })
-  #config: Config | null = null
-  #resumed: Promise<void> | null = null
-  #firstRound: Promise<void> | null = null
+  #pool: PoolTransition<Config> | null = null
+  #changes: Promise<unknown> = Promise.resolve()
+  #resumed: Promise<FleetState> | null = null
+  #firstRound: Promise<FleetState> | null = null
   #lastSyncAtMs = 0
   /** When the alarm is due, or began to run; 0 when there is none. */
   #alarmAtMs = 0
   #isProbing = false
-  /** A request found a worker gone since the round under way began, so that round may have asked it before. */
-  #isDoubted = false
+  /** Workers that requests found gone since the round under way began, which may have asked them before. */
+  #doubted = new Set<string>()
+  readonly #outgoing = { ...outgoing(this.env), random: () => Math.random() }
+  readonly #prober = createPoolProber({
+    platform: this.#outgoing,
+    targets: () => this.#targets(),
+    sliceProber: (slice) => ({
+      probeSlice: async (order) => (await this.#object((pool) => proberName(pool, slice))).probeSlice(order),
+    }),
+    onSliceFailed: (slice, cause) =>
+      console.error(JSON.stringify({ level: 'error', event: 'probe_failed', slice, cause: String(cause) })),
+  })
+  /** For a pool whose root asks this object to. */
+  readonly #sliceProber = createSliceProber(this.#outgoing)
 
   constructor(state: DurableObjectState, env: RouterEnv, load: LoadConfig) {
     super(state, env)
-    this.#loadConfig = load
+    this.#settings = new FleetConfiguration(state.storage, () => this.env, load)
   }
 
-  async sync(report: HolderReport): Promise<FleetSnapshot> {
+  async sync(sent: SentReport): Promise<FleetSnapshot> {
+    const report = completeReport(sent)
     if (!this.#isRoot()) return this.#relay.sync(report)
     this.#lastSyncAtMs = Date.now()
-    this.#state.note(report, Date.now())
-    await this.#whenKnown()
-    if (report.unreachable.length > 0) this.#isDoubted = true
+    const state = await this.#whenKnown()
+    state.note(report, Date.now())
+    for (const { workerId } of report.unreachable) this.#doubted.add(workerId)
     if (!this.#isProbing && (report.unreachable.length > 0 || !this.#isArmed())) await this.#arm(RECHECK_MS)
-    const snapshot = this.#state.snapshotFor(report, Date.now())
-    for (const key of snapshot.tickets.keys()) await this.#keepTurn('leased', key)
-    return snapshot
+    const snapshot = state.snapshotFor(report, Date.now())
+    for (const key of snapshot.tickets.keys()) await this.#storage.keepTurn(state, 'leased', key)
+    await this.#storage.keepWorkers(state.takeChanges())
+    this.ctx.waitUntil(this.#settings.catchUpWithKv())
+    return { ...snapshot, config: await this.#settings.pointer() }
   }
 
   async takeTicket(key: string): Promise<number> {
-    await this.#whenResumed()
-    const turn = this.#state.takeTicket(key)
-    await this.#keepTurn('strict', key)
+    const state = await this.#whenResumed()
+    const turn = state.takeTicket(key)
+    await this.#storage.keepTurn(state, 'strict', key)
     return turn
+  }
+
+  async drain(workerId: string, deadlineMs: number): Promise<void> {
+    const state = await this.#whenResumed()
+    state.drain(workerId, deadlineMs, Date.now())
+    await this.#storage.keepWorkers(state.takeChanges())
+  }
+
+  async undrain(workerId: string): Promise<void> {
+    const state = await this.#whenResumed()
+    state.undrain(workerId, Date.now())
+    await this.#storage.keepWorkers(state.takeChanges())
   }
 
   override async alarm(): Promise<void> {
     this.#alarmAtMs = Date.now()
-    this.#isDoubted = false
-    const observations = await this.#probe()
+    const state = await this.#whenResumed()
+    // Workers that have left are known for a while.
+    state.configure(await this.#configuration(), Date.now())
+    await this.#probe()
     this.#alarmAtMs = 0
     if (Date.now() - this.#lastSyncAtMs > IDLE_MS) return
-    const { modelRefreshMs } = await this.#configuration()
-    const waitMs = this.#isDoubted ? RECHECK_MS : nextProbeMs(observations, modelRefreshMs)
-    // A tenth of jitter keeps the probers of many pools from asking shared workers in step.
-    await this.#arm(waitMs * (0.9 + 0.2 * Math.random()))
+    await this.#arm(this.#doubted.size > 0 ? RECHECK_MS : this.#prober.nextRoundMs())
+  }
+
+  async probeSlice(order: SliceOrder): Promise<SliceReport> {
+    return this.#sliceProber.probeSlice(order)
+  }
+
+  async configPointer(): Promise<ConfigPointer | null> {
+    return this.#settings.pointer()
+  }
+
+  async configText(hash: string): Promise<string | null> {
+    return this.#settings.text(hash)
+  }
+
+  async configVersions(): Promise<readonly ConfigVersion[]> {
+    return this.#settings.versions()
+  }
+
+  async publishConfig(publication: Publication, bundled: BundledConfig): Promise<PublishResult> {
+    // One after the other: what is made ready for one is not for another.
+    const published = this.#changes.then(() => this.#publish(publication, bundled))
+    this.#changes = published.catch(() => {})
+    return published
   }
 
   async rememberResponse(responseId: string, owner: ResponseOwner, expiresAtMs: number): Promise<void> {
@@ -96,35 +161,44 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
   }
 
   async #root(): Promise<FleetStub> {
+    return this.#object(rootName)
+  }
+
+  /** Another object of this pool, created where the configuration says. */
+  async #object(nameIn: (pool: string) => string): Promise<FleetStub & SliceProber> {
     const pool = this.ctx.id.name?.split('/', 1)[0] ?? ''
     const { locationHint } = (await this.#configuration()).fleet
     // The schema allows Cloudflare's hints only.
     const hint = locationHint === null ? {} : { locationHint: locationHint as DurableObjectLocationHint }
     // The namespace's own type carries RPC wrappers that say the same less readably.
-    return this.env.FLEET.get(this.env.FLEET.idFromName(rootName(pool)), hint) as unknown as FleetStub
+    const id = this.env.FLEET.idFromName(nameIn(pool))
+    return this.env.FLEET.get(id, hint) as unknown as FleetStub & SliceProber
   }
 
   /** Waits for what the last life of this object knew; a failure is tried again by the next caller. */
-  async #whenResumed(): Promise<void> {
+  async #whenResumed(): Promise<FleetState> {
     this.#resumed ??= this.#resume()
     try {
-      await this.#resumed
+      return await this.#resumed
     } catch (error) {
       this.#resumed = null
       throw error
     }
   }
 
-  async #resume(): Promise<void> {
-    for (const { count, key, next } of await this.#storage.turns()) this.#state.resumeTurn(count, key, next)
-    this.#state.observe((await this.#storage.observations()) ?? [])
+  async #resume(): Promise<FleetState> {
+    const config = await this.#configuration()
+    const state = new FleetState({ config, drainSettleMs: DRAIN_SETTLE_MS, nowMs: Date.now() })
+    for (const { count, key, next } of await this.#storage.turns()) state.resumeTurn(count, key, next)
+    state.resume(await this.#storage.workers())
+    return state
   }
 
   /** Waits for the first observations; a failure is tried again by the next caller. */
-  async #whenKnown(): Promise<void> {
+  async #whenKnown(): Promise<FleetState> {
     this.#firstRound ??= this.#resumeOrProbe()
     try {
-      await this.#firstRound
+      return await this.#firstRound
     } catch (error) {
       this.#firstRound = null
       throw error
@@ -132,27 +206,66 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
   }
 
   /** What the last life of this object knew serves at once; without it the first sync waits for a round of probes. */
-  async #resumeOrProbe(): Promise<void> {
-    await this.#whenResumed()
-    if (this.#state.workers().every(({ models }) => models === null)) await this.#probe()
+  async #resumeOrProbe(): Promise<FleetState> {
+    const state = await this.#whenResumed()
+    if (state.workers(Date.now()).every(({ checkedAtMs }) => checkedAtMs === null)) await this.#probe()
     await this.#arm(RECHECK_MS)
+    return state
   }
 
-  async #probe(): Promise<readonly WorkerObservation[]> {
-    const { workers } = await this.#configuration()
+  async #probe(): Promise<void> {
+    const state = await this.#whenResumed()
+    const doubted = this.#doubted
+    this.#doubted = new Set()
     this.#isProbing = true
     try {
-      const observations = await probeWorkers(outgoing(this.env), workers)
-      this.#state.observe(observations)
-      await this.#storage.keepObservations(observations)
-      return observations
+      const observations = await this.#prober.round(doubted)
+      state.observe(observations)
+      await this.#storage.keepWorkers(state.takeChanges())
     } finally {
       this.#isProbing = false
     }
   }
 
+  /** Read by rounds only, which wait for the configuration first. */
+  #targets(): Pick<Config, 'workers' | 'health' | 'modelRefreshMs'> {
+    if (this.#pool === null) throw new Error('the configuration has not been loaded')
+    return this.#pool.pool(Date.now())
+  }
+
   async #configuration(): Promise<Config> {
-    return (this.#config ??= await this.#loadConfig(this.env))
+    this.#pool ??= new PoolTransition(await this.#settings.config())
+    return this.#pool.pool(Date.now())
+  }
+
+  async #publish(publication: Publication, bundled: BundledConfig): Promise<PublishResult> {
+    const { sequence } = (await this.#settings.pointer()) ?? { sequence: 0 }
+    if (sequence !== publication.expectedSequence) return { ok: false, conflict: 'sequence' }
+    const next = await this.#settings.preview(publication.text)
+    await this.#prepare(next)
+    const result = await this.#settings.publish(publication, bundled)
+    if (result.ok) this.#pool?.arrive(next, Date.now())
+    else this.#pool?.abandon()
+    await this.#reconfigure()
+    return result
+  }
+
+  /** Isolates that take the next configuration up are to find its workers known. */
+  async #prepare(next: Config): Promise<void> {
+    const state = await this.#whenResumed()
+    for (const step of this.#pool?.towards(next, Date.now()) ?? []) state.configure(step, Date.now())
+    if (this.#pool?.mustAsk() !== true) return
+    // One that has left and come back may have been asked a moment ago; what it said then is forgotten.
+    const unknown = state.workers(Date.now()).filter(({ checkedAtMs }) => checkedAtMs === null)
+    for (const { workerId } of unknown) this.#doubted.add(workerId)
+    await Promise.race([this.#probe(), new Promise((resolve) => setTimeout(resolve, PREPARE_MS))])
+  }
+
+  async #reconfigure(): Promise<void> {
+    const state = await this.#whenResumed()
+    state.configure(await this.#configuration(), Date.now())
+    await this.#storage.keepWorkers(state.takeChanges())
+    await this.#arm(0)
   }
 
   #isArmed(): boolean {
@@ -165,10 +278,6 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub {
     if (this.#isArmed() && this.#alarmAtMs <= atMs) return
     this.#alarmAtMs = atMs
     await this.ctx.storage.setAlarm(atMs)
-  }
-
-  async #keepTurn(count: TurnCount, key: string): Promise<void> {
-    await this.#storage.keepTurn(count, key, this.#state.nextTurn(count, key))
   }
 }
 

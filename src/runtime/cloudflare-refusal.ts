@@ -1,4 +1,4 @@
-// The answer of a Worker that can't serve: no key was configured, or the configuration is not valid. There is no router
+// The answer of a Worker that can't serve: no key was configured, or its configuration is not valid or can't be had. There is no router
 // then, but the contract of an answer holds all the same.
 
 import { errorBody } from '../dialect/error-body.ts'
@@ -15,6 +15,7 @@ export function toRefusal(request: Request, error: unknown): Response {
   const { pathname } = new URL(request.url)
   const route = INFERENCE_ROUTES.find(({ path }) => path === pathname)
   const headers = new Headers({ 'content-type': 'application/json', [HEADER_REQUEST_ID]: requestId })
+  if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
   if (route !== undefined) {
     headers.set(HEADER_METHOD, 'rejected')
     headers.set(HEADER_ATTEMPTS, '0')

@@ -1,16 +1,27 @@
-// Cloudflare Workers: the fetch handler and the `Fleet` class over one configuration.
+// Cloudflare Workers: the fetch handler and the classes of its objects over one configuration.
 
+import { isLoopbackHost } from '../access/loopback.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
-import { definitionsOf } from '../routing/definitions-of.ts'
+import type { DeliveredBeside } from '../config/delivered-checks.ts'
+import { errorAt } from '../config/finding.ts'
+import { loadConfig, type LoadResult } from '../config/load.ts'
+import type { ConfigSource } from '../control/config-source.ts'
 import { RouterError } from '../errors/router-error.ts'
+import { wantsKeys } from '../pipeline/callers.ts'
+import type { Platform } from '../platform.ts'
 import { assembleRouter, type Router } from '../router.ts'
+import { definitionsOf } from '../routing/definitions-of.ts'
 import { policyRegistry } from '../routing/policies/index.ts'
-import type { PolicyDefinition } from '../routing/policy.ts'
-import { createDurableFleetStore, type FleetStub } from '../store/durable-object.ts'
+import type { PolicyDefinition, PolicyRegistry } from '../routing/policy.ts'
+import { createDurableLimitStore, type TenantStub } from '../store/durable-limits.ts'
+import { createDurableFleetStore, type FleetStub, rootName } from '../store/durable-object.ts'
+import { type ConfigStub, createCloudflareConfigStore } from './cloudflare-config-store.ts'
+import { DecisionLog } from './cloudflare-decision-log.ts'
+import { decisionLogOf } from './cloudflare-decisions.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
 import { createFleetClass } from './cloudflare-fleet.ts'
 import { toRefusal } from './cloudflare-refusal.ts'
+import { TenantLimits } from './cloudflare-tenant.ts'
 
 /** Cloudflare's own limit is 100 MB on most plans, and an isolate has 128 MB for everything. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
@@ -33,9 +44,13 @@ export function policiesOf(modules: readonly Readonly<Record<string, unknown>>[]
   return Object.fromEntries(modules.flatMap(definitionsOf).map((definition) => [definition.name, definition]))
 }
 
-/** The two exports of a Worker's entry: `export default worker.handler` and `export const Fleet = worker.Fleet`. */
+/**
+ * What a Worker's entry exports: `export default worker.handler`, and each class of objects under its name, such as
+ * `export const Fleet = worker.Fleet`.
+ */
 export function createWorker(options: CreateWorkerOptions) {
-  const load = (env: RouterEnv) => loadWorkerConfig(options, env)
+  const policies = policyRegistry(options.policies)
+  const textOf = (env: RouterEnv) => env.ROUTER_CONFIG ?? options.config
   // Settled values only: on workerd a request may not wait for a promise that another request made.
   const routers = new WeakMap<RouterEnv, Router>()
   let refusal: { readonly error: RouterError; readonly atMs: number } | null = null
@@ -46,8 +61,7 @@ export function createWorker(options: CreateWorkerOptions) {
     if (known !== undefined) return known
     if (refusal !== null && Date.now() - refusal.atMs < REFUSAL_MS) throw refusal.error
     try {
-      const config = await load(env)
-      const router = assembleRouter(config, platformOf(env, config))
+      const router = await startRouter(env, textOf(env), policies)
       routers.set(env, router)
       return router
     } catch (error) {
@@ -59,7 +73,9 @@ export function createWorker(options: CreateWorkerOptions) {
   async function fetch(request: Request, env: RouterEnv, context: ExecutionContext): Promise<Response> {
     try {
       const router = await routerFor(env)
-      const answer = router.fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
+      const answer = router
+        .fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
+        .catch((error: unknown) => toRefusal(request, error))
       // A client that leaves before the answer takes this invocation with it, unless something is still waited for: the
       // worker's request would be aborted, and no record written.
       context.waitUntil(answer)
@@ -68,48 +84,101 @@ export function createWorker(options: CreateWorkerOptions) {
       return toRefusal(request, error)
     }
   }
-  return { handler: { fetch }, Fleet: createFleetClass(load) }
+  const Fleet = createFleetClass((env, text) => loadOrRefuse(env, text ?? textOf(env), policies))
+  return { handler: { fetch }, Fleet, TenantLimits, DecisionLog }
 }
 
-async function loadWorkerConfig(options: CreateWorkerOptions, env: RouterEnv): Promise<Config> {
-  const result = await loadConfig(env.ROUTER_CONFIG ?? options.config, {
-    env: (name) => (typeof env[name] === 'string' ? env[name] : undefined),
-    policies: policyRegistry(options.policies),
-    showsConnectPhase: false,
-  })
-  if (!result.ok) {
-    for (const finding of result.findings)
-      console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
-    throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
+/** A router on the configuration that was deployed; it asks for the one that was agreed on before its first request. */
+async function startRouter(env: RouterEnv, text: string, policies: PolicyRegistry): Promise<Router> {
+  const config = await loadOrRefuse(env, text, policies)
+  let current = config
+  const root = () => fleetObject(env, config, rootName(POOL))
+  const source: ConfigSource = {
+    store: createCloudflareConfigStore({ root, documents: env.CONFIG ?? null, bundled: { text, hash: config.hash } }),
+    start: null,
+    load: (given, besides) => loadText(env, given, policies, besides),
   }
-  const { inboundKeyDigest, allowAnonymous } = result.config
-  if (inboundKeyDigest === null && !allowAnonymous && env.ROUTER_SERVE !== 'local') {
+  const onConfig = (next: Config) => {
+    current = next
+  }
+  return assembleRouter(
+    config,
+    platformOf(env, () => current),
+    { source, onConfig, decisionLog: decisionLogOf(env, POOL, () => current) },
+  )
+}
+
+async function loadText(
+  env: RouterEnv,
+  text: string,
+  policies: PolicyRegistry,
+  besides: DeliveredBeside | null,
+): Promise<LoadResult> {
+  const result = await loadConfig(text, {
+    env: (name) => (typeof env[name] === 'string' ? env[name] : undefined),
+    policies,
+    showsConnectPhase: false,
+    ...(besides === null ? {} : { besides }),
+  })
+  if (!result.ok || env.ROUTER_SERVE === 'local' || wantsKeys(result.config) || result.config.allowAnonymous)
+    return result
+  const findings = result.place([errorAt(['inbound_api_key'], NO_ACCESS)])
+  return { ok: false, findings }
+}
+
+const NO_ACCESS = 'is not set, and neither is `allow_anonymous: true`: a deployed router would refuse all requests'
+
+/** Throws what a request is answered with while there is no configuration to serve it under. */
+async function loadOrRefuse(env: RouterEnv, text: string, policies: PolicyRegistry): Promise<Config> {
+  const result = await loadText(env, text, policies, null)
+  if (result.ok) return result.config
+  if (result.findings.every(({ message }) => message === NO_ACCESS)) {
     throw new RouterError(
       'access_not_configured',
-      'This router is deployed without a key and refuses all requests: set `inbound_api_key`, or `allow_anonymous: true`.',
+      'This router is deployed without a key and refuses all requests: set `api_keys`, `inbound_api_key` or ' +
+        '`api_key_validation_urls`, or `allow_anonymous: true`.',
     )
   }
-  return result.config
+  for (const finding of result.findings) console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
+  throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
 }
 
-function platformOf(env: RouterEnv, config: Config) {
-  const { replicas, locationHint } = config.fleet
+function fleetObject(env: RouterEnv, config: Config, name: string): FleetStub & ConfigStub {
+  const { locationHint } = config.fleet
   // The schema allows Cloudflare's hints only.
   const hint = locationHint === null ? {} : { locationHint: locationHint as DurableObjectLocationHint }
+  // The namespace's own type carries RPC wrappers that say the same less readably.
+  return env.FLEET.get(env.FLEET.idFromName(name), hint) as unknown as FleetStub & ConfigStub
+}
+
+function tenantObject(env: RouterEnv, { fleet: { locationHint } }: Config, name: string): TenantStub {
+  if (env.TENANTS === undefined) throw new Error('the binding TENANTS is missing: see wrangler.toml')
+  // The schema allows Cloudflare's hints only.
+  const hint = locationHint === null ? {} : { locationHint: locationHint as DurableObjectLocationHint }
+  // The namespace's own type carries RPC wrappers that say the same less readably.
+  return env.TENANTS.get(env.TENANTS.idFromName(name), hint) as unknown as TenantStub
+}
+
+function platformOf(env: RouterEnv, config: () => Config): Platform {
+  const place = Math.random()
   return {
     ...outgoing(env),
     fleet: createDurableFleetStore({
-      // The namespace's own type carries RPC wrappers that say the same less readably.
-      namespace: (name) => env.FLEET.get(env.FLEET.idFromName(name), hint) as unknown as FleetStub,
+      namespace: (name) => fleetObject(env, config(), name),
       pool: POOL,
-      replica: Math.floor(Math.random() * replicas),
+      replica: () => Math.floor(place * config().fleet.replicas),
     }),
+    limits: createDurableLimitStore({ namespace: (name) => tenantObject(env, config(), name), pool: POOL }),
     random: () => Math.random(),
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     writeLine: (line: string) => console.log(line),
     showsConnectPhase: false,
+    // Under `serve` as elsewhere; a deployed Worker answers the whole world.
+    adminOpenTo: env.ROUTER_SERVE === 'local' && isLoopbackHost(env.ROUTER_HOST ?? '') ? 'loopback' : 'nobody',
+    // On workerd a promise that another request settles may never wake the one that waits for it.
+    wakesAcrossRequests: false,
     // workerd says the same words for refused, reset and closed, so nothing is surely unsent.
-    classifySendError: () => ({ phase: 'maybe_sent' as const, reason: 'network' }),
+    classifySendError: () => ({ phase: 'maybe_sent', reason: 'network' }),
     defaultMaxPayloadBytes: MAX_PAYLOAD_BYTES,
   }
 }

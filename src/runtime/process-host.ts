@@ -6,7 +6,9 @@ import type { Host } from '../cli/host.ts'
 import type { ServerRuntime } from '../server.ts'
 import { importPlugin } from './import-plugin.ts'
 import { createLineWriter } from './line-writer.ts'
+import { createLogFiles } from './node-log-files.ts'
 import { runUnder } from './run-under.ts'
+import { codeOf, createTextFiles } from './text-files.ts'
 
 export async function createProcessHost(): Promise<Host> {
   const runtime = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
@@ -20,10 +22,11 @@ export async function createProcessHost(): Promise<Host> {
       try {
         return await readFile(path, 'utf8')
       } catch (cause) {
-        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-        throw new Error(`cannot read ${path} (${code})`, { cause })
+        throw new Error(`cannot read ${path} (${codeOf(cause)})`, { cause })
       }
     },
+    files: createTextFiles(),
+    logFiles: createLogFiles(),
     importModule: importPlugin,
     absolutePath: (path) => resolve(path),
     writeOut: (text) => void process.stdout.write(text),
@@ -33,9 +36,14 @@ export async function createProcessHost(): Promise<Host> {
     // Loaded when asked for: an installed package has Miniflare and the simulator's server only where they are used.
     startWorkerd: async (options) => (await import('./workerd-process.ts')).startWorkerd(options),
     startSimulatedWorker: async (options) => (await import('./node-simulator.ts')).startSimulatedWorker(options),
+    onReloadAsked(reload) {
+      // A terminal that is closed sends the same signal, and then there is nobody left to reload for.
+      if (!isInTerminal()) process.on('SIGHUP', reload)
+    },
     async untilAsked() {
       await new Promise<void>((asked) => {
-        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => asked())
+        const signals = isInTerminal() ? (['SIGTERM', 'SIGINT', 'SIGHUP'] as const) : (['SIGTERM', 'SIGINT'] as const)
+        for (const signal of signals) process.once(signal, () => asked())
         // npm keeps a shell between itself and us, and a signal to npm ends the shell alone: take that for the signal.
         if (process.env['npm_command'] !== undefined) watchParent(asked)
       })
@@ -49,6 +57,10 @@ async function loadServerRuntime(runtime: Host['runtime']): Promise<ServerRuntim
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const module: { serverRuntime(): ServerRuntime } = await import(`./${runtime}.${extension}`)
   return module.serverRuntime()
+}
+
+function isInTerminal(): boolean {
+  return process.stdin.isTTY || process.stdout.isTTY
 }
 
 /** Calls `gone` once the process that started this one has ended. */

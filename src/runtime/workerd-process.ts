@@ -28,8 +28,17 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
       modules: [{ type: 'ESModule', path: 'worker.js', contents }],
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: [...COMPATIBILITY_FLAGS],
-      bindings: { ...options.variables, ROUTER_CONFIG: options.configText, ROUTER_SERVE: 'local' },
-      durableObjects: { FLEET: { className: 'Fleet', useSQLite: true } },
+      bindings: {
+        ...options.variables,
+        ROUTER_CONFIG: options.configText,
+        ROUTER_SERVE: 'local',
+        ROUTER_HOST: options.host,
+      },
+      durableObjects: {
+        FLEET: { className: 'Fleet', useSQLite: true },
+        TENANTS: { className: 'TenantLimits', useSQLite: true },
+        DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
+      },
       kvNamespaces: ['CONFIG'],
       r2Buckets: ['DECISIONS'],
       unsafeDirectSockets: [socket],
@@ -108,6 +117,8 @@ export function entryFor(workerModule: string, plugins: readonly string[]): stri
     `const worker = createWorker({ config: '', policies: policiesOf([${modules}]) })`,
     'export default worker.handler',
     'export const Fleet = worker.Fleet',
+    'export const TenantLimits = worker.TenantLimits',
+    'export const DecisionLog = worker.DecisionLog',
     '',
   ].join('\n')
 }

@@ -1,0 +1,341 @@
+// The Durable Object `DecisionLog`: keeps its share of the decision records, and by alarm writes them to the bucket. What
+// it has acknowledged is on disk until the bucket has it.
+
+import { DurableObject } from 'cloudflare:workers'
+import { type OpenRecord, toOrphanRecord } from '../record/open-record.ts'
+import type { DecisionRecord } from '../record/schema.ts'
+import { toStoredRecord } from '../record/read-record.ts'
+import type { ViewDocument } from '../record/view-document.ts'
+import { isInTime, matches } from '../store/decision-filters.ts'
+import type {
+  DecisionLogStatus,
+  DecisionPage,
+  DecisionQuery,
+  Position,
+  ReadableRecord,
+  TimeRange,
+} from '../store/decision-log.ts'
+import { mergePages } from '../store/decision-pages.ts'
+import { listed } from '../store/decision-ring.ts'
+import type {
+  DecisionShard,
+  ShardSettings,
+  ShardSurvey,
+  UnexportedLines,
+  UnexportedPart,
+} from '../store/decision-shard.ts'
+import { isSampled } from '../store/export-sample.ts'
+import { parseView } from '../store/view-files.ts'
+import type { RouterEnv } from './cloudflare-env.ts'
+import { forgetOld, RETENTION_MS, viewKey } from './cloudflare-decision-retention.ts'
+import { DecisionSegments, SEGMENT_BYTES } from './cloudflare-decision-segments.ts'
+import { type DecisionRow, DecisionTables, type IncomingRow } from './cloudflare-decision-tables.ts'
+
+/** What may wait for a bucket that does not take it. Beyond it isolates are refused, and count what they lose. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024
+
+/** A request that nobody has heard of for this long has ended unseen; isolates tell of theirs every 20 seconds. */
+const ORPHAN_MS = 90_000
+
+/** Segments that one alarm writes before it sets the next. */
+const SEGMENTS_AT_ONCE = 8
+
+/** Rows that are looked at for one page, and lines that are fetched from the bucket. */
+const MAX_ROWS = 20_000
+const MAX_FETCHED = 200
+
+const UNEXPORTED_ROWS = 500
+
+const FIRST_RETRY_MS = 1_000
+const MAX_RETRY_MS = 300_000
+
+const MAX_VIEW_LENGTH = 1_500_000
+
+/** An alarm that is overdue by this much was lost, with too many failures. */
+const LOST_MS = 120_000
+
+const DEFAULTS: ShardSettings = {
+  prefix: '',
+  exportIntervalMs: 10_000,
+  retentionMs: null,
+  retentionBytes: null,
+  exportSample: 1,
+}
+
+export class DecisionLog extends DurableObject<RouterEnv> implements DecisionShard {
+  readonly #tables = new DecisionTables(this.ctx.storage.sql)
+  readonly #segments: DecisionSegments
+  #settings: ShardSettings
+  #waitingBytes = this.#tables.waiting().bytes
+  #openCount: number
+  #alarmAtMs: number | null = null
+  #failures = 0
+  #failing: string | null = null
+  #tidiedAtMs = 0
+
+  constructor(state: DurableObjectState, env: RouterEnv) {
+    super(state, env)
+    const shard = state.id.name?.split('/').at(-1) ?? state.id.toString().slice(0, 16)
+    this.#segments = new DecisionSegments(this.#tables, this.#bucket(), shard)
+    const kept = this.#tables.setting('export')
+    // Written below, by this class.
+    this.#settings = kept === null ? DEFAULTS : (JSON.parse(kept) as ShardSettings)
+    this.#openCount = this.#countOpen()
+  }
+
+  async append(lines: readonly string[], settings: ShardSettings): Promise<void> {
+    if (this.#waitingBytes > MAX_WAITING_BYTES) throw new Error(`no room: ${this.#failing ?? 'the bucket is too slow'}`)
+    this.#adopt(settings)
+    // Without an `await` in between all of them reach the disk together, or none does.
+    this.#take(lines)
+    await this.#arm(this.#waitingBytes >= SEGMENT_BYTES && this.#failures === 0 ? 0 : settings.exportIntervalMs)
+  }
+
+  async noteOpen(records: readonly OpenRecord[], settings: ShardSettings): Promise<void> {
+    this.#adopt(settings)
+    const nowMs = Date.now()
+    for (const record of records) {
+      const { decision_id: id } = record
+      const isClosed = this.#tables.sql.exec('SELECT 1 FROM decisions WHERE decision_id = ?', id).toArray().length > 0
+      if (isClosed) continue
+      this.#tables.sql.exec('INSERT OR REPLACE INTO open_requests VALUES (?, ?, ?)', id, nowMs, JSON.stringify(record))
+    }
+    this.#openCount = this.#countOpen()
+    if (this.#openCount > 0) await this.#arm(ORPHAN_MS)
+  }
+
+  async putView(hash: string, text: string, settings: ShardSettings): Promise<void> {
+    // A row holds 2 MB. Of a fleet so large the records alone have to do.
+    if (text.length > MAX_VIEW_LENGTH) return
+    this.#adopt(settings)
+    this.#tables.sql.exec(
+      'INSERT INTO views VALUES (?, ?, ?, 0) ON CONFLICT (hash) DO UPDATE SET used_ms = excluded.used_ms',
+      hash,
+      text,
+      Date.now(),
+    )
+    await this.#arm(settings.exportIntervalMs)
+  }
+
+  async query(query: DecisionQuery): Promise<DecisionPage> {
+    const { filters, after, limit } = query
+    const range = { sinceMs: filters.sinceMs ?? 0, untilMs: filters.untilMs ?? Number.MAX_SAFE_INTEGER }
+    const found: DecisionRow[] = []
+    let end: Position | null = null
+    let looked = 0
+    let fetched = 0
+    for (const row of this.#tables.newestFirst(after, range)) {
+      if (found.length >= limit || looked >= MAX_ROWS || fetched >= MAX_FETCHED) break
+      end = { timeMs: row.time, id: row.decision_id }
+      looked += 1
+      if (!matches(filters, row)) continue
+      found.push(row)
+      if (row.has_line === 0) fetched += 1
+    }
+    const isCut = found.length >= limit || looked >= MAX_ROWS || fetched >= MAX_FETCHED
+    const closed = { records: (await this.#segments.linesOf(found)).flatMap(toRecord), end: isCut ? end : null }
+    return mergePages([closed, { records: listed(this.#open(), query), end: null }], limit)
+  }
+
+  async find(id: string): Promise<ReadableRecord | null> {
+    const row = this.#tables.find(id)
+    const open = this.#open().find((record) => record.decision_id === id || record.request_id === id) ?? null
+    if (row === null || (open !== null && row.decision_id !== id)) return open
+    return (await this.#segments.linesOf([row])).flatMap(toRecord)[0] ?? null
+  }
+
+  async findView(hash: string): Promise<ViewDocument | null> {
+    const [row] = this.#tables.sql.exec<{ document: string }>('SELECT document FROM views WHERE hash = ?', hash)
+    return row === undefined ? null : parseView(row.document, hash)
+  }
+
+  async survey(range: TimeRange): Promise<ShardSurvey> {
+    return {
+      segments: this.#tables.storedSegments(range).map(({ key, first_ms: firstMs }) => ({ key, firstMs })),
+      exportedThrough: this.#bucket() === null ? 0 : this.#tables.counter('settled'),
+      takenThrough: this.#tables.counter('taken'),
+    }
+  }
+
+  async unexported({ range, after, through }: UnexportedPart): Promise<UnexportedLines> {
+    const rows = this.#tables.between(after, through, UNEXPORTED_ROWS)
+    const wanted = rows.filter(
+      ({ time, is_exported: isExported }) => isInTime(range, time) && (isExported === 1 || this.#bucket() === null),
+    )
+    return { lines: await this.#segments.linesOf(wanted), after: rows.at(-1)?.seq ?? through }
+  }
+
+  async status(): Promise<DecisionLogStatus> {
+    const { lines, sinceMs } = this.#tables.waiting()
+    const hasBucket = this.#bucket() !== null
+    return {
+      kind: 'durable_object',
+      stored: this.#tables.counter('taken'),
+      exported: this.#tables.counter('exported'),
+      waiting: hasBucket ? lines : 0,
+      lagMs: hasBucket && sinceMs !== null ? Math.max(0, Date.now() - sinceMs) : 0,
+      lost: 0,
+      failing: this.#failing,
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = null
+    let hasMore = false
+    try {
+      this.#closeOrphans()
+      hasMore = await this.#export()
+      this.#succeeded()
+    } catch (cause) {
+      this.#failed(cause)
+    }
+    const waiting = this.#tables.waiting()
+    this.#waitingBytes = waiting.bytes
+    if (this.#failures > 0) await this.#arm(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)))
+    else if (hasMore) await this.#arm(0)
+    else if (waiting.lines > 0) await this.#arm(this.#settings.exportIntervalMs)
+    else if (this.#openCount > 0) await this.#arm(ORPHAN_MS)
+    else if (this.#settings.retentionMs !== null && this.#tables.counter('taken') > 0) await this.#arm(RETENTION_MS)
+  }
+
+  #take(lines: readonly string[]): void {
+    const rows = lines.flatMap((line) => toIncomingRow(line, (id) => this.#isExported(id)))
+    if (this.#openCount > 0) for (const { facets } of rows) this.#forgetOpen(facets.decision_id)
+    for (const { bytes } of this.#tables.insert(rows)) this.#waitingBytes += bytes
+  }
+
+  #isExported(decisionId: string): boolean {
+    return this.#bucket() !== null && isSampled(decisionId, this.#settings.exportSample)
+  }
+
+  /** Returns whether there is more to do at once. */
+  async #export(): Promise<boolean> {
+    let hasMore = true
+    for (let count = 0; hasMore && count < SEGMENTS_AT_ONCE; count += 1) {
+      hasMore = await this.#segments.writeNext(this.#settings)
+    }
+    await this.#exportViews()
+    hasMore = this.#segments.trim() || hasMore
+    if (Date.now() - this.#tidiedAtMs < RETENTION_MS) return hasMore
+    const hasOld = await forgetOld(this.#tables, this.#bucket(), this.#settings, Date.now())
+    if (!hasOld) this.#tidiedAtMs = Date.now()
+    return hasMore || hasOld
+  }
+
+  async #exportViews(): Promise<void> {
+    const bucket = this.#bucket()
+    if (bucket === null) return
+    const { sql } = this.#tables
+    const views = sql.exec<{ hash: string; document: string }>('SELECT hash, document FROM views WHERE is_stored = 0')
+    for (const { hash, document } of views.toArray()) {
+      // A document is what its hash says: one that is there already is the same.
+      await bucket.put(viewKey(this.#settings.prefix, hash), `${document}\n`, {
+        onlyIf: { etagDoesNotMatch: '*' },
+        httpMetadata: { contentType: 'application/json' },
+      })
+      sql.exec('UPDATE views SET is_stored = 1 WHERE hash = ?', hash)
+    }
+  }
+
+  /** Their isolates are gone: nobody else will say how these ended. */
+  #closeOrphans(): void {
+    const { sql } = this.#tables
+    const nowMs = Date.now()
+    const lost = sql.exec<{ record: string }>(
+      'SELECT record FROM open_requests WHERE seen_ms < ?',
+      nowMs - ORPHAN_MS + 1,
+    )
+    for (const { record } of lost.toArray()) {
+      // Written by `noteOpen`.
+      const orphan = toOrphanRecord(JSON.parse(record) as OpenRecord, nowMs)
+      this.#take([JSON.stringify(orphan)])
+    }
+  }
+
+  #open(): readonly OpenRecord[] {
+    if (this.#openCount === 0) return []
+    const rows = this.#tables.sql.exec<{ record: string }>('SELECT record FROM open_requests')
+    return Array.from(rows, ({ record }) => JSON.parse(record) as OpenRecord) // written by `noteOpen`
+  }
+
+  #forgetOpen(decisionId: string): void {
+    const { rowsWritten } = this.#tables.sql.exec('DELETE FROM open_requests WHERE decision_id = ?', decisionId)
+    if (rowsWritten > 0) this.#openCount -= 1
+  }
+
+  #countOpen(): number {
+    return this.#tables.sql.exec<{ count: number }>('SELECT COUNT(*) AS count FROM open_requests').one().count
+  }
+
+  /** An alarm of the next life of this object needs them too. */
+  #adopt(settings: ShardSettings): void {
+    const text = JSON.stringify(settings)
+    if (text === JSON.stringify(this.#settings)) return
+    this.#settings = settings
+    this.#tables.setSetting('export', text)
+  }
+
+  #bucket(): R2Bucket | null {
+    return this.env.DECISIONS ?? null
+  }
+
+  #succeeded(): void {
+    this.#failures = 0
+    if (this.#failing === null) return
+    this.#tell('info', 'decision_log_recovered', this.#failing)
+    this.#failing = null
+  }
+
+  #failed(cause: unknown): void {
+    this.#failures += 1
+    const isNew = this.#failing === null
+    this.#failing = `the bucket can't be written: ${cause instanceof Error ? cause.message : String(cause)}`
+    if (isNew) this.#tell('error', 'decision_log_failing', this.#failing)
+  }
+
+  #tell(level: 'info' | 'error', event: string, reason: string): void {
+    const { lines } = this.#tables.waiting()
+    console.log(JSON.stringify({ level, event, object: this.ctx.id.name, reason, waiting: lines }))
+  }
+
+  /** An alarm that is due sooner stays. */
+  async #arm(delayMs: number): Promise<void> {
+    const nowMs = Date.now()
+    const atMs = nowMs + Math.max(1, delayMs)
+    this.#alarmAtMs ??= await this.ctx.storage.getAlarm()
+    const isArmed = this.#alarmAtMs !== null && this.#alarmAtMs > nowMs - LOST_MS
+    if (isArmed && this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return
+    this.#alarmAtMs = atMs
+    await this.ctx.storage.setAlarm(atMs)
+  }
+}
+
+/** Empty for what can't be found again: an isolate of another version may have made it. */
+function toIncomingRow(line: string, isExported: (decisionId: string) => boolean): IncomingRow[] {
+  // Made by an isolate from a record; of another version, perhaps.
+  const record = JSON.parse(line) as Partial<DecisionRecord>
+  const timeMs = Date.parse(record.timestamp ?? '')
+  const id = record.decision_id
+  if (id === undefined || Number.isNaN(timeMs)) return []
+  return [
+    {
+      facets: record as IncomingRow['facets'],
+      timeMs,
+      line,
+      bytes: byteLengthOf(line) + 1,
+      isExported: isExported(id),
+      isOrphan: record.lifecycle_state === 'unknown',
+    },
+  ]
+}
+
+const ENCODER = new TextEncoder()
+
+function byteLengthOf(text: string): number {
+  return ENCODER.encode(text).length
+}
+
+function toRecord(line: string) {
+  const read = toStoredRecord(JSON.parse(line))
+  return read.kind === 'record' ? [read.record] : []
+}

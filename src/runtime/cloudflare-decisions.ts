@@ -1,0 +1,36 @@
+// The decision log as an isolate reaches it: objects of class `DecisionLog`, and the bucket that they export to.
+
+import type { Config } from '../config/config.ts'
+import type { DecisionLogStore } from '../store/decision-log.ts'
+import type { DecisionShard, ShardSettings } from '../store/decision-shard.ts'
+import { DurableDecisions } from '../store/durable-decisions.ts'
+import { outgoing, type RouterEnv } from './cloudflare-env.ts'
+
+/** Null for a Worker without the binding: its isolates remember their last decisions, and that is all. */
+export function decisionLogOf(env: RouterEnv, pool: string, config: () => Config): DecisionLogStore | null {
+  const { DECISION_LOG: objects, DECISIONS: bucket } = env
+  if (objects === undefined) return null
+  const { now, after } = outgoing(env)
+  return new DurableDecisions({
+    // The namespace's own type carries RPC wrappers that say the same less readably.
+    namespace: (name) => objects.get(objects.idFromName(name)) as unknown as DecisionShard,
+    pool,
+    settings: () => toShardSettings(config()),
+    readSegment: async (key) => (await bucket?.get(key))?.text() ?? null,
+    now,
+    after,
+  })
+}
+
+function toShardSettings({ decisionLog }: Config): ShardSettings {
+  const { exportPath, exportIntervalMs, retentionMs, retentionBytes, exportSample } = decisionLog
+  // A path is what servers have: the keys of a bucket begin with no slash.
+  const prefix = (exportPath ?? '').replace(/^\/+|\/+$/g, '')
+  return {
+    prefix: prefix === '' ? '' : `${prefix}/`,
+    exportIntervalMs,
+    retentionMs,
+    retentionBytes,
+    exportSample,
+  }
+}
