@@ -2,17 +2,23 @@
 
 import { Hono, type MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
+import type { AdminParts } from './control/admin-parts.ts'
 import { RouterError } from './errors/router-error.ts'
 import { access } from './middleware/access.ts'
+import { admission } from './middleware/admission.ts'
 import type { AppEnv } from './middleware/app-env.ts'
+import { limits } from './middleware/limits.ts'
 import { toErrorAnswer } from './middleware/on-error.ts'
 import { checkHost, checkPath } from './middleware/path-guard.ts'
 import { requestIdOf } from './middleware/request-id.ts'
 import { closeExchange } from './pipeline/close.ts'
 import { type Exchange, openExchange } from './pipeline/exchange.ts'
+import { LIMIT_HEADERS, setLimitHeaders } from './pipeline/limit-headers.ts'
 import type { RouterParts } from './pipeline/router-parts.ts'
 import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID } from './pipeline/routing-headers.ts'
 import type { RequestContext } from './platform.ts'
+import { addAdminRoutes } from './routes/admin/admin-routes.ts'
+import { isAdminPath } from './routes/admin/catalogue.ts'
 import { INFERENCE_ROUTES, OWN_ROUTES, STORED_RESPONSE_ROUTES } from './routes/catalogue.ts'
 import { health, liveness, readiness, version } from './routes/health.ts'
 import { inference } from './routes/inference.ts'
@@ -23,8 +29,8 @@ import { storedResponse } from './routes/stored-responses.ts'
 export type FetchHandler = (request: Request, context: RequestContext) => Promise<Response>
 
 /** The fetch handler over the given parts. Everything a route needs comes through `env`, nothing is global. */
-export function createApp(parts: RouterParts): FetchHandler {
-  const app = buildRoutes(parts)
+export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
+  const app = buildRoutes(parts, admin)
   return async function fetch(request, context) {
     const exchange = openExchange({
       requestId: requestIdOf(request.headers, () => parts.platform.randomId()),
@@ -36,33 +42,34 @@ export function createApp(parts: RouterParts): FetchHandler {
       checkHost(request.headers.get('host'))
       checkPath(targetOf(context.rawTarget ?? request.url))
       const response = await app.fetch(request, { exchange, parts })
-      return withRequestId(response, exchange)
+      return withOwnHeaders(response, exchange)
     } catch (error) {
       return toErrorAnswer(parts, exchange, error)
     }
   }
 }
 
-function buildRoutes(parts: RouterParts): Hono<AppEnv> {
+function buildRoutes(parts: RouterParts, admin: AdminParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { corsAllowedOrigins, passthroughPaths } = parts.config
   if (corsAllowedOrigins.length > 0) app.use('*', allowOrigins(corsAllowedOrigins))
 
   for (const route of INFERENCE_ROUTES) {
-    app.on(route.method, route.path, matched(route.path, route), access(), inference(route))
+    app.on(route.method, route.path, matched(route.path, route), ...stages(), inference(route))
   }
   for (const route of STORED_RESPONSE_ROUTES) {
-    app.on(route.method, route.path, matched(route.path), access(), storedResponse(route))
+    app.on(route.method, route.path, matched(route.path), ...stages(), storedResponse(route))
   }
   for (const path of passthroughPaths) {
-    app.on([...PASSTHROUGH_METHODS], path, matched(path), access(), passthrough(path))
+    app.on([...PASSTHROUGH_METHODS], path, matched(path), ...stages(), passthrough(path))
   }
-  app.get('/v1/models', access(), answeredHere(parts, '/v1/models'), listAllModels)
-  app.get('/v1/models/*', access(), answeredHere(parts, '/v1/models/:id'), retrieveModel)
+  app.get('/v1/models', named('/v1/models'), ...stages(), answeredHere(parts), listAllModels)
+  app.get('/v1/models/*', named('/v1/models/:id'), ...stages(), answeredHere(parts), retrieveModel)
   app.get('/health', health)
   app.get('/liveness', liveness)
   app.get('/readiness', readiness)
   app.get('/version', version)
+  addAdminRoutes(app, admin)
 
   for (const { path, shape, methods } of knownPaths(passthroughPaths)) {
     if (shape !== null) app.all(path, matched(path, shape))
@@ -79,10 +86,15 @@ function buildRoutes(parts: RouterParts): Hono<AppEnv> {
   return app
 }
 
-/** What of a route decides how its errors look. */
-type RouteShape = Pick<Exchange, 'dialect' | 'isCacheable'>
+/** What stands before every handler that wants a caller, in this order; none of it reads the body. */
+function stages(): readonly MiddlewareHandler<AppEnv>[] {
+  return [access(), limits(), admission()]
+}
 
-const PLAIN_SHAPE: RouteShape = { dialect: 'openai', isCacheable: false }
+/** What of a route decides how its errors look. */
+type RouteShape = Pick<Exchange, 'dialect' | 'isCacheable' | 'tokenUse'>
+
+const PLAIN_SHAPE: RouteShape = { dialect: 'openai', isCacheable: false, tokenUse: 'none' }
 
 /** Notes in the exchange which inference route matched, before anything can fail on it. */
 function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandler<AppEnv> {
@@ -91,15 +103,23 @@ function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandl
     exchange.isInference = true
     exchange.dialect = shape.dialect
     exchange.isCacheable = shape.isCacheable
+    exchange.tokenUse = shape.tokenUse
+    await next()
+  }
+}
+
+/** Notes which route matched of those that the router answers by itself. */
+function named(path: string): MiddlewareHandler<AppEnv> {
+  return async function noteName({ env: { exchange } }, next) {
+    exchange.route = path
     await next()
   }
 }
 
 /** Closes the exchange of a route that the router answers by itself. */
-function answeredHere(parts: RouterParts, path: string): MiddlewareHandler<AppEnv> {
+function answeredHere(parts: RouterParts): MiddlewareHandler<AppEnv> {
   return async function closeAfter(context, next) {
     const { exchange } = context.env
-    exchange.route = path
     exchange.method = 'none'
     await next()
     closeExchange(parts, exchange, { status: context.res.status, streamEnd: null, errorCode: null })
@@ -107,13 +127,15 @@ function answeredHere(parts: RouterParts, path: string): MiddlewareHandler<AppEn
 }
 
 function allowOrigins(origins: readonly string[]): MiddlewareHandler<AppEnv> {
-  return cors({
+  const allow = cors({
     origin: origins.includes('*') ? '*' : [...origins],
     allowMethods: ['GET', 'POST', 'DELETE'],
     // Whatever an allowed origin's client library wants to send; what reaches a worker is another list's matter.
-    exposeHeaders: [HEADER_REQUEST_ID, 'retry-after', ...ALL_EXPLAINABILITY_HEADERS],
+    exposeHeaders: [HEADER_REQUEST_ID, 'retry-after', ...LIMIT_HEADERS, ...ALL_EXPLAINABILITY_HEADERS],
     maxAge: 3_600,
   })
+  // Pages have no business with the admin routes, whatever else they may call.
+  return (context, next) => (isAdminPath(context.req.path) ? next() : allow(context, next))
 }
 
 interface KnownPath {
@@ -138,9 +160,10 @@ function knownPaths(passthroughPaths: readonly string[]): Iterable<KnownPath> {
   return known.values()
 }
 
-function withRequestId(response: Response, exchange: Exchange): Response {
-  if (response.headers.has(HEADER_REQUEST_ID)) return response
-  response.headers.set(HEADER_REQUEST_ID, exchange.requestId)
+/** What every answer has, whoever made it. */
+function withOwnHeaders(response: Response, exchange: Exchange): Response {
+  if (!response.headers.has(HEADER_REQUEST_ID)) response.headers.set(HEADER_REQUEST_ID, exchange.requestId)
+  setLimitHeaders(response.headers, exchange)
   return response
 }
 

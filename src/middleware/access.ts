@@ -1,45 +1,56 @@
 // Who may use a route. Checked before the body is read; a stage of the route, never of a path prefix.
 
 import type { MiddlewareHandler } from 'hono'
-import { digestOfKey, equalDigests } from '../access/key-digest.ts'
-import type { Config } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
+import type { Caller } from '../pipeline/callers.ts'
 import type { AppEnv } from './app-env.ts'
+import { statedLength } from './read-body.ts'
 
-/** Wants the inbound key where one is configured, and opens the exchange's record for callers that have it. */
+/** How soon a service that was silent may answer again. */
+const RECHECK_SECONDS = 2
+
+/** Finds out who calls, and opens the exchange's record for those who may. */
 export function access(): MiddlewareHandler<AppEnv> {
   return async function checkAccess(context, next) {
     const { exchange, parts } = context.env
-    checkInboundKey(exchange.config, context.req.raw.headers)
+    const request = context.req.raw
+    const asked = parts.callers.identify(request.headers, {
+      requestId: exchange.requestId,
+      // Asked for only when it is needed: on Node looking at it costs an abort controller.
+      get signal() {
+        return request.signal
+      },
+      waitUntil: exchange.context.waitUntil,
+    })
+    const caller = asked instanceof Promise ? await asked : asked
+    if (caller.kind !== 'known') throw refusalOf(caller)
     if (parts.isDraining()) {
       throw new RouterError('shutting_down', 'The router is shutting down and takes no new work.', {
         retryAfterSeconds: 1,
       })
     }
+    exchange.tenant = caller.tenant
     exchange.decisionId = parts.platform.randomId()
+    exchange.requestBytes = statedLength(request.headers)
+    parts.events.recordOpened(exchange)
     await next()
   }
 }
 
-/**
- * Throws `invalid_api_key` unless the request carries the inbound key as `Authorization: Bearer`, `X-Router-Key` or
- * `x-api-key` (Anthropic's clients send that one). Any of them may match: a proxy may fill the others.
- */
-export function checkInboundKey(config: Pick<Config, 'inboundKeyDigest'>, headers: Headers): void {
-  const { inboundKeyDigest } = config
-  if (inboundKeyDigest === null) return
-  const offered = [bearerOf(headers.get('authorization')), headers.get('x-router-key'), headers.get('x-api-key')]
-  let isAllowed = false
-  for (const key of offered) if (key !== null && equalDigests(digestOfKey(key), inboundKeyDigest)) isAllowed = true
-  if (!isAllowed) {
-    throw new RouterError(
-      'invalid_api_key',
-      'This router wants its API key, as `Authorization: Bearer KEY`, `X-Router-Key` or `x-api-key`.',
-    )
+function refusalOf({ kind }: Exclude<Caller, { readonly kind: 'known' }>): RouterError {
+  switch (kind) {
+    case 'stranger':
+      return new RouterError(
+        'invalid_api_key',
+        'This router wants its API key, as `Authorization: Bearer KEY`, `X-Router-Key` or `x-api-key`.',
+      )
+    case 'disabled':
+      return new RouterError('tenant_disabled', 'The tenant of this API key is switched off; ask the operator.')
+    case 'unchecked':
+      return new RouterError('key_check_unavailable', 'This API key can not be checked at the moment.', {
+        retryAfterSeconds: RECHECK_SECONDS,
+      })
+    case 'gone':
+      return new RouterError('client_closed_request', 'The client closed the connection.')
   }
-}
-
-function bearerOf(authorization: string | null): string | null {
-  const match = /^bearer +(\S+) *$/i.exec(authorization ?? '')
-  return match?.[1] ?? null
 }

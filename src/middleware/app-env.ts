@@ -10,4 +10,8 @@ export interface AppEnv {
     /** Moves the fields hono would look up per platform; none are used. */
     readonly incoming?: never
   }
+  Variables: {
+    /** On admin routes: the label of the key it came with. */
+    admin: string
+  }
 }

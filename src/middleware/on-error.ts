@@ -24,7 +24,7 @@ export function toErrorAnswer(parts: RouterParts, exchange: Exchange, error: unk
   adviseOnRetries(headers, exchange, status)
   if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
   if (known.allow !== null) headers.set('allow', known.allow.join(', '))
-  if (known.code === 'invalid_api_key') headers.set('www-authenticate', 'Bearer')
+  if (status === 401) headers.set('www-authenticate', 'Bearer')
   return new Response(errorBody(exchange.dialect, known, exchange.requestId), { status, headers })
 }
 

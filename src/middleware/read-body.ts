@@ -12,6 +12,12 @@ export function checkStatedLength(headers: Headers, maxBytes: number): void {
   if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes)
 }
 
+/** What the client says its body's length is; null when it does not, or there is none. Servers hold it to that. */
+export function statedLength(headers: Headers): number | null {
+  const stated = headers.get('content-length')
+  return stated !== null && /^\d{1,15}$/.test(stated) ? Number(stated) : null
+}
+
 /** Throws `unsupported_media_type` for a compressed body: what it unpacks to could not be bounded by its length. */
 export function checkContentEncoding(headers: Headers): void {
   const encoding = headers.get('content-encoding')
@@ -21,8 +27,11 @@ export function checkContentEncoding(headers: Headers): void {
 }
 
 /** The whole body, at most `maxBytes` of it. Throws `body_too_large`, `request_timeout`, or `client_closed_request`. */
-export async function readBody(parts: RouterParts, request: Request): Promise<Uint8Array<ArrayBuffer>> {
-  const maxBytes = maxBodyBytes(parts)
+export async function readBody(
+  parts: RouterParts,
+  request: Request,
+  maxBytes: number = maxBodyBytes(parts),
+): Promise<Uint8Array<ArrayBuffer>> {
   checkStatedLength(request.headers, maxBytes)
   // With a stated length `body` is not even looked at: on Node that alone would build a whole stream.
   if (!request.headers.has('content-length') && request.body === null) return new Uint8Array(0)

@@ -1,17 +1,17 @@
 // The attempts of one request: decide, try a worker, and on a failure that allows it decide again without that worker,
 // within the request's own limits and the budget that all requests share.
 
-import type { WorkerConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
-import { decide } from '../routing/decide.ts'
-import type { CandidateView } from '../routing/policy.ts'
-import { backoffMs, mayRetry, mayTryAgain, spendsBudget } from '../upstream/retry.ts'
-import { attempt, type AttemptFailure, type AttemptResult, dropAnswer, noteChoice } from './attempt.ts'
+import { backoffMs, mayRetry, mayTryAgain, spendsBudget, UNTOLD_REASON } from '../upstream/retry.ts'
+import { attempt, noteChoice } from './attempt.ts'
+import { type AttemptFailure, type AttemptResult, dropAnswer, noteEnd } from './attempt-result.ts'
+import { type Choice, WorkerChooser } from './choose-worker.ts'
 import { deliver } from './deliver.ts'
-import type { DecisionTrace, Exchange } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
 import { firstToAnswer } from './hedge.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { readLastAnswer } from './read-answer.ts'
 import { RETRY_AFTER_SECONDS } from './resolve-model.ts'
 import type { RouterParts } from './router-parts.ts'
 
@@ -25,21 +25,11 @@ export function runAttempts(
   return new AttemptLoop(parts, exchange, request, facts).run()
 }
 
-/** A decision that chose somebody, not yet acted upon. */
-interface Choice {
-  readonly candidate: CandidateView
-  readonly worker: WorkerConfig
-  readonly model: string | null
-  readonly trace: DecisionTrace
-}
-
 class AttemptLoop {
   readonly #parts: RouterParts
   readonly #exchange: Exchange
   readonly #request: InferenceRequest
-  readonly #facts: Facts
-  /** Candidates of the workers used so far; a worker gets one attempt of a request at most, whatever its ranks. */
-  readonly #tried: string[] = []
+  readonly #chooser: WorkerChooser
   #attempts = 0
   /** Attempts that surely never left. */
   #unsent = 0
@@ -49,58 +39,34 @@ class AttemptLoop {
     this.#parts = parts
     this.#exchange = exchange
     this.#request = request
-    this.#facts = facts
+    this.#chooser = new WorkerChooser(parts, exchange, { facts, pinnedWorkerId: request.pinnedWorkerId })
   }
 
   async run(): Promise<Response> {
     this.#parts.retryBudget.noteRequest()
     this.#parts.hedgeBudget?.noteRequest()
-    let choice = this.#choose(this.#exchange.model) ?? this.#chooseNextModel()
-    if (choice === null) throw this.#noWorker()
+    const first = this.#chooser.chooseAmong([this.#exchange.model, ...this.#exchange.nextModels])
+    if (first === null) throw this.#noWorker()
+    let choice = first
     for (;;) {
       const { answered, failure } = await this.#tryHedged(choice)
       if (failure === null) return deliver(this.#parts, this.#exchange, this.#request, answered)
-      const next = this.#nextAfter(failure)
+      const next = await this.#nextAfter(failure).catch((error: unknown) => {
+        dropFailed(failure)
+        throw error
+      })
       if (next === null) return this.#giveUp(failure)
       // The earlier attempt is over before the next begins: never two at work on one request.
-      if (failure.answered !== null) dropAnswer(failure.answered)
-      await this.#backOff(failure)
+      dropFailed(failure)
       choice = next
     }
   }
 
-  /** Decides among the candidates not tried yet. Null when none is left. */
-  #choose(model: string | null): Choice | null {
-    const { mirror, platform, config } = this.#parts
-    const view = mirror.view()
-    const seed = Math.floor(platform.random() * 0x1_0000_0000)
-    const input = { model, ...this.#facts, tried: [...this.#tried], pinnedWorkerId: this.#request.pinnedWorkerId }
-    const decision = decide(input, { policy: config.policy }, view, seed)
-    const trace = { input, decision, seed, view: { source: view.source, ageMs: view.ageMs } }
-    const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
-    if (decision.chosen !== null && worker !== null) return { candidate: decision.chosen, worker, model, trace }
-    // A decision for nobody is kept only when it was the first: later ones explain less than the attempt before them.
-    if (this.#tried.length === 0) this.#exchange.trace = trace
-    return null
-  }
-
-  /** The first model of an `on_failure` chain that has a candidate. */
-  #chooseNextModel(): Choice | null {
-    for (
-      let model = this.#exchange.nextModels.shift();
-      model !== undefined;
-      model = this.#exchange.nextModels.shift()
-    ) {
-      const choice = this.#choose(model)
-      if (choice !== null) return choice
-    }
-    return null
-  }
-
   #begin(choice: Choice, superseded: AbortSignal | null): Promise<AttemptResult> {
     const { candidate, worker, model, trace } = choice
-    this.#tried.push(...this.#parts.mirror.candidatesOf(worker.id))
+    this.#chooser.noteTried(worker.id)
     this.#attempts += 1
+    if (model !== this.#exchange.model) this.#leaveChainAt(model)
     noteChoice(this.#exchange, { candidate, worker, model, trace })
     const { retry, hedge } = this.#parts.config
     // A hedge waits for the first byte; of a stream that is its first event, as vLLM sends headers at once.
@@ -116,55 +82,95 @@ class AttemptLoop {
       afterMs: hedge.afterMs,
       platform: this.#parts.platform,
       second: () => {
-        const other = this.#choose(choice.model)
+        const other = this.#chooser.choose(choice.model)
         if (other === null || this.#parts.hedgeBudget?.take() !== true) return null
         return (superseded) => this.#begin(other, superseded)
       },
     })
   }
 
-  /** Who is tried after a failure; null when nobody may be. */
-  #nextAfter(failure: AttemptFailure): Choice | null {
-    const { config, retryBudget } = this.#parts
-    if (failure.class === 'final' || !this.#request.canResend) return null
+  /** A model of the chain that is tried now is not tried again, nor are those before it, which had nobody. */
+  #leaveChainAt(model: string | null): void {
+    const at = model === null ? -1 : this.#exchange.nextModels.indexOf(model)
+    if (at !== -1) this.#exchange.nextModels.splice(0, at + 1)
+  }
+
+  /** Who is tried after a failure; null when nobody may be. Waits only where somebody may. */
+  async #nextAfter(failure: AttemptFailure): Promise<Choice | null> {
+    const { retryBudget } = this.#parts
     if (failure.class === 'not_sent') this.#unsent += 1
-    const use = { attempts: this.#attempts - this.#unsent, repeats: this.#repeats }
-    if (!mayTryAgain(failure.class, use, config.retry)) return null
-    // The last try belongs to the next model of a chain, or a model with many workers would never let it have one.
-    const isLast = failure.class !== 'not_sent' && use.attempts === config.retry.maxRetries
-    const early = isLast ? this.#chooseNextModel() : null
-    const same =
-      early === null && mayRetry(failure.class, use, config.retry) ? this.#choose(this.#exchange.model) : null
-    const next = early ?? same ?? this.#chooseNextModel()
+    const models = this.#modelsAfter(failure)
+    const early = this.#chooser.chooseAmong(models)
+    if (early === null) return null
+    const isFree = !spendsBudget(failure.class)
+    if (!isFree && !retryBudget.hasRoom()) return this.#refuseRetry()
+    // Who was best before a wait need not be after it.
+    const next = (await this.#backOff(failure)) ? this.#chooser.chooseAmong(models) : early
     if (next === null) return null
-    if (spendsBudget(failure.class) && !retryBudget.take()) {
-      this.#exchange.isRetryRefused = true
-      return null
-    }
+    if (!isFree && !retryBudget.take()) return this.#refuseRetry()
     if (failure.class === 'maybe_sent') this.#repeats += 1
     return next
   }
 
-  async #backOff(failure: AttemptFailure): Promise<void> {
+  #refuseRetry(): null {
+    this.#exchange.isRetryRefused = true
+    return null
+  }
+
+  /** The models that may be tried after a failure, in this order. */
+  #modelsAfter(failure: AttemptFailure): readonly (string | null)[] {
+    const { retry } = this.#parts.config
+    const { model, nextModels } = this.#exchange
+    const use = { attempts: this.#attempts - this.#unsent, repeats: this.#repeats }
+    if (!this.#canSendAgain(failure) || !mayTryAgain(failure.class, use, retry)) return []
+    const same = mayRetry(failure.class, use, retry) ? [model] : []
+    // The last try belongs to the next model of a chain, or a model with many workers would never let it have one.
+    const isLast = failure.class !== 'not_sent' && use.attempts === retry.maxRetries
+    return isLast ? [...nextModels, ...same] : [...same, ...nextModels]
+  }
+
+  #canSendAgain(failure: AttemptFailure): boolean {
+    const { canResend, isBodyUntouched } = this.#request
+    return canResend || (failure.class === 'not_sent' && isBodyUntouched?.() === true)
+  }
+
+  /** Resolves with whether there was a wait. Throws when the client leaves meanwhile. */
+  async #backOff(failure: AttemptFailure): Promise<boolean> {
     const { platform, config } = this.#parts
     const waitMs = backoffMs(failure.class, this.#attempts, config.retry, platform.random)
-    if (waitMs === 0) return
+    if (waitMs === 0) return false
     const { signal } = this.#request
     await new Promise<void>((resolve) => {
       const callOff = platform.after(waitMs, resolve)
-      signal.addEventListener('abort', () => {
+      const leave = () => {
         callOff()
         resolve()
-      })
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      if (signal.aborted) leave()
     })
+    if (signal.aborted) throw new RouterError('client_closed_request', 'The client closed the connection.')
+    return true
   }
 
-  #giveUp(failure: AttemptFailure): Promise<Response> {
+  async #giveUp(failure: AttemptFailure): Promise<Response> {
     this.#exchange.hasSpentTries = this.#attempts > 1 || this.#exchange.isRetryRefused
-    // Nothing was ever sent, so for the caller nobody was there.
-    if (failure.class === 'not_sent') throw this.#noWorker()
-    if (failure.answered === null) throw failure.error
-    return deliver(this.#parts, this.#exchange, this.#request, failure.answered)
+    if (failure.answered === null) throw this.#isNobodyThere(failure) ? this.#noWorker() : failure.error
+    const last = await readLastAnswer(failure.answered, this.#request)
+    if (last.failure === null) return deliver(this.#parts, this.#exchange, this.#request, last.answered)
+    dropFailed(failure)
+    noteEnd(failure.answered.line, last.failure)
+    throw last.failure.error
+  }
+
+  /** Whether a failed connection means, for the caller, that nobody was there: 503, not 502. */
+  #isNobodyThere({ class: failure, outcome, reason }: AttemptFailure): boolean {
+    if (failure === 'not_sent') return true
+    if (failure !== 'maybe_sent' || outcome !== 'unreachable') return false
+    // A lone worker that surely had the request may have run it, and 502 says so. Where the runtime can't tell that from
+    // a worker that is gone, and where every worker there is has failed, it is the fleet that is missing.
+    if (this.#attempts === 1 && reason !== UNTOLD_REASON) return false
+    return this.#chooser.chooseAmong([this.#exchange.model, ...this.#exchange.nextModels]) === null
   }
 
   #noWorker(): RouterError {
@@ -175,4 +181,8 @@ class AttemptLoop {
         : 'The worker that holds this response is not available at the moment.'
     return new RouterError('no_worker', message, { retryAfterSeconds: RETRY_AFTER_SECONDS })
   }
+}
+
+function dropFailed({ answered }: AttemptFailure): void {
+  if (answered !== null) dropAnswer(answered)
 }

@@ -2,16 +2,18 @@
 // serves the result.
 
 import { findAffinity } from '../routing/affinity.ts'
+import { mayBeUsed } from '../routing/availability.ts'
 import { hash64 } from '../routing/hash.ts'
-import { applyModelRules, type RuleContext, type RuledModel } from '../routing/model-rules.ts'
+import { applyModelRules, findRule, type RuleContext, type RuledModel, targetsOf } from '../routing/model-rules.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { checkRoutedModels, mayUse } from './model-access.ts'
 import { resolveModel } from './resolve-model.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /**
  * Notes model and rule in the exchange; the request it returns gives attempts a body with the right name in it. Throws
- * `RouterError` when the model is not to be had.
+ * `RouterError` when the model is not to be had, or not by this caller.
  */
 export function chooseModel(parts: RouterParts, exchange: Exchange, request: InferenceRequest): InferenceRequest {
   if (!request.needsModel) return request
@@ -20,10 +22,13 @@ export function chooseModel(parts: RouterParts, exchange: Exchange, request: Inf
   if (named !== null && config.modelRules.length > 0) {
     const ruled = applyRules(named, parts, exchange, request)
     exchange.rule = ruled.rule
+    exchange.split = ruled.split
     exchange.nextModels = [...ruled.nextModels]
     exchange.model = ruled.rule === null ? null : ruled.model
   }
-  exchange.model = resolveModel({ model: exchange.model ?? named, isRuled: exchange.rule !== null }, mirror)
+  const model = resolveModel({ model: exchange.model ?? named, isRuled: exchange.rule !== null }, mirror)
+  checkRoutedModels(exchange, request, [model])
+  exchange.model = model
   // A body that names no model is sent as it came where the worker can't but take the right one.
   const isMissing = request.requestedModel === null && (named === null || mirror.models().size < 2)
   return isMissing ? { ...request, bodyFor: () => request.bodyFor(null) } : request
@@ -32,15 +37,19 @@ export function chooseModel(parts: RouterParts, exchange: Exchange, request: Inf
 function applyRules(named: string, parts: RouterParts, exchange: Exchange, request: InferenceRequest): RuledModel {
   const { config, mirror } = parts
   const { pinnedWorkerId } = request
-  const isUp = (model: string) => mirror.hasAvailable(model, pinnedWorkerId)
-  const ruled = applyModelRules(named, config.modelRules, ruleContext(exchange, request, isUp))
+  const isUp = (model: string) => mayUse(exchange, model) && mirror.hasAvailable(model, pinnedWorkerId)
+  const context = ruleContext(exchange, request, isUp)
+  const rule = config.modelRules[findRule(named, config.modelRules, context) ?? -1]
+  // Members of a chain that the caller may not use are passed over; when it may use none, that is the answer.
+  if (rule !== undefined) checkRoutedModels(exchange, request, targetsOf(rule.action))
+  const ruled = applyModelRules(named, config.modelRules, context)
   if (!ruled.isExhausted) return ruled
   // As in a decision: where nobody is surely up, a worker that failed lately is better than nobody.
   const { candidates } = mirror.view()
   const mayBeUp = (model: string) =>
     candidates.some(({ models, workerId, availability }) => {
       const isAsked = pinnedWorkerId === null || workerId === pinnedWorkerId
-      return isAsked && availability !== 'down' && models?.has(model) === true
+      return isAsked && mayBeUsed(availability) && models?.has(model) === true && mayUse(exchange, model)
     })
   return applyModelRules(named, config.modelRules, ruleContext(exchange, request, mayBeUp))
 }
@@ -55,12 +64,15 @@ function ruleContext(
   return {
     header,
     isAvailable,
-    tenant: null,
-    // Only a split by weights asks, so only then is the key worked out.
-    get sessionHash() {
-      return findAffinity({ header, body: json })?.hash ?? null
+    tenant: exchange.tenant?.name ?? null,
+    get session() {
+      return findAffinity({ header, body: json })
     },
-    // From the id that the record keeps, so that the choice can be made again.
-    seed: Number.parseInt(hash64(exchange.decisionId ?? exchange.requestId).slice(0, 8), 16),
+    seed: splitSeed(exchange.decisionId ?? exchange.requestId),
   }
+}
+
+/** Stands in for a session that is missing: from the id that the record keeps, so that a split can be drawn again. */
+export function splitSeed(decisionId: string): number {
+  return Number.parseInt(hash64(decisionId).slice(0, 8), 16)
 }

@@ -1,52 +1,38 @@
-// A worker's answer on its way to the client: what is read whole, what streams, and the bookkeeping at its end (lease
-// back, usage, record).
+// A worker's answer on its way to the client: whole where it was read, else as a stream, and the bookkeeping at its end
+// (lease back, usage, record).
 
 import { createStreamTap, type StreamTap } from '../dialect/stream-tap.ts'
 import { readUsage } from '../dialect/usage.ts'
-import { RouterError } from '../errors/router-error.ts'
-import { answerLength, toClientHeaders } from '../upstream/headers.ts'
+import { toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
-import { isJson, looksLikeWholeJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
-import { type AnsweredAttempt, noteChoice } from './attempt.ts'
+import { isJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
+import { watchTail } from './answer-tail.ts'
+import { noteChoice } from './attempt.ts'
+import { type AnsweredAttempt, dropAnswer, type OpenedBody } from './attempt-result.ts'
 import { closeExchange } from './close.ts'
 import type { Exchange } from './exchange.ts'
-import type { OpenedStream } from './gate.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { noteBody } from './outcome.ts'
 import { adviseOnRetries } from './retry-advice.ts'
 import type { RouterParts } from './router-parts.ts'
 import { setRoutingHeaders } from './routing-headers.ts'
+import { BODILESS_STATUSES } from './short-answer.ts'
 
-/**
- * Answers up to this size are read whole before they are passed on, so that one cut short by the worker becomes a 502
- * instead of half a JSON document. Longer ones stream; events always do.
- */
-const MAX_READ_WHOLE_BYTES = 256 * 1024
-
-/** Statuses whose answers have no body by definition (RFC 9110). */
-const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304])
-
-/** Turns the worker's answer into the client's. Throws `RouterError` for one that breaks off before it is passed on. */
+/** Turns the worker's answer into the client's. */
 export async function deliver(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
   answered: AnsweredAttempt,
 ): Promise<Response> {
-  const { answer, lease } = answered
-  const { headers, status } = answer.response
   noteChoice(exchange, answered)
   try {
-    const isEventStream = mediaType(headers) === 'text/event-stream'
-    const length = answerLength(headers)
-    const isShort = !isEventStream && length !== null && length <= MAX_READ_WHOLE_BYTES
-    // The body is asked for last: where it has to be made into a stream first, a short answer is spared that.
-    const body = isShort || BODILESS_STATUSES.has(status) ? null : answer.response.body
-    if (body === null) return await deliverWhole(parts, exchange, request, answered)
-    return deliverStream(parts, exchange, request, { ...answered, opened: openStream(request, answered, body) })
+    const opened = answered.whole === null ? (answered.opened ?? openBody(request, answered)) : null
+    if (opened === null) return await deliverWhole(parts, exchange, request, answered)
+    return deliverStream(parts, exchange, request, { ...answered, opened })
   } catch (error) {
-    answer.abort()
-    lease.release()
+    dropAnswer(answered)
     throw error
   }
 }
@@ -55,18 +41,19 @@ async function deliverWhole(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  { answer, lease, worker }: AnsweredAttempt,
+  { answer, lease, worker, whole }: AnsweredAttempt,
 ): Promise<Response> {
   const { response } = answer
   const { status } = response
-  const bytes = await readWhole(answer)
+  const bytes = whole ?? new Uint8Array(0)
+  noteBody(lease, 'complete', answer)
   answer.finish()
   lease.release()
   if (response.ok && isJson(response.headers)) {
-    if (!looksLikeWholeJson(bytes)) throw new RouterError('upstream_invalid', 'The worker sent an incomplete answer.')
     const responseId = request.onResponseId === null ? null : readResponseId(bytes)
     if (responseId !== null) await request.onResponseId?.(responseId, worker.id)
-    exchange.usage = readUsage(tailOf(bytes))
+    // Long fields may follow the counts where a caller asks for them; that must not keep a limit from counting.
+    exchange.usage = readUsage(tailOf(bytes)) ?? (exchange.tokenEstimate === null ? null : readUsage(bytes))
   }
   closeExchange(parts, exchange, { status, streamEnd: 'complete', errorCode: null })
   return new Response(BODILESS_STATUSES.has(status) ? null : bytes, {
@@ -75,30 +62,15 @@ async function deliverWhole(
   })
 }
 
-async function readWhole(answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await answer.response.arrayBuffer())
-  } catch (cause) {
-    const interruption = answer.interruption()
-    if (interruption?.kind === 'client_gone') {
-      throw new RouterError('client_closed_request', 'The client closed the connection.', { cause })
-    }
-    if (interruption?.kind === 'timeout') {
-      const message = `The worker took longer than the ${interruption.limit} timeout.`
-      throw new RouterError('upstream_timeout', message, { cause })
-    }
-    throw new RouterError('upstream_invalid', 'The worker broke off in the middle of its answer.', { cause })
-  }
-}
-
-/** A body to relay: as the gate left it, or not read from yet. */
-type Relayed = Pick<OpenedStream, 'reader'> & { readonly tap: StreamTap | null; readonly head: Uint8Array | null }
-
-function openStream(request: InferenceRequest, answered: AnsweredAttempt, body: ReadableStream<Uint8Array>): Relayed {
-  if (answered.opened !== null) return answered.opened
-  const isEventStream = mediaType(answered.answer.response.headers) === 'text/event-stream'
+/** A body that nothing was read of; null when the answer has none. */
+function openBody(request: InferenceRequest, { answer }: AnsweredAttempt): Relayed | null {
+  const { body, headers } = answer.response
+  if (body === null) return null
+  const isEventStream = mediaType(headers) === 'text/event-stream'
   return { reader: body.getReader(), tap: isEventStream ? createStreamTap(request.streamKind) : null, head: null }
 }
+
+type Relayed = Pick<OpenedBody, 'reader' | 'tap'> & { readonly head: Uint8Array | null }
 
 function deliverStream(
   parts: RouterParts,
@@ -107,18 +79,21 @@ function deliverStream(
   { answer, lease, worker, opened }: Omit<AnsweredAttempt, 'opened'> & { readonly opened: Relayed },
 ): Response {
   const { status } = answer.response
-  const { tap, reader, head } = opened
+  const { tap, head } = opened
+  const watched = tap === null && isJson(answer.response.headers) ? watchTail(opened.reader, head) : null
   const stream = relayBody({
     answer,
-    reader,
+    reader: watched?.reader ?? opened.reader,
     head,
     tap: tap === null ? null : withResponseId(tap, request, worker.id, exchange),
     onFirstByte() {
       exchange.firstByteAtMs = parts.platform.now()
     },
     onEnd(streamEnd: StreamEnd) {
+      noteBody(lease, streamEnd, answer)
       lease.release()
-      exchange.usage = tap?.usage() ?? null
+      exchange.usage = tap?.usage() ?? (watched === null ? null : readUsage(watched.tail()))
+      if (tap !== null) exchange.streamed = { events: tap.state.events, isComplete: streamEnd === 'complete' }
       closeExchange(parts, exchange, { status, streamEnd, errorCode: null })
     },
   })

@@ -1,9 +1,12 @@
 // The state of one request while it is under way, from the first byte to the record. Mutable, owned by one request.
 
-import type { Config, WorkerConfig } from '../config/config.ts'
+import type { Config, TenantConfig, WorkerConfig } from '../config/config.ts'
 import type { RequestContext } from '../platform.ts'
-import type { Decision, DecisionInput } from '../routing/decide.ts'
+import type { Decision, DecisionInput, FleetView } from '../routing/decide.ts'
+import type { Split } from '../routing/model-rules.ts'
+import type { LimitOutcome } from '../store/limit-outcome.ts'
 import type { Usage } from './record.ts'
+import type { TokenEstimate, TokenUse } from './token-charge.ts'
 
 export type RoutingMethod = 'policy' | 'rejected' | 'none'
 
@@ -28,7 +31,15 @@ export interface DecisionTrace {
   readonly input: DecisionInput
   readonly decision: Decision
   readonly seed: number
-  readonly view: { readonly source: string; readonly ageMs: number }
+  readonly view: FleetView
+}
+
+/** Something that is held for as long as the request lives: its place in the router, a slot of its tenant. */
+export interface Held {
+  /** Says that the request is still alive; called every few seconds while a worker is at it. */
+  renew(): void
+  /** Gives it back. Only the first call counts. */
+  release(): void
 }
 
 export interface Exchange {
@@ -44,12 +55,30 @@ export interface Exchange {
   isInference: boolean
   /** Whether answers of this route could be cached at all. */
   isCacheable: boolean
+  /** What of this route costs tokens. */
+  tokenUse: TokenUse
   /** Id of the record; null until the caller has passed authentication. */
   decisionId: string | null
+  /** Whose key it came with; null until that is known, and for callers without a key of their own. */
+  tenant: TenantConfig | null
+  /** What its tenant's limits said; null where there are none, and until they were asked. */
+  limits: LimitOutcome | null
+  /** How many tokens it is thought to use; null where that is of no consequence. */
+  tokenEstimate: TokenEstimate | null
+  /** Given back when the exchange closes, however it ends. */
+  readonly held: Held[]
+  /** How long it waited for a place in the router; null when it did not have to. */
+  queuedMs: number | null
+  /** Size of the request's body; null where there is none, or nobody stated it. */
+  requestBytes: number | null
+  /** The prompt's text for the record; null unless the configuration wants it kept. */
+  requestText: string | null
   originalModel: string | null
   model: string | null
   /** `match` of the model rule that took the request; null when none did. */
   rule: string | null
+  /** What that rule drew the model from; null unless it splits by weight. */
+  split: Split | null
   /** Models to try, in this order, after attempts on `model` have failed; empty unless a rule says so. */
   nextModels: string[]
   method: RoutingMethod
@@ -66,6 +95,8 @@ export interface Exchange {
   isRetryRefused: boolean
   firstByteAtMs: number | null
   usage: Usage | null
+  /** How far a streamed answer got, once it is over; null for answers that did not stream. */
+  streamed: { readonly events: number; readonly isComplete: boolean } | null
   isClosed: boolean
 }
 
@@ -83,10 +114,19 @@ export function openExchange(open: OpenExchange): Exchange {
     dialect: 'openai',
     isInference: false,
     isCacheable: false,
+    tokenUse: 'none',
     decisionId: null,
+    tenant: null,
+    limits: null,
+    tokenEstimate: null,
+    held: [],
+    queuedMs: null,
+    requestBytes: null,
+    requestText: null,
     originalModel: null,
     model: null,
     rule: null,
+    split: null,
     nextModels: [],
     method: 'rejected',
     wantsStream: false,
@@ -98,6 +138,7 @@ export function openExchange(open: OpenExchange): Exchange {
     isRetryRefused: false,
     firstByteAtMs: null,
     usage: null,
+    streamed: null,
     isClosed: false,
   }
 }

@@ -1,4 +1,4 @@
-// What a policy declared it needs to know, found out before the decision.
+// What a decision needs to know of a request, found out before it is made.
 
 import { type Affinity, type Policy } from '../routing/policy.ts'
 import { findAffinity } from '../routing/affinity.ts'
@@ -22,11 +22,9 @@ export async function gatherFacts(
   model: string | null,
   mirror: FleetMirror,
 ): Promise<Facts> {
-  const { affinity: wanted } = policy.needs
-  const affinity =
-    wanted === undefined
-      ? null
-      : findAffinity({ header: (name) => request.headers.get(name), body: request.json }, wanted.headers)
+  // Whatever the policy: the record names the session by it, and another policy may be tried on the record one day.
+  const source = { header: (name: string) => request.headers.get(name), body: request.json }
+  const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
   if (key === null) return { affinity, ticket: null }
   return { affinity, ticket: policy.needs.ticket === 'strict' ? await strictTicket(mirror, key) : mirror.ticket(key) }

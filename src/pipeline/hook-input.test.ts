@@ -8,7 +8,7 @@ import {
   openHookBench,
   refusalOf,
 } from '../../test/support/hook-bench.ts'
-import type { HookConfig } from '../config/config.ts'
+import type { HookConfig, TenantConfig } from '../config/config.ts'
 import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
 
@@ -64,6 +64,16 @@ describe('what a hook is sent', () => {
     expect(stored.text).toBe(
       '{"model":null,"route":"/v1/responses/:id","tenant":null,"stream":null,"body_bytes":0,"content_type":null}',
     )
+  })
+
+  test("metadata has the name of the caller's tenant", async () => {
+    const seen: string[] = []
+    const { parts } = openHookBench({ hooks: [{ send: 'metadata' }], answer: ({ body }) => void seen.push(body) })
+    const exchange = exchangeFor(parts)
+    // Hooks read nothing else of it.
+    exchange.tenant = { name: 'acme' } as TenantConfig
+    await runHooks(parts, exchange, chat({ model: 'm' }))
+    expect(JSON.parse(seen[0] ?? '')).toMatchObject({ tenant: 'acme' })
   })
 
   test('a passed-through body where it is JSON', async () => {

@@ -12,11 +12,13 @@ export interface InferenceRequest {
   readonly headers: Headers
   /**
    * What to send in an attempt on `model`: the body as it came when it names that model or when `model` is null, else
-   * with the name in its place. Of a body that streams, one can be read.
+   * with the name in its place. Of a body that streams, only the last one given can be read.
    */
   readonly bodyFor: (model: string | null) => WorkerBody
-  /** False for a body that streams: it can't be sent to a second worker. */
+  /** False for a body that streams: what a worker has read of it can't be sent to another. */
   readonly canResend: boolean
+  /** Of a body that streams: whether nothing is lost of it yet, so that it can still be sent from its beginning. */
+  readonly isBodyUntouched?: () => boolean
   /** The parsed body where it is JSON: read for affinity, never sent. */
   readonly json: Readonly<Record<string, unknown>> | null
   /** Model named by the caller. */

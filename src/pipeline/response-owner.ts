@@ -2,20 +2,28 @@
 
 import { RouterError } from '../errors/router-error.ts'
 import type { ResponseOwner } from '../store/fleet-store.ts'
+import type { Exchange } from './exchange.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /** Ids are put into a worker's path, so they hold nothing that means something there. */
 const RESPONSE_ID = /^[A-Za-z0-9_-]{1,200}$/
 
-/** The worker that holds a response. Throws `invalid_request` for an id that can't be one, else `response_not_found`. */
-export async function findResponseOwner(parts: RouterParts, responseId: string): Promise<ResponseOwner> {
+/**
+ * The worker that holds a response of this caller. Throws `invalid_request` for an id that can't be one, and
+ * `response_not_found` in the same words whether nobody made it or somebody else did.
+ */
+export async function findResponseOwner(
+  parts: RouterParts,
+  { tenant }: Pick<Exchange, 'tenant'>,
+  responseId: string,
+): Promise<ResponseOwner> {
   if (!RESPONSE_ID.test(responseId)) {
     throw new RouterError('invalid_request', 'A response id has letters, digits, `_` and `-` only.', {
       param: 'response_id',
     })
   }
   const owner = await parts.platform.fleet.findResponse(responseId)
-  if (owner === null) {
+  if (owner === null || owner.tenant !== (tenant?.name ?? null)) {
     throw new RouterError(
       'response_not_found',
       'No response with this id is known here: it was never created, was deleted, or has expired.',
@@ -25,12 +33,16 @@ export async function findResponseOwner(parts: RouterParts, responseId: string):
   return owner
 }
 
-/** Remembers the worker for as long as the configuration says. A store that fails must not fail the answer. */
-export async function rememberResponse(parts: RouterParts, responseId: string, workerId: string): Promise<void> {
+/** Remembers worker and maker for as long as the configuration says. A store that fails must not fail the answer. */
+export async function rememberResponse(
+  parts: RouterParts,
+  { tenant }: Pick<Exchange, 'tenant'>,
+  { responseId, workerId }: { readonly responseId: string; readonly workerId: string },
+): Promise<void> {
   const { config, platform, events } = parts
   try {
     const expiresAtMs = platform.now() + config.responseTtlMs
-    await platform.fleet.rememberResponse(responseId, { workerId, tenant: null }, expiresAtMs)
+    await platform.fleet.rememberResponse(responseId, { workerId, tenant: tenant?.name ?? null }, expiresAtMs)
   } catch (cause) {
     events.defect(responseId, cause)
   }

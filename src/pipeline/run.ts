@@ -7,6 +7,10 @@ import type { Exchange } from './exchange.ts'
 import { gatherFacts, ticketKey } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { checkRequestedModel } from './model-access.ts'
+import { noteRequestText } from './request-text.ts'
+import { chargeForBody } from './tenant-limits.ts'
+import { requestUsage } from './usage-request.ts'
 import { findResponseOwner } from './response-owner.ts'
 import type { RouterParts } from './router-parts.ts'
 
@@ -19,7 +23,13 @@ export async function run(parts: RouterParts, exchange: Exchange, received: Infe
   exchange.originalModel = received.requestedModel
   // Until something renames it; a hook's refusal then still says which model it was for.
   exchange.model = received.requestedModel
-  const request = await pinned(parts, await runHooks(parts, exchange, received))
+  noteRequestText(exchange, received)
+  checkRequestedModel(exchange, received)
+  const hooked = await runHooks(parts, exchange, received)
+  if (hooked !== received) noteRequestText(exchange, hooked)
+  checkRequestedModel(exchange, hooked)
+  chargeForBody(exchange, hooked)
+  const request = await pinned(parts, exchange, requestUsage(exchange, hooked))
   exchange.model = null
   exchange.wantsStream = request.wantsStream
   exchange.method = 'none'
@@ -34,8 +44,8 @@ export async function run(parts: RouterParts, exchange: Exchange, received: Infe
 }
 
 /** Finds the worker that holds what the request refers to. Throws `response_not_found` when there is none. */
-async function pinned(parts: RouterParts, request: InferenceRequest): Promise<InferenceRequest> {
+async function pinned(parts: RouterParts, exchange: Exchange, request: InferenceRequest): Promise<InferenceRequest> {
   if (request.storedResponseId === null) return request
-  const { workerId } = await findResponseOwner(parts, request.storedResponseId)
+  const { workerId } = await findResponseOwner(parts, exchange, request.storedResponseId)
   return { ...request, pinnedWorkerId: workerId }
 }

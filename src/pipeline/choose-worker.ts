@@ -1,0 +1,69 @@
+// Whom an attempt of one request goes to: decisions among the candidates that it has not used yet.
+
+import type { WorkerConfig } from '../config/config.ts'
+import { decide } from '../routing/decide.ts'
+import type { CandidateView } from '../routing/policy.ts'
+import type { DecisionTrace, Exchange } from './exchange.ts'
+import type { Facts } from './facts.ts'
+import type { RouterParts } from './router-parts.ts'
+
+/** A decision that chose somebody, not yet acted upon. */
+export interface Choice {
+  readonly candidate: CandidateView
+  readonly worker: WorkerConfig
+  readonly model: string | null
+  readonly trace: DecisionTrace
+}
+
+export interface ChooserOptions {
+  readonly facts: Facts
+  readonly pinnedWorkerId: string | null
+}
+
+export class WorkerChooser {
+  readonly #parts: RouterParts
+  readonly #exchange: Exchange
+  readonly #options: ChooserOptions
+  /** Candidates of the workers used so far; a worker gets one attempt of a request at most, whatever its ranks. */
+  readonly #tried: string[] = []
+
+  constructor(parts: RouterParts, exchange: Exchange, options: ChooserOptions) {
+    this.#parts = parts
+    this.#exchange = exchange
+    this.#options = options
+  }
+
+  /** Decides as things are now. Null when nobody is left. */
+  choose(model: string | null): Choice | null {
+    const { mirror, platform, config } = this.#parts
+    const { facts, pinnedWorkerId } = this.#options
+    const view = mirror.view()
+    const seed = Math.floor(platform.random() * 0x1_0000_0000)
+    const input = { model, ...facts, tried: [...this.#tried], pinnedWorkerId }
+    const { policy, health } = config
+    const { panicThreshold, sparesOnlyWorker } = health
+    const decision = decide(input, { policy, panicThreshold, sparesOnlyWorker }, view, seed)
+    const trace = { input, decision, seed, view }
+    const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
+    if (decision.chosen !== null && worker !== null) {
+      if (decision.chosen.hasPermit) mirror.reservePermit(worker.id)
+      return { candidate: decision.chosen, worker, model, trace }
+    }
+    // A decision for nobody is kept only when it was the first: later ones explain less than the attempt before them.
+    if (this.#tried.length === 0) this.#exchange.trace ??= trace
+    return null
+  }
+
+  /** The first of these models that has somebody. */
+  chooseAmong(models: readonly (string | null)[]): Choice | null {
+    for (const model of models) {
+      const choice = this.choose(model)
+      if (choice !== null) return choice
+    }
+    return null
+  }
+
+  noteTried(workerId: string): void {
+    this.#tried.push(...this.#parts.mirror.candidatesOf(workerId))
+  }
+}
