@@ -11,7 +11,12 @@ const workerd = cloudflareTest({
     durableObjects: {
       FLEET: { className: 'Fleet', useSQLite: true },
       BOUND_FLEET: { className: 'BoundFleet', useSQLite: true },
+      TENANTS: { className: 'TenantLimits', useSQLite: true },
+      DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
+      UNBOUND_DECISION_LOG: { className: 'UnboundDecisionLog', useSQLite: true },
     },
+    r2Buckets: ['DECISIONS'],
+    kvNamespaces: ['CONFIG'],
     serviceBindings: { GPU_NETWORK: 'gpu-network' },
     workers: [
       {

@@ -9,9 +9,11 @@ import type { Platform, RequestContext } from '../src/platform.ts'
 import { assembleRouter, type Router } from '../src/router.ts'
 import { policyRegistry } from '../src/routing/policies/index.ts'
 import { createMemoryFleetStore } from '../src/store/memory.ts'
+import { createMemoryLimitStore } from '../src/store/memory-limits.ts'
 import { measureMicroseconds } from './in-process.ts'
 import { type LoadName, loadNamed } from './loads.ts'
 import { CHAT_ANSWER, MODEL } from './upstream/answers.ts'
+import { observationOf } from '../test/support/observation.ts'
 
 const WORKERS = ['http://10.0.0.1:8000', 'http://10.0.0.2:8000', 'http://10.0.0.3:8000', 'http://10.0.0.4:8000']
 const CONFIG = `mode: { type: regular, worker_urls: ${JSON.stringify(WORKERS)} }\npolicy: { type: round_robin }\n`
@@ -93,20 +95,22 @@ async function createRouter(objects: Objects): Promise<{ router: Router; close()
     const timer = setTimeout(task, delayMs)
     return () => clearTimeout(timer)
   }
-  const probe = async () =>
-    config.workers.map(({ id }) => ({ workerId: id, reachable: true, models: [MODEL], atMs: now() }))
-  const fleet = createMemoryFleetStore({ now, after, probe, nextProbeMs: () => 60_000 })
+  const probe = async () => config.workers.map(({ id }) => observationOf(id, { models: [MODEL], atMs: now() }))
+  const fleet = createMemoryFleetStore({ config, now, after, probe, nextProbeMs: () => 60_000 })
   let written = 0
   const platform: Platform = {
     now,
     after,
     fleet,
+    limits: createMemoryLimitStore(now),
     send: async () => objects.answer(),
     binding: () => null,
     random: () => Math.random(),
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     writeLine: (line) => void (written += line.length),
     showsConnectPhase: true,
+    adminOpenTo: 'nobody',
+    wakesAcrossRequests: true,
     classifySendError: () => ({ phase: 'maybe_sent', reason: 'network' }),
     defaultMaxPayloadBytes: 2 ** 29,
   }

@@ -14,14 +14,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['access', 'routing'],
   routing: [],
   dialect: ['errors'],
-  store: ['config', 'routing'],
+  record: ['config', 'errors', 'routing'],
+  limits: [],
+  store: ['config', 'limits', 'record', 'routing'],
   upstream: ['config', 'errors', 'platform.ts', 'store'],
-  pipeline: ['access', 'config', 'dialect', 'errors', 'platform.ts', 'routing', 'store', 'upstream'],
-  middleware: ['access', 'config', 'dialect', 'errors', 'pipeline', 'platform.ts'],
-  routes: ['access', 'config', 'dialect', 'errors', 'middleware', 'pipeline', 'store', 'upstream', 'version.ts'],
-  observe: ['config', 'pipeline'],
+  pipeline: ['access', 'config', 'dialect', 'errors', 'limits', 'platform.ts', 'record', 'routing', 'store', 'upstream'],
+  control: ['access', 'config', 'errors', 'pipeline', 'store'],
+  middleware: ['access', 'config', 'control', 'dialect', 'errors', 'pipeline', 'platform.ts'],
+  routes: ['access', 'config', 'control', 'dialect', 'errors', 'middleware', 'pipeline', 'store', 'upstream', 'version.ts'],
+  observe: ['config', 'control', 'pipeline', 'record', 'store'],
   simulator: [],
-  cli: ['config', 'routing', 'server.ts', 'simulator', 'version.ts'],
+  cli: ['config', 'control', 'errors', 'routing', 'server.ts', 'simulator', 'store', 'version.ts'],
 }
 
 interface Import {

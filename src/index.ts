@@ -2,15 +2,24 @@
 
 export type { Config, Timeouts, WorkerConfig } from './config/config.ts'
 export type { Finding } from './config/finding.ts'
+export { secretString } from './config/schema-walk.ts'
 export { loadConfig, type LoadOptions, type LoadResult } from './config/load.ts'
 export { createRouter, type CreateRouterOptions } from './create-router.ts'
 export { ERROR_CODES, type ErrorCodeName } from './errors/codes.ts'
 export { RouterError } from './errors/router-error.ts'
 export { HOOK_OUTCOMES, type HookOutcome } from './pipeline/hook-outcomes.ts'
-export { type DecisionRecord, RECORD_SCHEMA_VERSION } from './pipeline/record.ts'
 export * as headers from './pipeline/routing-headers.ts'
 export { ALL_EXPLAINABILITY_HEADERS } from './pipeline/routing-headers.ts'
 export type { Platform, RequestContext, SendFailure } from './platform.ts'
+export { type ReadRecord, readRecord } from './record/read-record.ts'
+export {
+  ALL_FIELDS,
+  type DecisionRecord,
+  decisionRecordSchema,
+  RECORD_SCHEMA_VERSION,
+  REQUIRED_FIELDS,
+} from './record/schema.ts'
+export { isDecisionRecord, type StoredRecord } from './record/stored-record.ts'
 export type { Router } from './router.ts'
 export { decide, type Decision, type DecisionInput, type FleetView, VETO } from './routing/decide.ts'
 export { BUILT_IN_POLICIES, policyRegistry } from './routing/policies/index.ts'
@@ -26,5 +35,7 @@ export {
   type Verdict,
 } from './routing/policy.ts'
 export type { FleetStore } from './store/fleet-store.ts'
+export type { LimitStore } from './store/limit-store.ts'
 export { createMemoryFleetStore } from './store/memory.ts'
+export { createMemoryLimitStore } from './store/memory-limits.ts'
 export { ROUTER_VERSION } from './version.ts'

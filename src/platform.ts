@@ -1,6 +1,7 @@
 // What a runtime fulfils. Nothing outside `runtime/` can tell where it runs; what differs between runtimes is here.
 
 import type { FleetStore } from './store/fleet-store.ts'
+import type { LimitStore } from './store/limit-store.ts'
 
 /** A service or VPC binding: something with a `fetch` that reaches one private network. */
 export interface Fetcher {
@@ -49,10 +50,16 @@ export interface Platform {
   binding(name: string): Fetcher | null
   /** The truth about the fleet that processes or isolates agree on. */
   readonly fleet: FleetStore
+  /** What they agree on about tenants' limits. */
+  readonly limits: LimitStore
   /** One line of the log, already serialised. */
   writeLine(line: string): void
   /** True where a failed connection can be told from a request that broke later, and timed apart. */
   readonly showsConnectPhase: boolean
+  /** Who may use the admin routes while no admin key is set: callers on this very machine, or nobody. */
+  readonly adminOpenTo: 'loopback' | 'nobody'
+  /** True where something that one request does may wake another that waits; else that one looks for itself. */
+  readonly wakesAcrossRequests: boolean
   /** Default of `max_payload_size` in bytes. */
   readonly defaultMaxPayloadBytes: number
   /** Sorts what `send` rejected with: what is known about how far the request got. */

@@ -11,6 +11,8 @@ export interface RouterErrorOptions {
   readonly retryAfterSeconds?: number
   /** Methods the route does take, sent as `Allow` with a 405. */
   readonly allow?: readonly string[]
+  /** More for programs, such as the findings about a configuration; put beside `error.message`. */
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -23,6 +25,7 @@ export class RouterError extends Error {
   readonly param: string | null
   readonly retryAfterSeconds: number | null
   readonly allow: readonly string[] | null
+  readonly details: Readonly<Record<string, unknown>>
 
   constructor(code: ErrorCodeName, message: string, options: RouterErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -30,6 +33,7 @@ export class RouterError extends Error {
     this.param = options.param ?? null
     this.retryAfterSeconds = options.retryAfterSeconds ?? null
     this.allow = options.allow ?? null
+    this.details = options.details ?? {}
   }
 
   get definition(): ErrorCode {

@@ -2,7 +2,7 @@
 
 import type { PipelineEvents } from '../pipeline/events.ts'
 
-export interface Counters extends PipelineEvents {
+export interface Counters extends Omit<PipelineEvents, 'recordOpened'> {
   /** Counts by name and labels, such as `requests{route="/v1/chat/completions",status="2xx"}`. */
   snapshot(): Readonly<Record<string, number>>
 }
@@ -20,7 +20,9 @@ export function createCounters(): Counters {
       for (const entry of record.hooks_ran ?? []) add(`hooks{entry="${entry}"}`)
     },
     fleetSyncFailed: () => void add('fleet_sync_failures'),
+    limitStoreFailed: () => void add('limit_store_failures'),
     hookFailed: () => {}, // The record counts it, with how it ended.
+    keyServiceFailed: ({ service }) => void add(`key_service_failures{service="${service}"}`),
     defect: () => void add('defects'),
     snapshot: () => Object.fromEntries(counts),
   }

@@ -1,13 +1,20 @@
 // One JSON line per request and per defect. A line says what was decided and how it ended, never what was asked.
 
 import type { LogLevel } from '../config/config.ts'
+import type { ControlEvents } from '../control/control-events.ts'
 import type { PipelineEvents } from '../pipeline/events.ts'
 
 const RANK = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>
 
-/** Lines below `level` are left out. A request that failed for a reason on our side of the client is a warning. */
-export function createLog(level: LogLevel, writeLine: (line: string) => void): PipelineEvents {
-  const writes = (line: LogLevel) => RANK[line] >= RANK[level]
+/** A request is worth a line once it has ended. */
+export type Log = Omit<PipelineEvents, 'recordOpened'> & ControlEvents
+
+/**
+ * Lines below `level` are left out; it is asked anew for each, as a reload may change it. A request that failed for a
+ * reason on our side of the client is a warning.
+ */
+export function createLog(level: () => LogLevel, writeLine: (line: string) => void): Log {
+  const writes = (line: LogLevel) => RANK[line] >= RANK[level()]
   return {
     recordClosed(record) {
       const isTrouble =
@@ -20,10 +27,34 @@ export function createLog(level: LogLevel, writeLine: (line: string) => void): P
     fleetSyncFailed(cause) {
       if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))
     },
+    limitStoreFailed(cause) {
+      if (writes('warn'))
+        writeLine(JSON.stringify({ level: 'warn', event: 'limit_store_failed', cause: textOf(cause) }))
+    },
     hookFailed({ requestId, hook, outcome, why }) {
       if (writes('warn')) {
         writeLine(JSON.stringify({ level: 'warn', event: 'hook_failed', request_id: requestId, hook, outcome, why }))
       }
+    },
+    keyServiceFailed({ requestId, service, why }) {
+      if (writes('warn')) {
+        writeLine(JSON.stringify({ level: 'warn', event: 'key_service_failed', request_id: requestId, service, why }))
+      }
+    },
+    configChanged({ pointer: { sequence, origin }, before, after, diff }) {
+      if (!writes('info')) return
+      const { workersAdded: added, workersRemoved: removed, changed, needsRestart } = diff
+      const line = { level: 'info', event: 'config_changed', hash: after, before, sequence, origin, changed }
+      writeLine(
+        JSON.stringify({ ...line, workers_added: added, workers_removed: removed, needs_restart: needsRestart }),
+      )
+    },
+    configStoreFailed(cause) {
+      writeLine(JSON.stringify({ level: 'error', event: 'config_store_failed', cause: textOf(cause) }))
+    },
+    adminCalled({ requestId, method, route, by, status }) {
+      if (!writes('info')) return
+      writeLine(JSON.stringify({ level: 'info', event: 'admin', request_id: requestId, method, route, by, status }))
     },
     defect(requestId, cause) {
       writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: textOf(cause) }))

@@ -40,7 +40,13 @@ export const chat = STREAM_ROUTES.find(({ name }) => name === 'chat') as StreamR
 
 export async function openBench(runtime: RuntimeName): Promise<Bench> {
   const quick = { port: 0, prefillOverheadMs: 2, itlMs: 2, logRequests: 0 }
-  const sim = await startSimulatedWorker({ ...quick, models: ['sim'], itlMs: 10, outputTokens: ENDLESS_TOKENS })
+  const sim = await startSimulatedWorker({
+    ...quick,
+    logRequests: 100,
+    models: ['sim'],
+    itlMs: 10,
+    outputTokens: ENDLESS_TOKENS,
+  })
   const raw = await startRawWorker('raw')
   const fleet = await Promise.all(
     [1, 2, 3].map((seed) => startSimulatedWorker({ ...quick, seed, models: ['fleet'], allowRequestFaults: true })),
@@ -55,6 +61,8 @@ export async function openBench(runtime: RuntimeName): Promise<Bench> {
       policy: 'least_load',
       forward_headers: ['x-sim-fault'],
       timeouts: { first_byte: `${FIRST_BYTE_MS}ms`, idle: `${IDLE_MS}ms` },
+      // One worker fails on purpose, case after case: what is looked at is each failure, not what they come to.
+      disable_circuit_breaker: true,
     }),
   })
   let count = 0

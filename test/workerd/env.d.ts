@@ -2,8 +2,13 @@
 
 declare namespace Cloudflare {
   interface Env {
+    readonly CONFIG: KVNamespace
     readonly FLEET: DurableObjectNamespace
     readonly BOUND_FLEET: DurableObjectNamespace
+    readonly TENANTS: DurableObjectNamespace
+    readonly DECISION_LOG: DurableObjectNamespace
+    readonly UNBOUND_DECISION_LOG: DurableObjectNamespace
+    readonly DECISIONS: R2Bucket
     readonly GPU_NETWORK: Fetcher
   }
 }

@@ -15,8 +15,8 @@ fleetStoreConformance('durable object', async () => {
   const pool = `conformance-${pools}`
   const namespace = (name: string) => env.FLEET.get(env.FLEET.idFromName(name)) as unknown as FleetStub
   return {
-    store: createDurableFleetStore({ namespace, pool, replica: 0 }),
-    elsewhere: createDurableFleetStore({ namespace, pool, replica: 1 }),
+    store: createDurableFleetStore({ namespace, pool, replica: () => 0 }),
+    elsewhere: createDurableFleetStore({ namespace, pool, replica: () => 1 }),
     now: () => Date.now(),
     advance,
     async probeAgain() {

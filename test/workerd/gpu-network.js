@@ -6,6 +6,7 @@ export default {
   async fetch(request) {
     const { pathname } = new URL(request.url)
     if (pathname === '/v1/models') return Response.json({ object: 'list', data: [{ id: 'private' }] })
+    if (request.method === 'GET') return new Response(null, { status: pathname === '/health' ? 200 : 404 })
     const body = await request.json()
     if (body.stream === true) return new Response(EVENTS, { headers: { 'content-type': 'text/event-stream' } })
     const authorization = request.headers.get('authorization')

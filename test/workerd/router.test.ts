@@ -322,6 +322,21 @@ describe('a router that must not serve', () => {
 
   test.each([
     ['a key', { config: configOf('{type: random}').replace('allow_anonymous: true', 'inbound_api_key: secret') }, 401],
+    [
+      'a tenant',
+      { config: configOf('{type: random}').replace('allow_anonymous: true', 'api_keys: [{name: t, key: secret}]') },
+      401,
+    ],
+    [
+      'a service that knows keys',
+      {
+        config: configOf('{type: random}').replace(
+          'allow_anonymous: true',
+          'api_key_validation_urls: ["http://keys.test/"]',
+        ),
+      },
+      401,
+    ],
     ['`allow_anonymous: true`', {}, 200],
     [
       'being served locally',
@@ -372,14 +387,14 @@ describe('a worker behind a binding', () => {
     expect(await response.text()).toMatch(/data: \{.*\}\n\ndata: \[DONE\]\n\n$/s)
   })
 
-  test('whose binding is missing is a 502 that says nothing of where it is', async () => {
+  test('whose binding is missing is as good as gone: 503, and no word of where it is', async () => {
     const isolate = createIsolate({
       config:
         'allow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
       env: { FLEET: env.BOUND_FLEET },
     })
     const { response } = await isolate.fetch('/v1/chat/completions', chatInit({ model: 'private' }))
-    expect(response.status).toBe(502)
+    expect(response.status).toBe(503)
     expect(await response.text()).not.toContain('10.0.0.7')
   })
 })

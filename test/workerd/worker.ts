@@ -1,6 +1,7 @@
 // The Worker that the tests in workerd run against: the real `Fleet` class, over plain workers and over bound ones.
 
 import { createWorker } from '../../src/runtime/cloudflare.ts'
+import { faultyBucket } from './faulty-bucket.ts'
 import type { RouterEnv } from '../../src/runtime/cloudflare-env.ts'
 
 /** The objects probe the workers of this configuration, whatever a test's own handler is configured with. */
@@ -25,9 +26,24 @@ const bound = createWorker({ config: BOUND_CONFIG })
 
 export default plain.handler
 export const Fleet = plain.Fleet
+export const TenantLimits = plain.TenantLimits
+
+/** Over a bucket that fails when a test says so. */
+export class DecisionLog extends plain.DecisionLog {
+  constructor(state: DurableObjectState, env: RouterEnv) {
+    super(state, { ...env, ...(env.DECISIONS === undefined ? {} : { DECISIONS: faultyBucket(env.DECISIONS) }) })
+  }
+}
 
 export class BoundFleet extends bound.Fleet {
   constructor(state: DurableObjectState, env: RouterEnv) {
     super(state, { ...env, FLEET: env['BOUND_FLEET'] as DurableObjectNamespace })
+  }
+}
+
+/** Without a bucket. */
+export class UnboundDecisionLog extends plain.DecisionLog {
+  constructor(state: DurableObjectState, { DECISIONS: _, ...env }: RouterEnv) {
+    super(state, env as RouterEnv)
   }
 }

@@ -1,0 +1,132 @@
+// DecisionLogStore over the Durable Objects of class `DecisionLog`, as an isolate sees it: records go to shards by the
+// hash of their ids, readers ask every shard and merge.
+
+import type { OpenRecord } from '../record/open-record.ts'
+import type { DecisionRecord } from '../record/schema.ts'
+import type { ViewDocument } from '../record/view-document.ts'
+import type { DecisionLogStatus, DecisionLogStore, DecisionPage, DecisionQuery, TimeRange } from './decision-log.ts'
+import { mergePages } from './decision-pages.ts'
+import {
+  DECISION_SHARDS,
+  type DecisionShard,
+  decisionShardName,
+  decisionShardOf,
+  type ShardSettings,
+  type ShardSurvey,
+  toShare,
+} from './decision-shard.ts'
+import { exportSegment } from './exported-segment.ts'
+import { SendQueue, type SentLine } from './send-queue.ts'
+import { groupByShard, messageOf, ShardSender } from './shard-sender.ts'
+
+export interface DurableDecisionsOptions {
+  /** The object of a name. Stubs belong to one request, so each call asks anew. */
+  namespace(objectName: string): DecisionShard
+  readonly pool: string
+  /** Of the configuration that runs now; `retentionBytes` for all shards together. */
+  settings(): ShardSettings
+  /** A segment of the export as text; null where it is gone. */
+  readSegment(key: string): Promise<string | null>
+  now(): number
+  after(delayMs: number, task: () => void): () => void
+}
+
+export class DurableDecisions implements DecisionLogStore {
+  readonly #options: DurableDecisionsOptions
+  readonly #queue: SendQueue
+
+  constructor(options: DurableDecisionsOptions) {
+    const { now, after, settings } = options
+    this.#options = options
+    const sender = new ShardSender({ shard: (number) => this.#shard(number), settings, now })
+    this.#queue = new SendQueue({ now, after, send: (lines) => sender.send(lines) })
+  }
+
+  async append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> {
+    const texts = new Map(views.map((view) => [view.view_hash, JSON.stringify(view)]))
+    await this.#queue.add(
+      records.map((record): SentLine => {
+        const { decision_id: id, view_hash: hash } = record
+        const text = hash === undefined ? undefined : texts.get(hash)
+        const view = hash === undefined || text === undefined ? null : { hash, text }
+        return { id, line: JSON.stringify(record), view }
+      }),
+    )
+  }
+
+  readonly noteOpen = async (records: readonly OpenRecord[]): Promise<void> => {
+    const byShard = groupByShard(records, ({ decision_id: id }) => id)
+    const share = toShare(this.#options.settings())
+    await Promise.all(Array.from(byShard, ([shard, own]) => this.#shard(shard).noteOpen(own, share)))
+  }
+
+  async query(query: DecisionQuery): Promise<DecisionPage> {
+    return mergePages(await Promise.all(this.#shards().map((shard) => shard.query(query))), query.limit)
+  }
+
+  async find(id: string) {
+    const home = decisionShardOf(id)
+    const byDecision = await this.#shard(home).find(id)
+    if (byDecision?.decision_id === id) return byDecision
+    const others = this.#shards().filter((_, shard) => shard !== home)
+    const found = [byDecision, ...(await Promise.all(others.map((shard) => shard.find(id))))]
+    const records = found.filter((record) => record !== null)
+    return mergePages([{ records, end: null }], 1).records[0] ?? null
+  }
+
+  findView(hash: string): Promise<ViewDocument | null> {
+    return this.#shard(decisionShardOf(hash)).findView(hash)
+  }
+
+  async *exportRange(range: TimeRange): AsyncIterable<string> {
+    const surveys = await Promise.all(this.#shards().map((shard) => shard.survey(range)))
+    const segments = surveys.flatMap((survey) => survey.segments)
+    for (const { key } of segments.sort((one, other) => one.firstMs - other.firstMs)) {
+      const text = await this.#options.readSegment(key)
+      const lines = text === null ? '' : exportSegment(text, range)
+      if (lines !== '') yield lines
+    }
+    for (const [shard, survey] of surveys.entries()) yield* this.#unexported(shard, survey, range)
+  }
+
+  async status(): Promise<DecisionLogStatus> {
+    const own = this.#queue.status()
+    const shards = await Promise.all(this.#shards().map((shard) => shard.status().catch(toUnreachable)))
+    const sum = (of: (status: DecisionLogStatus) => number) => shards.reduce((total, status) => total + of(status), 0)
+    return {
+      kind: 'durable_object',
+      stored: sum(({ stored }) => stored),
+      exported: sum(({ exported }) => exported),
+      waiting: sum(({ waiting }) => waiting) + own.waiting,
+      lagMs: Math.max(...shards.map(({ lagMs }) => lagMs)),
+      lost: sum(({ lost }) => lost) + own.lost,
+      failing: shards.find(({ failing }) => failing !== null)?.failing ?? own.failing,
+    }
+  }
+
+  /** An isolate is not told when it ends; each request sees its own record through. */
+  async close(): Promise<void> {}
+
+  async *#unexported(shard: number, survey: ShardSurvey, range: TimeRange): AsyncIterable<string> {
+    const through = survey.takenThrough
+    for (let after = survey.exportedThrough; after < through;) {
+      const part = await this.#shard(shard).unexported({ range, after, through })
+      if (part.lines.length > 0) yield `${part.lines.join('\n')}\n`
+      if (part.after <= after) return
+      after = part.after
+    }
+  }
+
+  #shard(shard: number): DecisionShard {
+    return this.#options.namespace(decisionShardName(this.#options.pool, shard))
+  }
+
+  #shards(): readonly DecisionShard[] {
+    return Array.from({ length: DECISION_SHARDS }, (_, shard) => this.#shard(shard))
+  }
+}
+
+function toUnreachable(cause: unknown): DecisionLogStatus {
+  const failing = `an object of the decision log can't be reached: ${messageOf(cause)}`
+  return { kind: 'durable_object', stored: 0, exported: 0, waiting: 0, lagMs: 0, lost: 0, failing }
+}

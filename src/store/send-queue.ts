@@ -1,0 +1,173 @@
+// Records of one isolate on their way to the objects that keep them. One request at a time sends for all: it pauses,
+// sends what has come meanwhile, and goes on until nothing waits. The others leave their records and are done; should the
+// one that sends be ended by the platform, the next takes its place. Nobody waits for a promise of another request, as on
+// workerd that may never settle.
+
+export interface SendQueueOptions {
+  now(): number
+  /** Calls `task` once after `delayMs`. */
+  after(delayMs: number, task: () => void): () => void
+  /** Hands lines over; returns those that were not taken, with why in `failure`. Never rejects. */
+  send(lines: readonly SentLine[]): Promise<SendOutcome>
+}
+
+export interface SentLine {
+  readonly id: string
+  readonly line: string
+  /** The view document that the record names, as text; null when it names none. */
+  readonly view: { readonly hash: string; readonly text: string } | null
+}
+
+export interface SendOutcome {
+  readonly refused: ReadonlySet<SentLine>
+  readonly failure: string | null
+}
+
+/** Between two sends of an isolate, unless many wait. */
+export const SEND_PAUSE_MS = 1_000
+/** So many are sent without a pause. */
+const BATCH_LINES = 100
+const BATCH_LENGTH = 512 * 1024
+
+/** What an isolate holds at most; its memory is for requests. */
+export const MAX_QUEUED = 2_000
+const MAX_QUEUED_LENGTH = 8 * 1024 * 1024
+
+/** A call that takes longer was made by a request that is gone. */
+const SEND_TIMEOUT_MS = 10_000
+
+/** How much later than it meant to the one that sends for all may go on; after that it is taken for gone. */
+const SENDER_SLACK_MS = 1_000
+
+/** The platform ends what outlives an answer by 30 seconds. */
+const SENDER_MS = 20_000
+
+/** The pause after a failure; it doubles with each. */
+const FIRST_BACKOFF_MS = 250
+const MAX_BACKOFF_MS = 4_000
+
+interface Entry {
+  readonly line: SentLine
+  state: 'waiting' | 'sending' | 'taken'
+  /** Which send it went with last, and when that began. */
+  send: number
+  sentAtMs: number
+}
+
+export class SendQueue {
+  readonly #options: SendQueueOptions
+  readonly #waiting = new Set<Entry>()
+  readonly #sending = new Set<Entry>()
+  #length = 0
+  #sends = 0
+  #lastSentAtMs = Number.NEGATIVE_INFINITY
+  /** Until when the request that sends for all has gone on, if it is alive; null when there is none. */
+  #senderDueAtMs: number | null = null
+  #senders = 0
+  #failures = 0
+  #failure: string | null = null
+  #taken = 0
+  #lost = 0
+
+  constructor(options: SendQueueOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves once all are taken, or at once when another request sends for all. Rejects when there is no room, or nobody
+   * took them for as long as a request may last; they stay for the next request then.
+   */
+  async add(lines: readonly SentLine[]): Promise<void> {
+    const length = lines.reduce((sum, { line }) => sum + line.length, 0)
+    const count = this.#waiting.size + this.#sending.size
+    if (count + lines.length > MAX_QUEUED || this.#length + length > MAX_QUEUED_LENGTH) {
+      this.#lost += lines.length
+      throw new Error(`the decision log has no room: ${this.#failure ?? 'its objects are too slow'}`)
+    }
+    for (const line of lines) this.#waiting.add({ line, state: 'waiting', send: 0, sentAtMs: 0 })
+    this.#length += length
+    if (!this.#hasSender()) await this.#sendForAll()
+    // Whoever sends for all pauses; so many are not left to wait.
+    else if (this.#waiting.size >= BATCH_LINES && this.#failures === 0) await this.#sendAll()
+  }
+
+  status() {
+    const waiting = this.#waiting.size + this.#sending.size
+    return { taken: this.#taken, waiting, lost: this.#lost, failing: this.#failure }
+  }
+
+  #hasSender(): boolean {
+    return this.#senderDueAtMs !== null && this.#options.now() < this.#senderDueAtMs
+  }
+
+  async #sendForAll(): Promise<void> {
+    this.#senders += 1
+    const own = this.#senders
+    const isSender = () => own === this.#senders
+    // Counted, not measured: the clock of a Worker stands still while nothing happens.
+    for (let sentForMs = 0; isSender() && sentForMs < SENDER_MS;) {
+      const pauseMs = this.#pauseMs()
+      this.#senderDueAtMs = this.#options.now() + pauseMs + SENDER_SLACK_MS
+      if (pauseMs > 0) await this.#pause(pauseMs)
+      sentForMs += pauseMs
+      if (!isSender()) return
+      this.#takeBack()
+      if (this.#waiting.size === 0) break
+      this.#senderDueAtMs = this.#options.now() + SEND_TIMEOUT_MS
+      await this.#sendAll()
+      if (this.#waiting.size === 0) break
+    }
+    if (!isSender()) return
+    this.#senderDueAtMs = null
+    if (this.#failures > 0) throw new Error(`the decision log could not be reached: ${this.#failure ?? 'no answer'}`)
+  }
+
+  /** None after a while without a send, so that a lone record is on its way at once. */
+  #pauseMs(): number {
+    if (this.#failures > 0) return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures)
+    if (this.#waiting.size >= BATCH_LINES || this.#length >= BATCH_LENGTH) return 0
+    return Math.max(0, SEND_PAUSE_MS - Math.max(0, this.#options.now() - this.#lastSentAtMs))
+  }
+
+  async #sendAll(): Promise<void> {
+    const entries = [...this.#waiting]
+    this.#waiting.clear()
+    this.#sends += 1
+    this.#lastSentAtMs = this.#options.now()
+    const sending = { state: 'sending', send: this.#sends, sentAtMs: this.#lastSentAtMs } as const
+    for (const entry of entries) this.#sending.add(Object.assign(entry, sending))
+    const { refused, failure } = await this.#options.send(entries.map(({ line }) => line))
+    this.#failure = failure
+    this.#failures = failure === null ? 0 : this.#failures + 1
+    for (const entry of entries) {
+      if (!refused.has(entry.line)) this.#settle(entry)
+      // One that another request has sent anew meanwhile is no longer ours.
+      else if (entry.state === 'sending' && entry.send === sending.send) this.#returnToWaiting(entry)
+    }
+  }
+
+  #settle(entry: Entry): void {
+    if (entry.state === 'taken') return
+    entry.state = 'taken'
+    this.#waiting.delete(entry)
+    this.#sending.delete(entry)
+    this.#length -= entry.line.line.length
+    this.#taken += 1
+  }
+
+  #returnToWaiting(entry: Entry): void {
+    entry.state = 'waiting'
+    this.#sending.delete(entry)
+    this.#waiting.add(entry)
+  }
+
+  /** What a request that is gone was sending is sent anew; whoever takes it twice keeps it once. */
+  #takeBack(): void {
+    const nowMs = this.#options.now()
+    for (const entry of this.#sending) if (nowMs - entry.sentAtMs > SEND_TIMEOUT_MS) this.#returnToWaiting(entry)
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.after(delayMs, resolve))
+  }
+}

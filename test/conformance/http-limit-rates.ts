@@ -1,0 +1,94 @@
+// Requests per second over HTTP.
+
+import { describe, expect, test } from 'vitest'
+import { ask, chatBody, expectAnthropicRefusal, expectRefusal, postJson } from '../support/ask.ts'
+import { CHAT, type LimitBench, RATE } from './http-limits.ts'
+
+const HEADERS = ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-requests`)
+
+export function limitRates(bench: LimitBench): void {
+  const url = () => bench.fleet.url
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+  describe('requests per second', () => {
+    test('pass up to the limit, and come back with time', async () => {
+      const startedMs = Date.now()
+      const statuses: number[] = []
+      for (let sent = 0; sent < 4 * RATE; sent++) {
+        const { status } = await postJson(url() + CHAT, chatBody('fast'), bench.by('rate'))
+        statuses.push(status)
+      }
+      const passed = statuses.filter((status) => status === 200).length
+      expect(new Set(statuses)).toEqual(new Set([200, 429]))
+      expect(passed).toBeGreaterThanOrEqual(RATE)
+      expect(passed).toBeLessThanOrEqual(RATE + (RATE * (Date.now() - startedMs)) / 1_000 + 1)
+      await pause(1_000)
+      expect((await postJson(url() + CHAT, chatBody('fast'), bench.by('rate'))).status).toBe(200)
+    })
+
+    test('are counted on every route that wants a key, together', async () => {
+      await pause(1_100)
+      const answers = await Promise.all([
+        ask(`${url()}/v1/models`, { headers: bench.by('rate') }),
+        ask(`${url()}/v1/models/fast`, { headers: bench.by('rate') }),
+        ask(`${url()}/v1/responses/none`, { headers: bench.by('rate') }),
+        postJson(`${url()}/tokenize`, { model: 'fast', prompt: 'x' }, bench.by('rate')),
+        postJson(`${url()}/v1/embeddings`, { model: 'fast', input: 'x' }, bench.by('rate')),
+      ])
+      for (const { headers } of answers) expect(headers.get('x-ratelimit-limit-requests')).toBe(String(RATE))
+      const last = await postJson(url() + CHAT, chatBody('fast'), bench.by('rate'))
+      expect(last.status).toBe(429)
+    })
+
+    test('that are refused say so in OpenAI’s shape, with headers, and leave a record', async () => {
+      const id = bench.nextId()
+      await postJson(url() + CHAT, chatBody('fast'), bench.by('slow'))
+      const refused = await postJson(url() + CHAT, chatBody('fast'), bench.by('slow', { 'x-request-id': id }))
+      expectRefusal(refused, 'rate_limit_exceeded')
+      expect(refused.headers.get('retry-after')).toBe('1')
+      expect(HEADERS.map((name) => refused.headers.get(name))).toEqual([
+        '1',
+        '0',
+        expect.stringMatching(/^(?:\d+ms|1s)$/),
+      ])
+      expect(refused.headers.get('x-vllm-router-attempts')).toBe('0')
+      const record = await bench.fleet.router.record((line) => line['request_id'] === id)
+      expect(record).toMatchObject({ status: 429, error: 'rate_limit_exceeded', tenant: 'slow', attempts: [] })
+      expect(bench.fleet.calls().some(({ headers }) => headers['x-request-id'] === id)).toBe(false)
+    })
+
+    test('that are refused say so in Anthropic’s shape', async () => {
+      const body = { ...chatBody('fast') }
+      await postJson(`${url()}/v1/messages`, body, bench.by('slow'))
+      const refused = await postJson(`${url()}/v1/messages`, body, bench.by('slow'))
+      expectAnthropicRefusal(refused, 'rate_limit_exceeded', 'rate_limit_error')
+    })
+
+    test('are refused before their body is read', async () => {
+      await postJson(url() + CHAT, chatBody('fast'), bench.by('impatient'))
+      const refused = await postJson(url() + CHAT, 'this is no JSON', bench.by('impatient'))
+      expect(refused.status).toBe(429)
+      // Twenty seconds for the next.
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(15)
+    })
+
+    test('count when they fail', async () => {
+      const failures = [
+        () => postJson(url() + CHAT, 'no json', bench.by('failing')),
+        () => postJson(url() + CHAT, { model: 'none' }, bench.by('failing')),
+        () => postJson(url() + CHAT, chatBody('fast'), bench.by('failing', { 'x-sim-fault': '{"status":500}' })),
+        () => postJson(url() + CHAT, chatBody('fast'), bench.by('failing', { 'x-sim-fault': '{"status":400}' })),
+        () => postJson(url() + CHAT, '', bench.by('failing', { 'content-type': 'text/plain' })),
+      ]
+      const statuses = await Promise.all(failures.map(async (fail) => (await fail()).status))
+      expect(statuses).not.toContain(429)
+      expect((await postJson(url() + CHAT, chatBody('fast'), bench.by('failing'))).status).toBe(429)
+    })
+  })
+
+  test('a tenant without limits hears nothing of them', async () => {
+    const { status, headers } = await postJson(url() + CHAT, chatBody('fast'), bench.by('free'))
+    expect(status).toBe(200)
+    expect([...headers.keys()].filter((name) => name.startsWith('x-ratelimit'))).toEqual([])
+  })
+}

@@ -1,0 +1,87 @@
+// What the tests of the decision log in workerd share: a log of its own for every test, over the real objects.
+
+import { runDurableObjectAlarm } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import type { DecisionLog } from '../../src/runtime/cloudflare-decision-log.ts'
+import { DECISION_SHARDS, decisionShardName, type ShardSettings } from '../../src/store/decision-shard.ts'
+import { DurableDecisions } from '../../src/store/durable-decisions.ts'
+import { bucketFaults } from './faulty-bucket.ts'
+
+let pools = 0
+
+export const SETTINGS: ShardSettings = {
+  prefix: '',
+  exportIntervalMs: 10_000,
+  retentionMs: null,
+  retentionBytes: null,
+  exportSample: 1,
+}
+
+export interface LogRig {
+  readonly pool: string
+  readonly store: DurableDecisions
+  shard(number: number): DurableObjectStub<DecisionLog>
+  /** Runs the alarms of all shards until nothing waits, or nothing more can be written. */
+  settle(): Promise<void>
+  /** Every line of every segment, as it is in the bucket. */
+  exportedLines(): Promise<readonly string[]>
+  keys(): Promise<readonly string[]>
+}
+
+export function createLog(given: Partial<ShardSettings> = {}): LogRig {
+  pools += 1
+  const pool = `pool${pools}`
+  Object.assign(bucketFaults, { put: null, losesAnswers: false, get: null })
+  bucketFaults.written.length = 0
+  const stub = (name: string) =>
+    // The binding's own type knows nothing of the class behind it.
+    env.DECISION_LOG.get(env.DECISION_LOG.idFromName(name)) as unknown as DurableObjectStub<DecisionLog>
+  // A bucket is one for all tests: each log has a prefix of its own.
+  const settings = { ...SETTINGS, prefix: `${pool}/`, ...given }
+  const store = new DurableDecisions({
+    namespace: stub as never,
+    pool,
+    settings: () => settings,
+    readSegment: async (key) => (await env.DECISIONS.get(key))?.text() ?? null,
+    now: () => Date.now(),
+    // The pauses of an isolate are counted, not measured: here they pass at once.
+    after(_delayMs, task) {
+      const timer = setTimeout(task, 0)
+      return () => clearTimeout(timer)
+    },
+  })
+  const shard = (number: number) => stub(decisionShardName(pool, number))
+  const shards = Array.from({ length: DECISION_SHARDS }, (_, number) => number)
+
+  async function keys(): Promise<readonly string[]> {
+    const found: string[] = []
+    let cursor: string | undefined
+    do {
+      const list = await env.DECISIONS.list({
+        prefix: `${settings.prefix}decisions/`,
+        ...(cursor === undefined ? {} : { cursor }),
+      })
+      found.push(...list.objects.map(({ key }) => key))
+      cursor = list.truncated ? list.cursor : undefined
+    } while (cursor !== undefined)
+    return found
+  }
+
+  return {
+    pool,
+    store,
+    shard,
+    keys,
+    async settle() {
+      for (let round = 0; round < 20; round += 1) {
+        await Promise.all(shards.map((number) => runDurableObjectAlarm(shard(number))))
+        const { waiting, failing } = await store.status()
+        if (waiting === 0 || failing !== null) return
+      }
+    },
+    async exportedLines() {
+      const texts = await Promise.all((await keys()).map(async (key) => (await env.DECISIONS.get(key))?.text() ?? ''))
+      return texts.flatMap((text) => text.split('\n').filter((line) => line !== ''))
+    },
+  }
+}
