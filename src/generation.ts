@@ -17,7 +17,10 @@ export interface Generation {
 }
 
 /** What generations have in common: it outlives each of them. */
-export interface GenerationContext extends Pick<RouterParts, 'platform' | 'admission' | 'limits' | 'events' | 'viewDocuments' | 'isDraining'> {
+export interface GenerationContext extends Pick<
+  RouterParts,
+  'platform' | 'admission' | 'limits' | 'events' | 'viewDocuments' | 'isDraining'
+> {
   readonly link: FleetLink
   readonly admin: AdminParts
 }

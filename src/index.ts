@@ -16,6 +16,7 @@ export {
   ALL_FIELDS,
   type DecisionRecord,
   decisionRecordSchema,
+  LIFECYCLE_STATES,
   RECORD_SCHEMA_VERSION,
   REQUIRED_FIELDS,
 } from './record/schema.ts'

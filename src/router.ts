@@ -12,7 +12,7 @@ import { DecisionLog } from './observe/decision-log.ts'
 import { createLog } from './observe/log.ts'
 import { createTenantCounters } from './observe/tenant-counters.ts'
 import { AdmissionQueue } from './pipeline/admission-queue.ts'
-import { fanOut } from './pipeline/events.ts'
+import { fanOut, type PipelineEvents } from './pipeline/events.ts'
 import { ticketKey } from './pipeline/facts.ts'
 import type { Platform } from './platform.ts'
 import { createViewDocuments } from './record/view-document.ts'
@@ -58,21 +58,9 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
   const { source = unchangingSource(config, platform.now), onConfig, decisionLog = null, ...preparation } = options
   const level = () => control.running().logLevel
   const { decisions, counters, tenants, log, events } = createObservers(level, platform, decisionLog)
-  const link = new FleetLink({
-    store: platform.fleet,
-    now: platform.now,
-    random: platform.random,
-    randomId: platform.randomId,
-    onSyncFailed: events.fleetSyncFailed,
-  })
+  const link = createLink(platform, events)
   const admission = new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests })
-  const limits = new LimitDesk({
-    store: platform.limits,
-    now: platform.now,
-    after: platform.after,
-    randomId: platform.randomId,
-    onStoreFailed: events.limitStoreFailed,
-  })
+  const limits = createLimits(platform, events)
   let isDraining = false
   const control = new ConfigControl({
     ...preparation,
@@ -122,6 +110,14 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     counters,
     close: () => decisions.close(),
   }
+}
+
+function createLink({ fleet: store, now, random, randomId }: Platform, events: PipelineEvents): FleetLink {
+  return new FleetLink({ store, now, random, randomId, onSyncFailed: events.fleetSyncFailed })
+}
+
+function createLimits({ limits: store, now, after, randomId }: Platform, events: PipelineEvents): LimitDesk {
+  return new LimitDesk({ store, now, after, randomId, onStoreFailed: events.limitStoreFailed })
 }
 
 function createObservers(

@@ -108,8 +108,8 @@ export interface HealthConfig {
   readonly stallMs: number
   /** Share of a model's workers looking bad above which those only probes or error rates speak against are used again. */
   readonly panicThreshold: number
-  /** Whether a model's only worker is used although its breaker is open: there is nobody to turn to. */
-  readonly sparesOnlyWorker: boolean
+  /** Whether workers with an open breaker are used when nobody else is left. */
+  readonly usesOpenLast: boolean
 }
 
 /** When a worker is left alone because of what requests met there. */

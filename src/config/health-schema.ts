@@ -39,15 +39,14 @@ export const breakerSchema = z.strictObject({
   minimum_volume: wholeNumber(1, 1_000_000).default(20),
   /** Requests let through at a time while it is half open, over the whole fleet of isolates. */
   half_open_probes: wholeNumber(1, 100).default(1),
-  /** Whether a model's only worker is used although its breaker is open. */
-  spare_only_worker: flag().default(false),
+  /** Whether workers with an open breaker are used when nobody else is left. */
+  last_resort: flag().default(false),
 })
 
 type BreakerSection = z.output<typeof breakerSchema>
 
 /**
- * Nobody who configured no breaker expects the only worker of a model to be taken away by one, so without a section of its
- * own it spares that worker.
+ * Nobody who configured no breaker expects one to refuse requests, so without a section of its own it only diverts them.
  */
 export function toHealth(health: z.output<typeof healthSchema>, breaker: BreakerSection | undefined): HealthConfig {
   return {
@@ -58,7 +57,7 @@ export function toHealth(health: z.output<typeof healthSchema>, breaker: Breaker
     endpoint: health.endpoint,
     stallMs: health.stall_secs * 1000,
     panicThreshold: health.panic_threshold,
-    sparesOnlyWorker: breaker?.spare_only_worker ?? true,
+    usesOpenLast: breaker?.last_resort ?? true,
   }
 }
 

@@ -17,7 +17,7 @@ export const HOLDER_TTL_MS = 90_000
 const CONTENDING_MS = 2_000
 
 /** Of what is free, the part that may be leased ahead of need; the rest is for those that have none. */
-const SPARE_PART: Readonly<Record<MeterName, number>> = { requests: 0.5, slots: 0.5, tokens: 0.5 }
+const SPARE_PART = 1 / 2
 
 /** When a slot may be free again: requests end without saying when. */
 const SLOT_RETRY_MS = 100
@@ -185,7 +185,7 @@ function lease(state: LimitState, { meter, limit, asked, held, nowMs }: Asked): 
   const short = Math.max(0, asked.needed - leftOf(held))
   const given = toGive(short, asked.whole, free)
   const share = shareOfSpare(state, meter, held, nowMs)
-  const spare = Math.floor(Math.max(0, free - given) * SPARE_PART[meter] * share)
+  const spare = Math.floor(Math.max(0, free - given) * SPARE_PART * share)
   const ahead = Math.min(spare, Math.max(0, asked.needed + asked.expected - leftOf(held) - given))
   held.granted += given + ahead
   if (level !== undefined) {

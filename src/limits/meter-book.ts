@@ -25,6 +25,8 @@ export class MeterBook implements Holding {
   #deniedUntilMs = 0
   /** What nobody had leased, when the store last said so. */
   #free: { readonly amount: number; readonly atMs: number } | null = null
+  /** Refunds that the store has been told of. */
+  #refundsTold = 0
   #window = { startMs: 0, demand: 0, before: 0 }
 
   left(): number {
@@ -56,6 +58,7 @@ export class MeterBook implements Holding {
 
   toReport(asked: Pick<MeterReport, 'needed' | 'whole' | 'expected'>): MeterReport {
     const { granted, returned, used, refunded } = this
+    this.#refundsTold = refunded
     return { granted, returned, used, refunded, ...asked }
   }
 
@@ -78,7 +81,7 @@ export class MeterBook implements Holding {
   }
 
   standing({ capacity, refillPerMs }: MeterLimit, nowMs: number): MeterStanding {
-    const own = Math.max(0, this.left())
+    const own = Math.max(0, this.left()) + this.refunded - this.#refundsTold
     const refilled = this.#free === null ? 0 : (nowMs - this.#free.atMs) * refillPerMs
     const free = this.#free === null ? capacity : Math.min(capacity - own, this.#free.amount + refilled)
     const remaining = free + own

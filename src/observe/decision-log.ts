@@ -39,10 +39,8 @@ export class DecisionLog implements DecisionSource, Pick<PipelineEvents, 'record
   recordOpened(exchange: Exchange): void {
     const { decisionId } = exchange
     if (decisionId === null) return
-    const opened = this.#requests.open(decisionId, exchange)
-    // Held from here on: a runtime ends what nobody waits for, and with it the way to the store.
-    if (this.#options.store !== null) exchange.context.waitUntil(opened.kept)
-    for (const orphan of this.#requests.takeOrphans()) this.#giveUp(orphan, opened)
+    this.#requests.open(decisionId, exchange)
+    for (const orphan of this.#requests.takeOrphans()) this.#giveUp(orphan, exchange)
   }
 
   recordClosed(record: DecisionRecord, view: ViewDocument | null): void {
@@ -50,7 +48,7 @@ export class DecisionLog implements DecisionSource, Pick<PipelineEvents, 'record
     this.#ring.add(record, view)
     // One that was given up has left a record: whoever exports it would count it twice.
     if (request === 'given_up') return
-    this.#keep(record, view, request)
+    this.#keep(record, view, request?.exchange ?? null)
   }
 
   /** The last records of this process or isolate, newest first. */
@@ -83,23 +81,22 @@ export class DecisionLog implements DecisionSource, Pick<PipelineEvents, 'record
 
   /** Requests that are cut off leave a record that says so, and everything is written. */
   async close(): Promise<void> {
-    for (const request of this.#requests.takeAll()) this.#giveUp(request, request)
+    for (const request of this.#requests.takeAll()) this.#giveUp(request, request.exchange)
     await this.#options.store?.close()
   }
 
-  #keep(record: DecisionRecord, view: ViewDocument | null, request: OpenRequest | null): void {
-    const { store } = this.#options
-    if (store === null) return
+  /** `by` is the request on whose time it is written. */
+  #keep(record: DecisionRecord, view: ViewDocument | null, by: Exchange | null): void {
+    const written = this.#options.store?.append([record], view === null ? [] : [view]) ?? null
     // Whoever refuses a record has counted it.
-    const written = store.append([record], view === null ? [] : [view]).catch(() => {})
-    request?.release(written)
+    const settled = written?.catch(() => {})
+    if (settled !== undefined) by?.context.waitUntil(settled)
   }
 
-  #giveUp({ decisionId, exchange }: OpenRequest, by: OpenRequest): void {
+  #giveUp({ decisionId, exchange }: OpenRequest, by: Exchange): void {
     const orphan = toOrphanRecord(toOpenRecord(exchange, decisionId), this.#options.now())
     this.#ring.add(orphan)
-    const { store } = this.#options
-    if (store !== null) by.exchange.context.waitUntil(store.append([orphan], []).catch(() => {}))
+    this.#keep(orphan, null, by)
   }
 
   #tellOpen(due: readonly OpenRequest[], by: Exchange): void {

@@ -6,10 +6,6 @@ import type { Exchange } from '../pipeline/exchange.ts'
 export interface OpenRequest {
   readonly decisionId: string
   readonly exchange: Exchange
-  /** Settles once its record has been taken care of. */
-  readonly kept: Promise<void>
-  /** Its record is on its way; `written` settles when it has arrived. */
-  release(written: Promise<void>): void
 }
 
 export interface OpenRequestsOptions {
@@ -46,21 +42,16 @@ export class OpenRequests {
     this.#options = options
   }
 
-  open(decisionId: string, exchange: Exchange): OpenRequest {
+  open(decisionId: string, exchange: Exchange): void {
     const nowMs = this.#options.now()
-    let release: OpenRequest['release'] = () => {}
-    const kept = new Promise<void>((resolve) => (release = resolve))
     const entry: Entry = {
       decisionId,
       exchange,
-      kept,
-      release,
       aliveAtMs: nowMs,
       toldAtMs: nowMs + TELL_AFTER_MS - TELL_AGAIN_MS,
     }
     this.#entries.set(decisionId, entry)
     exchange.held.push({ renew: () => this.#renewed(entry), release() {} })
-    return entry
   }
 
   /** Null for one that is not known; one that was given up has a record already. */
@@ -100,7 +91,7 @@ export class OpenRequests {
   #renewed(entry: Entry): void {
     const nowMs = this.#options.now()
     entry.aliveAtMs = nowMs
-    if (nowMs - entry.toldAtMs < TELL_AGAIN_MS) return
+    if (nowMs - entry.toldAtMs < TELL_AGAIN_MS || !this.#entries.has(entry.decisionId)) return
     const due = [...this.#entries.values()].filter(
       ({ toldAtMs, aliveAtMs }) => nowMs - toldAtMs >= TELL_AGAIN_MS && nowMs - aliveAtMs < TELL_AGAIN_MS,
     )

@@ -41,8 +41,8 @@ export class WorkerChooser {
     const seed = Math.floor(platform.random() * 0x1_0000_0000)
     const input = { model, ...facts, tried: [...this.#tried], pinnedWorkerId }
     const { policy, health } = config
-    const { panicThreshold, sparesOnlyWorker } = health
-    const decision = decide(input, { policy, panicThreshold, sparesOnlyWorker }, view, seed)
+    const { panicThreshold, usesOpenLast } = health
+    const decision = decide(input, { policy, panicThreshold, usesOpenLast }, view, seed)
     const trace = { input, decision, seed, view }
     const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
     if (decision.chosen !== null && worker !== null) {

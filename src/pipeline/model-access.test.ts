@@ -16,9 +16,11 @@ interface Setup {
   readonly models?: readonly string[]
   /** Workers that refuse connections, by the model they serve. */
   readonly down?: readonly string[]
+  /** What a hook makes of the model. */
+  readonly hooked?: string
 }
 
-async function tenantOf({ allowed, rules = [], defaultModel, models = MODELS, down = [] }: Setup) {
+async function tenantOf({ allowed, rules = [], defaultModel, models = MODELS, down = [], hooked }: Setup) {
   const reached: string[] = []
   const config = {
     workers: WORKERS.filter(({ models: [model] }) => model !== undefined && models.includes(model)),
@@ -26,9 +28,11 @@ async function tenantOf({ allowed, rules = [], defaultModel, models = MODELS, do
     inbound_api_key: 'shared-key',
     model_rules: rules,
     ...(defaultModel === undefined ? {} : { default_model: defaultModel }),
+    ...(hooked === undefined ? {} : { pre_routing_hooks: [{ name: 'h', url: 'http://hook.test/', transform: true }] }),
     retry: { max_retries: 3, budget: { min_retries: 1_000 } },
   }
   const { chat } = await inProcessRouter(JSON.stringify(config), async ({ worker }: UpstreamCall) => {
+    if (worker === 'hook.test') return Response.json({ action: 'transform', body: { model: hooked } })
     const model = worker.replace('.test', '')
     reached.push(model)
     if (down.includes(model)) throw Object.assign(new Error('refused'), { phase: 'not_sent' })
@@ -93,6 +97,23 @@ const CASES: readonly Case[] = [
   },
   { what: 'a chain of which nothing is', allowed: ['chain'], rules: CHAIN, asks: 'chain', gets: 'model_not_allowed' },
   { what: 'a split: drawn among what is allowed', allowed: ['split', 'm'], rules: SPLIT, asks: 'split', gets: 'm' },
+  { what: 'a model that a hook replaces by an allowed one', allowed: ['m', 'n'], hooked: 'n', asks: 'm', gets: 'n' },
+  { what: 'one that a hook replaces by another', allowed: ['m'], hooked: 'n', asks: 'm', gets: 'model_not_allowed' },
+  {
+    what: 'one that a hook replaces by a name that is not its own',
+    allowed: ['m'],
+    rules: ALIAS,
+    hooked: 'alias',
+    asks: 'm',
+    gets: 'model_not_allowed',
+  },
+  {
+    what: 'what it may not have, whatever a hook would make of it',
+    allowed: ['m'],
+    hooked: 'm',
+    asks: 'n',
+    gets: 'model_not_allowed',
+  },
   { what: 'no model, the default is allowed', allowed: ['m'], defaultModel: 'm', asks: null, gets: 'm' },
   { what: 'no model, the default is not', allowed: ['m'], defaultModel: 'n', asks: null, gets: 'model_not_allowed' },
   {

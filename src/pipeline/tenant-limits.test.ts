@@ -146,7 +146,7 @@ describe('tokens are charged', () => {
   })
 
   test('while a request runs, by what it asks for', async () => {
-    let answer = (_: Response) => {}
+    let answer: (response: Response) => void = () => {}
     const { chat, remaining: left } = await start(
       `tokens_per_minute: ${PER_MINUTE}`,
       () => new Promise<Response>((resolve) => (answer = resolve)),

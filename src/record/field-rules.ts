@@ -125,7 +125,7 @@ function isCandidate(value: unknown): boolean {
 }
 
 function isNow(value: unknown): boolean {
-  return isListOf(value, (item) => isAmount(item) || isWords(item))
+  return isListOf(value, (item) => Number.isFinite(item) || isWords(item))
 }
 
 function isWords(value: unknown): boolean {

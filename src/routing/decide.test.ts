@@ -268,32 +268,32 @@ test('these decisions, to the byte, on every engine', () => {
   ])
 })
 
-describe('the only worker of a model', () => {
-  const open = (id: string, rank: number | null = null) =>
-    candidateOf(rank === null ? id : `${id}@${rank}`, { workerId: id, rank, availability: 'open' })
-  const sparing = (candidates: readonly CandidateView[], given: Partial<DecisionInput> = {}) =>
-    decide(inputOf(given), { policy: indifferent, sparesOnlyWorker: true }, viewOf(candidates), 1)
+describe('open breakers', () => {
+  const open = (id: string) => candidateOf(id, { availability: 'open' })
+  const lastly = (candidates: readonly CandidateView[], given: Partial<DecisionInput> = {}) =>
+    decide(inputOf(given), { policy: indifferent, usesOpenLast: true }, viewOf(candidates), 1)
 
-  test('is used although its breaker is open, and the decision says so', () => {
-    const decision = sparing([open('a'), candidateOf('b', { models: new Set(['other']) })])
+  test('are passed by when nobody else is left, and the decision says so', () => {
+    const decision = lastly([open('a'), candidateOf('b', { models: new Set(['other']) })])
     expect(decision.chosen?.id).toBe('a')
     expect(decision.candidates[0]).toMatchObject({ veto: null, note: 'last_resort' })
+    expect(lastly([candidateOf('a', { availability: 'half_open' })]).chosen?.id).toBe('a')
   })
 
-  test('with ranks is one worker still', () => {
-    expect(sparing([open('a', 0), open('a', 1)]).chosen?.workerId).toBe('a')
+  test('hold while there is somebody else, a suspect too', () => {
+    expect(lastly([open('a'), candidateOf('b')]).chosen?.id).toBe('b')
+    expect(lastly([open('a'), candidateOf('b', { availability: 'suspect' })]).chosen?.id).toBe('b')
   })
 
-  test('is left alone where nothing says to spare it, where there is another, and after an attempt', () => {
+  test('hold for a worker that was tried', () => {
+    expect(lastly([open('a')], { tried: ['a'] }).chosen).toBeNull()
+    expect(lastly([open('a'), open('b')], { tried: ['a'] }).chosen?.id).toBe('b')
+  })
+
+  test('hold for all where nothing says otherwise, and other words always do', () => {
     expect(decideWith([open('a')]).chosen).toBeNull()
-    expect(sparing([open('a'), open('b')]).chosen).toBeNull()
-    expect(sparing([open('a'), candidateOf('b', { availability: 'parked' })]).chosen).toBeNull()
-    expect(sparing([open('a')], { tried: ['a'] }).chosen).toBeNull()
-  })
-
-  test('is not spared when it is down or hangs', () => {
-    expect(sparing([candidateOf('a', { availability: 'down' })]).chosen).toBeNull()
-    expect(sparing([candidateOf('a', { availability: 'hung' })]).chosen).toBeNull()
+    expect(lastly([candidateOf('a', { availability: 'down' })]).chosen).toBeNull()
+    expect(lastly([candidateOf('a', { availability: 'hung' })]).chosen).toBeNull()
   })
 })
 

@@ -35,8 +35,8 @@ export interface RoutingConfig {
    * again; undefined for never.
    */
   readonly panicThreshold?: number | undefined
-  /** Whether the only worker of a model stays a candidate while its breaker is open; no when left out. */
-  readonly sparesOnlyWorker?: boolean
+  /** Whether workers with an open breaker are candidates when nobody else is left; no when left out. */
+  readonly usesOpenLast?: boolean
 }
 
 export type DecisionMethod = 'policy' | 'none'
@@ -75,7 +75,7 @@ const NO_PARTS: Readonly<Record<string, number>> = Object.freeze({})
 export function decide(input: DecisionInput, config: RoutingConfig, view: FleetView, seed: number): Decision {
   const ruling = rule(input, view.candidates, {
     panicThreshold: config.panicThreshold ?? null,
-    sparesOnlyWorker: config.sparesOnlyWorker ?? false,
+    usesOpenLast: config.usesOpenLast ?? false,
   })
   const { eligible } = ruling
   if (eligible.length === 0) return nothingChosen(ruling, explain(view, ruling, []))

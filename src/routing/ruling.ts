@@ -65,15 +65,15 @@ export interface RulingSettings {
    * again; null for never.
    */
   readonly panicThreshold: number | null
-  /** Whether the only worker of a model stays a candidate while its breaker is open: there is nobody to spare it for. */
-  readonly sparesOnlyWorker: boolean
+  /** Whether workers with an open breaker are candidates when nobody else is left. */
+  readonly usesOpenLast: boolean
 }
 
 /** Rules on every candidate. */
 export function rule(
   input: RulingInput,
   candidates: readonly CandidateView[],
-  { panicThreshold, sparesOnlyWorker }: RulingSettings,
+  { panicThreshold, usesOpenLast }: RulingSettings,
 ): Ruling {
   const tried = input.tried.length === 0 ? null : new Set(input.tried)
   const vetoes: (string | null)[] = []
@@ -102,8 +102,10 @@ export function rule(
   if (eligible.length === 0 && readmit(VETO.suspect, NOTE.lastResort, { vetoes, notes })) {
     return { vetoes, notes, eligible: candidates.filter((_, at) => vetoes[at] === null), isPanic }
   }
-  if (eligible.length === 0 && sparesOnlyWorker && tried === null && isOnlyOne(input, candidates)) {
-    const isOpen = readmit(VETO.open, NOTE.lastResort, { vetoes, notes })
+  // Breakers divert; with nobody left to divert to they would turn part of a failure into an outage.
+  if (eligible.length === 0 && usesOpenLast) {
+    const isUntried = (at: number) => tried === null || !tried.has(candidates[at]?.id ?? '')
+    const isOpen = readmit(VETO.open, NOTE.lastResort, { vetoes, notes }, isUntried)
     if (readmit(VETO.halfOpen, NOTE.lastResort, { vetoes, notes }) || isOpen) {
       return { vetoes, notes, eligible: candidates.filter((_, at) => vetoes[at] === null), isPanic }
     }
@@ -111,21 +113,16 @@ export function rule(
   return { vetoes, notes, eligible, isPanic }
 }
 
-/** Whether one worker alone serves the model, whatever its ranks; one that was set aside counts as well. */
-function isOnlyOne({ model }: RulingInput, candidates: readonly CandidateView[]): boolean {
-  const serving = candidates.filter((candidate) => mismatchOf(candidate, model) === null)
-  return new Set(serving.map(({ workerId }) => workerId)).size === 1
-}
-
 /** Takes back every veto of this word. True when there was one. */
 function readmit(
   word: string,
   note: string,
   { vetoes, notes }: { vetoes: (string | null)[]; notes: Map<number, string> },
-) {
+  mayBack: (at: number) => boolean = () => true,
+): boolean {
   let isAny = false
   for (const [at, veto] of vetoes.entries()) {
-    if (veto !== word) continue
+    if (veto !== word || !mayBack(at)) continue
     vetoes[at] = null
     notes.set(at, note)
     isAny = true

@@ -179,7 +179,7 @@ describe('a disk that fails', () => {
     disk.openFault = 'ENOTDIR'
     await rm(directory, { recursive: true })
     const tries = vi.spyOn(disk.files, 'openAppend')
-    void log.append([recordNumber(0)], []).catch(() => {})
+    log.append([recordNumber(0)], []).catch(() => {})
     clock.advance(10_000)
     await turn()
     for (let second = 0; second < 600; second += 1) {
@@ -273,7 +273,7 @@ describe('a file that others touch', () => {
     }
     expect((await allLines()).map(idOf).sort()).toEqual([...ids(0, 200)].sort())
     const { records } = await other.query({ filters: {}, after: null, limit: 1_000 })
-    expect(records.map((record) => record.decision_id)).toEqual([...ids(0, 200)].reverse())
+    expect(records.map((record) => record.decision_id)).toEqual(ids(0, 200).toReversed())
   })
 })
 
@@ -294,7 +294,7 @@ describe('a file from before', () => {
     const expected = [...ids(0, kept), decisionId(10)]
     expect((await activeLines()).filter((line) => line.startsWith('{')).map(idOf)).toEqual(expected)
     const { records } = await log.query({ filters: {}, after: null, limit: 100 })
-    expect(records.map((record) => record.decision_id)).toEqual([...expected].reverse())
+    expect(records.map((record) => record.decision_id)).toEqual(expected.toReversed())
     if (text.includes('milk')) expect(await readFile(path(), 'utf8')).toContain('remember the milk\n')
   })
 

@@ -90,11 +90,12 @@ export interface DecisionSource {
 
 export interface DecisionLogStore extends DecisionSource {
   /**
-   * Resolves once the records are as safe as the store makes them (docs/decision-log.md), or once another request of this
-   * isolate has taken charge of them. Rejects when they are lost as far as it knows; a record that is handed over again
-   * after that is kept once. `views` are documents that the records name; they are kept once, however often they come.
+   * Resolves once the records are as safe as the store makes them (docs/decision-log.md); null when another request of this
+   * isolate sees to that, and there is nothing to wait for. Rejects when they are lost as far as it knows; a record that is
+   * handed over again after that is kept once. `views` are documents that the records name; they are kept once, however
+   * often they come.
    */
-  append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void>
+  append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> | null
   /**
    * Says that these requests are under way; whichever is not heard of again will be closed as `unknown`. Null where
    * requests can't outlive their router.

@@ -17,7 +17,7 @@ describe('the ring', () => {
     expect(records.map((record) => record.decision_id)).toEqual(
       recordNumbers(4_000, 5_000)
         .map((record) => record.decision_id)
-        .reverse(),
+        .toReversed(),
     )
     expect(end).toBeNull()
     expect(await ring.find(decisionId(3_999))).toBeNull()

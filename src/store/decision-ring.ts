@@ -50,7 +50,7 @@ export class DecisionRing implements DecisionLogStore {
 
   /** The newest first, as they came. */
   recent(limit: number): readonly DecisionRecord[] {
-    return [...this.#records.values()].reverse().slice(0, limit)
+    return [...this.#records.values()].toReversed().slice(0, limit)
   }
 
   async query(query: DecisionQuery): Promise<DecisionPage> {

@@ -42,14 +42,12 @@ export class DurableDecisions implements DecisionLogStore {
     this.#queue = new SendQueue({ now, after, send: (lines) => sender.send(lines) })
   }
 
-  async append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> {
-    const texts = new Map(views.map((view) => [view.view_hash, JSON.stringify(view)]))
-    await this.#queue.add(
+  append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> | null {
+    return this.#queue.add(
       records.map((record): SentLine => {
         const { decision_id: id, view_hash: hash } = record
-        const text = hash === undefined ? undefined : texts.get(hash)
-        const view = hash === undefined || text === undefined ? null : { hash, text }
-        return { id, line: JSON.stringify(record), view }
+        const view = hash === undefined ? undefined : views.find((document) => document.view_hash === hash)
+        return { id, line: JSON.stringify(record), view: view ?? null }
       }),
     )
   }

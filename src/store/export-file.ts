@@ -1,6 +1,6 @@
 // The file that an exported log is written to: opened, mended after a crash, added to, put aside when it is full.
 
-import { ExportPaths } from './export-paths.ts'
+import type { ExportPaths } from './export-paths.ts'
 import { hasField } from './line-fields.ts'
 import { LiveIndex } from './live-index.ts'
 import type { AppendFile, LogFiles } from './log-files.ts'

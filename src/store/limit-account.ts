@@ -20,8 +20,8 @@ const RENEW_MS = 15_000
 /** After so long without a request what is left goes back. */
 const IDLE_MS = 1_000
 
-/** How long one request looks after what is left, at most; `waitUntil` ends after 30 s. */
-const WATCH_MS = 20_000
+/** For how many times that long one request looks after what is left; `waitUntil` ends after 30 s. */
+const WATCH_TURNS = 20
 
 /** A store that fails is asked this often, beside requests. */
 const RETRY_MS = 1_000
@@ -175,13 +175,13 @@ export class LimitAccount {
     this.#activeAtMs = nowMs
     const dueMs = this.#book.isLow(nowMs) ? LOW_MS : REPORT_MS
     if (this.#link.quietMs >= dueMs) waitUntil(this.#link.ask(BESIDE))
-    if (nowMs >= this.#watchedUntilMs) waitUntil(this.#watch(nowMs + WATCH_MS))
+    if (nowMs >= this.#watchedUntilMs) waitUntil(this.#watch())
   }
 
   /** Gives back what is left once nobody has come for a while; hands the watch over after some time. */
-  async #watch(untilMs: number): Promise<void> {
+  async #watch(): Promise<void> {
     const { now } = this.#options
-    while (now() < untilMs) {
+    for (let turn = 0; turn < WATCH_TURNS; turn++) {
       this.#watchedUntilMs = now() + 2 * IDLE_MS
       await this.#pause(IDLE_MS)
       if (now() - this.#activeAtMs < IDLE_MS) continue

@@ -3,6 +3,8 @@
 // one that sends be ended by the platform, the next takes its place. Nobody waits for a promise of another request, as on
 // workerd that may never settle.
 
+import type { ViewDocument } from '../record/view-document.ts'
+
 export interface SendQueueOptions {
   now(): number
   /** Calls `task` once after `delayMs`. */
@@ -14,8 +16,8 @@ export interface SendQueueOptions {
 export interface SentLine {
   readonly id: string
   readonly line: string
-  /** The view document that the record names, as text; null when it names none. */
-  readonly view: { readonly hash: string; readonly text: string } | null
+  /** The document that the record names; null when it names none. */
+  readonly view: ViewDocument | null
 }
 
 export interface SendOutcome {
@@ -25,8 +27,8 @@ export interface SendOutcome {
 
 /** Between two sends of an isolate, unless many wait. */
 export const SEND_PAUSE_MS = 1_000
-/** So many are sent without a pause. */
-const BATCH_LINES = 100
+/** So many are sent without a pause. Each send is a call to every shard, so fewer cost more than they save. */
+export const BATCH_LINES = 500
 const BATCH_LENGTH = 512 * 1024
 
 /** What an isolate holds at most; its memory is for requests. */
@@ -74,21 +76,22 @@ export class SendQueue {
   }
 
   /**
-   * Resolves once all are taken, or at once when another request sends for all. Rejects when there is no room, or nobody
-   * took them for as long as a request may last; they stay for the next request then.
+   * Resolves once all are taken; null when another request sends for all. Rejects when there is no room, or nobody took
+   * them for as long as a request may last; they stay for the next request then.
    */
-  async add(lines: readonly SentLine[]): Promise<void> {
+  add(lines: readonly SentLine[]): Promise<void> | null {
     const length = lines.reduce((sum, { line }) => sum + line.length, 0)
     const count = this.#waiting.size + this.#sending.size
     if (count + lines.length > MAX_QUEUED || this.#length + length > MAX_QUEUED_LENGTH) {
       this.#lost += lines.length
-      throw new Error(`the decision log has no room: ${this.#failure ?? 'its objects are too slow'}`)
+      const why = this.#failure ?? 'its objects are too slow'
+      return Promise.reject(new Error(`the decision log has no room: ${why}`))
     }
     for (const line of lines) this.#waiting.add({ line, state: 'waiting', send: 0, sentAtMs: 0 })
     this.#length += length
-    if (!this.#hasSender()) await this.#sendForAll()
+    if (!this.#hasSender()) return this.#sendForAll()
     // Whoever sends for all pauses; so many are not left to wait.
-    else if (this.#waiting.size >= BATCH_LINES && this.#failures === 0) await this.#sendAll()
+    return this.#waiting.size >= BATCH_LINES && this.#failures === 0 ? this.#sendAll() : null
   }
 
   status() {

@@ -30,7 +30,7 @@ export class ShardSender {
     const share = toShare(this.#options.settings())
     const failures: unknown[] = []
     const missing = await this.#sendViews(lines, share, failures)
-    const isHeldBack = ({ view }: SentLine) => view !== null && missing.has(view.hash)
+    const isHeldBack = ({ view }: SentLine) => view !== null && missing.has(view.view_hash)
     const refused = new Set(lines.filter(isHeldBack))
     const byShard = groupByShard(
       lines.filter((line) => !isHeldBack(line)),
@@ -59,14 +59,14 @@ export class ShardSender {
     failures: unknown[],
   ): Promise<ReadonlySet<string>> {
     const nowMs = this.#options.now()
-    const views = new Map(lines.flatMap(({ view }) => (view === null ? [] : [[view.hash, view.text] as const])))
+    const views = new Map(lines.flatMap(({ view }) => (view === null ? [] : [[view.view_hash, view] as const])))
     const missing = new Set<string>()
     await Promise.all(
-      Array.from(views, async ([hash, text]) => {
+      Array.from(views, async ([hash, view]) => {
         const sentAtMs = this.#viewsSentAtMs.get(hash)
         if (sentAtMs !== undefined && nowMs - sentAtMs < VIEW_AGAIN_MS) return
         try {
-          await this.#options.shard(decisionShardOf(hash)).putView(hash, text, share)
+          await this.#options.shard(decisionShardOf(hash)).putView(hash, JSON.stringify(view), share)
           if (this.#viewsSentAtMs.size >= MAX_VIEWS) this.#viewsSentAtMs.clear()
           this.#viewsSentAtMs.set(hash, nowMs)
         } catch (cause) {

@@ -3,6 +3,7 @@
 // none of them goes on by itself, and none asks for a configuration that has been replaced.
 
 import type { WorkerObservation } from '../store/fleet-store.ts'
+import { CONNECTIONS_AT_ONCE } from './connection-slots.ts'
 import {
   createProber,
   EAGER_MS,
@@ -113,7 +114,7 @@ export function createPoolProber({ platform, targets, sliceProber, onSliceFailed
 
 /** Sixteen workers over six connections that all run into their timeouts, and as much again for the way there. */
 function longestRoundMs({ health }: ProbeTargets): number {
-  return 2 * Math.ceil(WORKERS_PER_PROBER / 6) * health.timeoutMs
+  return 2 * Math.ceil(WORKERS_PER_PROBER / CONNECTIONS_AT_ONCE) * health.timeoutMs
 }
 
 function toOrders({ workers, health, modelRefreshMs }: ProbeTargets, doubted: ReadonlySet<string>): SliceOrder[] {

@@ -3,7 +3,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
-import type { LimitBench, TenantName } from './http-limits.ts'
+import type { LimitBench, TenantName } from './limit-fleet.ts'
 
 const MESSAGES = [{ role: 'user' as const, content: 'hello' }]
 

@@ -1,8 +1,9 @@
 // Requests per second over HTTP.
 
 import { describe, expect, test } from 'vitest'
+import { INFERENCE_ROUTES, OWN_ROUTES, STORED_RESPONSE_ROUTES } from '../../src/routes/catalogue.ts'
 import { ask, chatBody, expectAnthropicRefusal, expectRefusal, postJson } from '../support/ask.ts'
-import { CHAT, type LimitBench, RATE } from './http-limits.ts'
+import { CHAT, type LimitBench, RATE } from './limit-fleet.ts'
 
 const HEADERS = ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-requests`)
 
@@ -70,6 +71,19 @@ export function limitRates(bench: LimitBench): void {
       expect(refused.status).toBe(429)
       // Twenty seconds for the next.
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(15)
+    })
+
+    test('are refused on every route', async () => {
+      const routes = [
+        ...INFERENCE_ROUTES,
+        ...STORED_RESPONSE_ROUTES,
+        ...OWN_ROUTES.filter(({ path }) => path.startsWith('/v1/')),
+      ]
+      await postJson(url() + CHAT, chatBody('fast'), bench.by('impatient'))
+      for (const { method, path } of routes) {
+        const answer = await ask(url() + path.replace('*', 'fast'), { method, headers: bench.by('impatient') })
+        expect([path, answer.status]).toEqual([path, 429])
+      }
     })
 
     test('count when they fail', async () => {

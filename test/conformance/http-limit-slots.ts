@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { chatBody, expectRefusal, postJson } from '../support/ask.ts'
 import { fetchWhole, type Reply, send, type Sent } from '../support/http-client.ts'
 import { until } from '../support/launch.ts'
-import { CHAT, type LimitBench, SLOTS, type TenantName } from './http-limits.ts'
+import { CHAT, type LimitBench, SLOTS, type TenantName } from './limit-fleet.ts'
 import { DEATHS } from './stream-bench.ts'
 
 const ENDLESS = { ...chatBody('slow'), max_tokens: 100_000, stream: true }

@@ -172,6 +172,17 @@ function everyEnd({ fleet, request, record }: RecordFleet): void {
     expect(await record(id)).toMatchObject({ error: 'model_not_allowed', tenant: 'acme' })
   })
 
+  test('more requests than a tenant may send', async () => {
+    const sent = [1, 2, 3].map(() => chat(chatBody('m'), { 'x-api-key': HASTY_KEY }))
+    const statuses = await Promise.all(sent.map(async ({ answer }) => (await answer).status))
+    expect(statuses).toContain(429)
+    const found = await Promise.all(sent.map(({ id }) => record(id)))
+    expect(found.map(({ status }) => status)).toEqual(statuses)
+    const refused = found.find(({ status }) => status === 429)
+    const expected = { error: 'rate_limit_exceeded', tenant: 'hasty', method: 'rejected', attempts: [] }
+    expect(refused).toMatchObject({ ...expected, lifecycle_state: 'completed' })
+  })
+
   test('no room for another one, and one that waited for it', async () => {
     const slow = Array.from({ length: PLACES }, () => chat(chatBody('m'), fault({ slow_headers_ms: 400 })))
     const arrived = () => slow.every(({ id }) => fleet.calls().some((call) => call.headers['x-request-id'] === id))
@@ -211,6 +222,7 @@ function onceEach({ fleet, request, record }: RecordFleet): void {
 }
 
 const TENANT_KEY = 'sk-acme-0123456789'
+const HASTY_KEY = 'sk-hasty-0123456789'
 
 function recordFleet(runtime: RuntimeName): RecordFleet {
   let hooks: HookServer | null = null
@@ -224,7 +236,10 @@ function recordFleet(runtime: RuntimeName): RecordFleet {
           { id: 'ghost', url: `http://127.0.0.1:${await freePort()}`, models: ['ghost'] },
         ],
         inbound_api_key: EXPLAINED_KEY,
-        api_keys: [{ name: 'acme', key: TENANT_KEY, allowed_models: ['other'] }],
+        api_keys: [
+          { name: 'acme', key: TENANT_KEY, allowed_models: ['other'] },
+          { name: 'hasty', key: HASTY_KEY, rate_limit_rps: 1 },
+        ],
         max_payload_size: 4_000,
         max_concurrent_requests: PLACES,
         queue_size: 1,

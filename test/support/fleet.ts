@@ -13,7 +13,7 @@ export const HEALTH: HealthConfig = {
   endpoint: '/health',
   stallMs: 120_000,
   panicThreshold: 0.5,
-  sparesOnlyWorker: true,
+  usesOpenLast: true,
 }
 
 export const BREAKER: BreakerConfig = {

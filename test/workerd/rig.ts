@@ -119,6 +119,7 @@ export function createIsolate({
     ...env,
     DECISION_LOG: undefined,
     FLEET: watchedNamespace(env.FLEET, watch),
+    TENANTS: watchedNamespace(env.TENANTS, watch),
     ...more,
   } as unknown as RouterEnv
   const { handler } = createWorker({ config })

@@ -43,7 +43,7 @@ export class BoundFleet extends bound.Fleet {
 
 /** Without a bucket. */
 export class UnboundDecisionLog extends plain.DecisionLog {
-  constructor(state: DurableObjectState, { DECISIONS: _, ...env }: RouterEnv) {
+  constructor(state: DurableObjectState, { DECISIONS: _decisions, ...env }: RouterEnv) {
     super(state, env as RouterEnv)
   }
 }

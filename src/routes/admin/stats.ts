@@ -70,8 +70,17 @@ function toTenant(admin: AdminParts, tenant: TenantConfig) {
     total_requests: requests,
     total_rate_limited: rateLimited,
     in_flight: inFlight,
+    ...remainingOf(admin, tenant.name),
     metadata: tenant.metadata,
   }
+}
+
+/** What its limits leave, where it has any and has called here. */
+function remainingOf(admin: AdminParts, name: string) {
+  const use = admin.parts().limits.use(name)
+  if (use === null) return {}
+  const left = Object.entries(use.standing).map(([meter, { remaining }]) => [meter, remaining] as const)
+  return { remaining: Object.fromEntries(left) }
 }
 
 function toDecisionLog({ kind, stored, exported, waiting, lagMs, lost, failing }: DecisionLogStatus) {
