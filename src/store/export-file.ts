@@ -8,9 +8,9 @@ import type { IndexedLine } from './segment-index.ts'
 import { scanLines } from './segment-lines.ts'
 import { encodeIndex } from './stored-index.ts'
 
-/** A record as it will stand in the file, its line feed included. */
+/** A record as it will stand in the file. */
 export interface ExportLine extends Omit<IndexedLine, 'offset' | 'bytes'> {
-  readonly content: Uint8Array
+  readonly text: string
 }
 
 export interface ExportFileOptions {
@@ -26,6 +26,8 @@ const MAX_RECORDS = 1_000_000
 const TAIL_BYTES = 4 * 1024 * 1024
 
 const LINE_FEED = 0x0a
+
+const ENCODER = new TextEncoder()
 
 export class ExportFile {
   readonly #options: ExportFileOptions
@@ -84,7 +86,8 @@ export class ExportFile {
   async append(lines: readonly ExportLine[], isSynced: boolean): Promise<void> {
     const file = this.#file
     if (file === null) throw new Error('the export is not open')
-    const content = joined(lines)
+    const contents = lines.map(({ text }) => ENCODER.encode(`${text}\n`))
+    const content = joined(contents)
     const from = this.#bytes
     try {
       await file.append(content)
@@ -96,7 +99,7 @@ export class ExportFile {
     }
     this.#bytes = await file.size().catch(() => from + content.length)
     // Where another process wrote in between, the lines are looked for when somebody asks.
-    if (this.#indexedBytes === from && this.#bytes === from + content.length) this.#note(lines, from)
+    if (this.#indexedBytes === from && this.#bytes === from + content.length) this.#note(lines, contents)
   }
 
   /** Puts the file aside under a name of its own. The next write begins a new one. */
@@ -134,11 +137,12 @@ export class ExportFile {
     await this.#drop()
   }
 
-  #note(lines: readonly ExportLine[], from: number): void {
-    let offset = from
-    for (const { timeMs, decisionId, requestId, content } of lines) {
-      this.#index.add({ timeMs, decisionId, requestId, offset, bytes: content.length - 1 })
-      offset += content.length
+  #note(lines: readonly ExportLine[], contents: readonly Uint8Array[]): void {
+    let offset = this.#indexedBytes
+    for (const [at, { timeMs, decisionId, requestId }] of lines.entries()) {
+      const bytes = contents[at]?.length ?? 0
+      this.#index.add({ timeMs, decisionId, requestId, offset, bytes: bytes - 1 })
+      offset += bytes
     }
     this.#indexedBytes = offset
   }
@@ -193,12 +197,12 @@ function isWhole(text: string): boolean {
   }
 }
 
-function joined(lines: readonly ExportLine[]): Uint8Array {
-  const content = new Uint8Array(lines.reduce((bytes, line) => bytes + line.content.length, 0))
+function joined(contents: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(contents.reduce((bytes, { length }) => bytes + length, 0))
   let at = 0
-  for (const line of lines) {
-    content.set(line.content, at)
-    at += line.content.length
+  for (const content of contents) {
+    whole.set(content, at)
+    at += content.length
   }
-  return content
+  return whole
 }

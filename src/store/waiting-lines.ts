@@ -8,6 +8,7 @@ import type { ExportLine } from './export-file.ts'
 interface Group {
   readonly lines: readonly ExportLine[]
   readonly views: readonly ViewDocument[]
+  /** Of memory, about. */
   readonly bytes: number
   readonly sinceMs: number
   settle(error: Error | null): void
@@ -51,7 +52,7 @@ export class WaitingLines {
   /** Null when there is no room. Otherwise resolves once they are written, and rejects if that is given up. */
   add(records: readonly DecisionRecord[], views: readonly ViewDocument[], nowMs: number): Promise<void> | null {
     const lines = records.map(toLine)
-    const bytes = lines.reduce((sum, { content }) => sum + content.length, 0)
+    const bytes = lines.reduce((sum, { text }) => sum + text.length + OVERHEAD_BYTES, 0)
     if (this.#bytes + bytes > this.#maxBytes) return null
     this.#bytes += bytes
     this.#count += lines.length
@@ -89,8 +90,9 @@ function toLine(record: DecisionRecord): ExportLine {
     timeMs: Date.parse(record.timestamp),
     decisionId: record.decision_id,
     requestId: record.request_id,
-    content: ENCODER.encode(`${JSON.stringify(record)}\n`),
+    text: JSON.stringify(record),
   }
 }
 
-const ENCODER = new TextEncoder()
+/** What a record that waits takes besides its text: its place in the queue, and the promise of whoever waits for it. */
+const OVERHEAD_BYTES = 600

@@ -30,6 +30,7 @@ export function limitChanges(bench: LimitBench): void {
       await (await reply).next()
       await bench.change({ changing: { max_concurrent: 1 } })
       const refused = await chat()
+      console.log('DBG', JSON.stringify([...refused.headers]), JSON.stringify((await bench.admin.get('/admin/tenants')).json().tenants.find((t: any) => t.name === 'changing')))
       expect([refused.status, refused.text]).toEqual([429, expect.stringContaining('requests at a time (1)')])
       leave()
     })
