@@ -87,6 +87,7 @@ export class LimitBook {
     if (areSame(this.#limits, limits)) return
     this.#limits = onlyLimits(limits)
     this.#limited = this.#listLimited()
+    for (const { book } of this.#limited) book.forgetDenial()
   }
 
   noteDemand(charge: Charge, nowMs: number): void {

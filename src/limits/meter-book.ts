@@ -70,6 +70,11 @@ export class MeterBook implements Holding {
     else if (free >= 1) this.#deniedUntilMs = 0
   }
 
+  /** Under other limits the store may have something. */
+  forgetDenial(): void {
+    this.#deniedUntilMs = 0
+  }
+
   /** How long it makes no sense to ask the store; 0 when it may have something. */
   deniedMs(nowMs: number): number {
     return Math.max(0, this.#deniedUntilMs - nowMs)

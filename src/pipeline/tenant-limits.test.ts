@@ -254,6 +254,49 @@ describe('a slot is held until the request ends', () => {
   })
 })
 
+test('after any mix of answers, deaths and clients that leave, every slot is free', async () => {
+  let hangs = false
+  const kinds = [
+    () => json({ usage: USAGE }),
+    () => json({ error: {} }, 500),
+    () => events(MIDDLE, STOP, DONE),
+    () => broken(MIDDLE),
+    () => Promise.reject(sendFailure('maybe_sent', 'reset')),
+  ]
+  let at = 0
+  const { router, chat } = await start('max_concurrent: 3', () => {
+    if (hangs) return new Promise<Response>(() => {})
+    at += 1
+    return kinds[at % kinds.length]?.() ?? json({})
+  })
+  const url = 'http://router/v1/chat/completions'
+  const headers = { ...authorization().headers, 'content-type': 'application/json' }
+  let refused = 0
+  for (let round = 0; round < 200; round += 1) {
+    await Promise.all(
+      [0, 1, 2, 3].map(async (each) => {
+        const leaving = new AbortController()
+        const body = JSON.stringify({ ...BODY, stream: (round + each) % 2 === 0 })
+        const request = new Request(url, { method: 'POST', headers, body, signal: leaving.signal })
+        const answer = router.router.fetch(request, { waitUntil: () => {}, rawTarget: null })
+        const kind = (round * 7 + each) % 5
+        if (kind === 0) leaving.abort()
+        const response = await answer
+        if (response.status === 429) refused += 1
+        if (kind === 1) await response.body?.cancel()
+        else if (kind === 2) leaving.abort()
+        await response.text().catch(() => {})
+      }),
+    )
+  }
+  expect(refused).toBeGreaterThan(0)
+  hangs = true
+  for (let sent = 0; sent < 3; sent += 1) void chat()
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(router.records().filter(({ status }) => status === 429)).toHaveLength(refused)
+  expect((await chat()).response.status).toBe(429)
+})
+
 describe('requests beyond the rate', () => {
   test('are refused in the words of the dialect, and leave a record', async () => {
     const { router, chat } = await start('rate_limit_rps: 2', () => json({ usage: USAGE }))

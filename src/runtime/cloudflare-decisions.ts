@@ -1,6 +1,7 @@
 // The decision log as an isolate reaches it: objects of class `DecisionLog`, and the bucket that they export to.
 
 import type { Config } from '../config/config.ts'
+import { toLogLine } from '../observe/decision-log-lines.ts'
 import type { DecisionLogStore } from '../store/decision-log.ts'
 import type { DecisionShard, ShardSettings } from '../store/decision-shard.ts'
 import { DurableDecisions } from '../store/durable-decisions.ts'
@@ -17,6 +18,7 @@ export function decisionLogOf(env: RouterEnv, pool: string, config: () => Config
     pool,
     settings: () => toShardSettings(config()),
     readSegment: async (key) => (await bucket?.get(key))?.text() ?? null,
+    onChange: (change) => console.log(toLogLine(change)),
     now,
     after,
   })

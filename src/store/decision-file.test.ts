@@ -8,8 +8,9 @@ import { decisionLogConfig } from '../../test/support/decision-log-config.ts'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import { createFaultyDisk } from '../../test/support/faulty-log-files.ts'
 import { BEGIN_MS, decisionId, recordNumber, recordNumbers, viewOf } from '../../test/support/made-up-records.ts'
-import { DecisionFile, type DecisionLogChange, MAX_WAITING_BYTES } from './decision-file.ts'
+import { DecisionFile, MAX_WAITING_BYTES } from './decision-file.ts'
 import { isSampled } from './export-sample.ts'
+import type { DecisionLogChange } from './log-health.ts'
 
 const DAY_MS = 86_400_000
 

@@ -6,11 +6,12 @@ import type { DecisionRecord } from '../record/schema.ts'
 import type { ViewDocument } from '../record/view-document.ts'
 import { DecisionFileReader } from './decision-file-reader.ts'
 import type { DecisionLogStatus, DecisionLogStore, DecisionPage, DecisionQuery, TimeRange } from './decision-log.ts'
-import { ExportFile } from './export-file.ts'
+import { encodeLines, ExportFile } from './export-file.ts'
 import { ExportPaths } from './export-paths.ts'
 import { ExportRetention } from './export-retention.ts'
 import { isSampled } from './export-sample.ts'
 import type { LogFiles } from './log-files.ts'
+import { type DecisionLogChange, LogHealth } from './log-health.ts'
 import { ViewFiles } from './view-files.ts'
 import { type Batch, WaitingLines } from './waiting-lines.ts'
 
@@ -25,17 +26,10 @@ export interface DecisionFileOptions {
   onChange(change: DecisionLogChange): void
 }
 
-export interface DecisionLogChange {
-  readonly state: 'failing' | 'losing' | 'recovered'
-  /** What failed last. */
-  readonly reason: string
-  /** Records that are kept in memory meanwhile, and those that were lost so far. */
-  readonly waiting: number
-  readonly lost: number
-}
-
 /** What may wait for a disk that does not take it. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024
+
+const TOO_SLOW = 'the disk is too slow'
 
 /** So much is written at once, and without waiting for the interval. */
 const BATCH_BYTES = 512 * 1024
@@ -66,11 +60,9 @@ export class DecisionFile implements DecisionLogStore {
   #viewsBeside = 0
   /** When a file that could not be put aside is tried again; 0 when all is well. */
   #rotateAgainAtMs = 0
-  #failing: string | null = null
-  #isLosing = false
+  readonly #health: LogHealth
   #stored = 0
   #exported = 0
-  #lost = 0
 
   constructor(options: DecisionFileOptions) {
     const { files, path, config, now } = options
@@ -80,6 +72,7 @@ export class DecisionFile implements DecisionLogStore {
     this.#reader = new DecisionFileReader({ files, paths, file: this.#file })
     this.#views = new ViewFiles({ files, paths })
     this.#retention = new ExportRetention({ files, paths, config, now })
+    this.#health = new LogHealth({ waiting: () => this.#waiting.count, onChange: options.onChange })
   }
 
   /** Opens the file, so that an operator learns at once when it can't be. Never rejects. */
@@ -98,8 +91,8 @@ export class DecisionFile implements DecisionLogStore {
     const exported = records.filter(({ decision_id: id }) => isSampled(id, config.exportSample))
     const written = exported.length === 0 ? Promise.resolve() : this.#waiting.add(exported, views, now())
     if (written === null) {
-      this.#lose(exported.length)
-      throw new Error(`the decision log has no room: ${this.#failing ?? 'the disk is too slow'}`)
+      this.#health.lose(exported.length, TOO_SLOW)
+      throw new Error(`the decision log has no room: ${this.#health.failing ?? TOO_SLOW}`)
     }
     this.#stored += records.length
     this.#writeSoon()
@@ -131,8 +124,8 @@ export class DecisionFile implements DecisionLogStore {
       exported: this.#exported,
       waiting: count,
       lagMs: sinceMs === null ? 0 : Math.max(0, this.#options.now() - sinceMs),
-      lost: this.#lost,
-      failing: this.#failing,
+      lost: this.#health.lost,
+      failing: this.#health.failing,
     }
   }
 
@@ -155,8 +148,7 @@ export class DecisionFile implements DecisionLogStore {
     )
     const { count } = this.#waiting
     if (count === 0) return
-    this.#isLosing = false
-    this.#lose(count)
+    this.#health.lose(count, TOO_SLOW)
     const rest = this.#waiting.first(Number.POSITIVE_INFINITY)
     this.#waiting.remove(rest, new Error('the process ended before this could be written'))
   }
@@ -198,15 +190,16 @@ export class DecisionFile implements DecisionLogStore {
     }
   }
 
-  async #writeBatch({ lines, views, bytes }: Batch): Promise<void> {
+  async #writeBatch({ lines, views }: Batch): Promise<void> {
     const { rotateBytes, fsync } = this.#options.config
     await this.#file.ensureOpen()
-    if (!this.#file.hasRoom(bytes, rotateBytes)) await this.#makeRoom()
+    const encoded = encodeLines(lines)
+    if (!this.#file.hasRoom(encoded.bytes, rotateBytes)) await this.#makeRoom()
     if (this.#viewsBeside !== this.#file.generation) this.#views.forget()
     this.#viewsBeside = this.#file.generation
     // Before the records that name them.
     await this.#views.put(views)
-    await this.#file.append(lines, fsync !== 'never')
+    await this.#file.append(encoded, fsync !== 'never')
   }
 
   /** A file that can't be put aside goes on growing: better a large one than none. */
@@ -248,30 +241,12 @@ export class DecisionFile implements DecisionLogStore {
 
   #succeeded(): void {
     this.#retryMs = 0
-    if (this.#failing === null || this.#rotateAgainAtMs > 0) return
-    const reason = this.#failing
-    this.#failing = null
-    this.#isLosing = false
-    this.#tell('recovered', reason)
+    if (this.#rotateAgainAtMs === 0) this.#health.succeeded()
   }
 
   #failed(cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : String(cause)
     this.#retryMs = Math.min(MAX_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#retryMs * 2))
-    const isNew = this.#failing === null
-    this.#failing = reason
-    if (isNew) this.#tell('failing', reason)
-  }
-
-  #lose(records: number): void {
-    this.#lost += records
-    if (this.#isLosing) return
-    this.#isLosing = true
-    this.#tell('losing', this.#failing ?? 'the disk is too slow')
-  }
-
-  #tell(state: DecisionLogChange['state'], reason: string): void {
-    this.#options.onChange({ state, reason, waiting: this.#waiting.count, lost: this.#lost })
+    this.#health.failed(cause instanceof Error ? cause.message : String(cause))
   }
 
   #atMost(limitMs: number, task: Promise<void>): Promise<void> {

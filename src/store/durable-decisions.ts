@@ -16,6 +16,7 @@ import {
   toShare,
 } from './decision-shard.ts'
 import { exportSegment } from './exported-segment.ts'
+import type { DecisionLogChange } from './log-health.ts'
 import { SendQueue, type SentLine } from './send-queue.ts'
 import { groupByShard, messageOf, ShardSender } from './shard-sender.ts'
 
@@ -27,6 +28,8 @@ export interface DurableDecisionsOptions {
   settings(): ShardSettings
   /** A segment of the export as text; null where it is gone. */
   readSegment(key: string): Promise<string | null>
+  /** Told when records can't be handed over, when they begin to be lost, and when all is well again. */
+  onChange(change: DecisionLogChange): void
   now(): number
   after(delayMs: number, task: () => void): () => void
 }
@@ -36,10 +39,10 @@ export class DurableDecisions implements DecisionLogStore {
   readonly #queue: SendQueue
 
   constructor(options: DurableDecisionsOptions) {
-    const { now, after, settings } = options
+    const { now, after, settings, onChange } = options
     this.#options = options
     const sender = new ShardSender({ shard: (number) => this.#shard(number), settings, now })
-    this.#queue = new SendQueue({ now, after, send: (lines) => sender.send(lines) })
+    this.#queue = new SendQueue({ now, after, onChange, send: (lines) => sender.send(lines) })
   }
 
   append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> | null {

@@ -13,6 +13,18 @@ export interface ExportLine extends Omit<IndexedLine, 'offset' | 'bytes'> {
   readonly text: string
 }
 
+/** Lines as bytes, their line feeds included. */
+export interface EncodedLines {
+  readonly lines: readonly ExportLine[]
+  readonly contents: readonly Uint8Array[]
+  readonly bytes: number
+}
+
+export function encodeLines(lines: readonly ExportLine[]): EncodedLines {
+  const contents = lines.map(({ text }) => ENCODER.encode(`${text}\n`))
+  return { lines, contents, bytes: contents.reduce((bytes, { length }) => bytes + length, 0) }
+}
+
 export interface ExportFileOptions {
   readonly files: LogFiles
   readonly paths: ExportPaths
@@ -83,11 +95,10 @@ export class ExportFile {
   }
 
   /** Adds whole lines, all or none: what a failure leaves of them is cut off before the next are written. */
-  async append(lines: readonly ExportLine[], isSynced: boolean): Promise<void> {
+  async append(encoded: EncodedLines, isSynced: boolean): Promise<void> {
     const file = this.#file
     if (file === null) throw new Error('the export is not open')
-    const contents = lines.map(({ text }) => ENCODER.encode(`${text}\n`))
-    const content = joined(contents)
+    const content = joined(encoded)
     const from = this.#bytes
     try {
       await file.append(content)
@@ -99,7 +110,7 @@ export class ExportFile {
     }
     this.#bytes = await file.size().catch(() => from + content.length)
     // Where another process wrote in between, the lines are looked for when somebody asks.
-    if (this.#indexedBytes === from && this.#bytes === from + content.length) this.#note(lines, contents)
+    if (this.#indexedBytes === from && this.#bytes === from + content.length) this.#note(encoded)
   }
 
   /** Puts the file aside under a name of its own. The next write begins a new one. */
@@ -137,7 +148,7 @@ export class ExportFile {
     await this.#drop()
   }
 
-  #note(lines: readonly ExportLine[], contents: readonly Uint8Array[]): void {
+  #note({ lines, contents }: EncodedLines): void {
     let offset = this.#indexedBytes
     for (const [at, { timeMs, decisionId, requestId }] of lines.entries()) {
       const bytes = contents[at]?.length ?? 0
@@ -197,8 +208,8 @@ function isWhole(text: string): boolean {
   }
 }
 
-function joined(contents: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(contents.reduce((bytes, { length }) => bytes + length, 0))
+function joined({ contents, bytes }: EncodedLines): Uint8Array {
+  const whole = new Uint8Array(bytes)
   let at = 0
   for (const content of contents) {
     whole.set(content, at)

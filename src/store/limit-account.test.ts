@@ -263,6 +263,16 @@ test('requests that are dropped while they wait leave no claim behind', async ()
   expect(bench.reports.at(-1)?.meters.requests?.needed).toBeLessThanOrEqual(1)
 })
 
+test('limits that are raised reach a request that would have been refused without asking', async () => {
+  const bench = limitBench({ rateLimitRps: 1 })
+  const a = bench.holder('a')
+  await a.enter()
+  expect((await a.outcome()).kind).toBe('refused')
+  bench.limits = limitsOf({ rateLimitRps: 1_000 })
+  await bench.time.advance(10)
+  await a.enter()
+})
+
 test('limits that change reach the next request, and those that run', async () => {
   const bench = limitBench({ rateLimitRps: 100 })
   const a = bench.holder('a')

@@ -23,14 +23,16 @@ async function pass(clock: FakeClock, ms: number, stepMs = 50): Promise<void> {
 
 /** A queue whose sends are noted, and answered by `answer`. */
 function createQueue(answer: (lines: readonly SentLine[]) => Promise<SendOutcome> = async () => ALL_TAKEN) {
+  const told: string[] = []
   const clock = createFakeClock()
   const sends: (readonly SentLine[])[] = []
   const queue = new SendQueue({
     now: clock.now,
     after: clock.after,
+    onChange: ({ state }) => void told.push(state),
     send: (lines) => (sends.push(lines), answer(lines)),
   })
-  return { clock, queue, sends }
+  return { clock, queue, sends, told }
 }
 
 describe('a queue of an isolate', () => {
@@ -59,7 +61,7 @@ describe('a queue of an isolate', () => {
 
   test('sends those again that were refused, and no others', async () => {
     let isDown = true
-    const { clock, queue, sends } = createQueue(async (lines) =>
+    const { clock, queue, sends, told } = createQueue(async (lines) =>
       isDown ? { refused: new Set(lines.filter(({ id }) => id !== 'b')), failure: 'object overloaded' } : ALL_TAKEN,
     )
     const added = [queue.add([lineOf('a'), lineOf('b'), lineOf('c')])]
@@ -72,6 +74,7 @@ describe('a queue of an isolate', () => {
     expect(sends.slice(1).every((lines) => lines.map(({ id }) => id).join() === 'a,c')).toBe(true)
     expect(sends.length).toBeLessThan(10)
     expect(queue.status()).toEqual({ taken: 3, waiting: 0, lost: 0, failing: null })
+    expect(told).toEqual(['failing', 'recovered'])
   })
 
   test('sends for a request that is gone', async () => {
@@ -109,6 +112,7 @@ describe('a queue of an isolate', () => {
       now: clock.now,
       // Its timer never fires.
       after: (delayMs, task) => (isGone ? () => {} : clock.after(delayMs, task)),
+      onChange: () => {},
       send: async (lines) => (sends.push(lines.length), ALL_TAKEN),
     })
     await queue.add([lineOf('a')])
@@ -139,12 +143,13 @@ describe('a queue of an isolate', () => {
   })
 
   test('has an end; what there is no room for is counted', async () => {
-    const { queue } = createQueue(async (lines) => ({ refused: new Set(lines), failure: 'unreachable' }))
+    const { queue, told } = createQueue(async (lines) => ({ refused: new Set(lines), failure: 'unreachable' }))
     const outcomes = Array.from({ length: MAX_QUEUED + 10 }, (_, n) => queue.add([lineOf(String(n))]))
     for (const outcome of outcomes.slice(-10)) await expect(outcome).rejects.toThrow('no room')
     for (const outcome of outcomes) outcome?.catch(() => {})
     expect(queue.status()).toMatchObject({ waiting: MAX_QUEUED, lost: 10 })
     await expect(queue.add([lineOf('long', 'x'.repeat(9 * 1024 * 1024))])).rejects.toThrow('no room')
+    expect(told.toSorted()).toEqual(['failing', 'losing'])
   })
 
   /**
@@ -165,6 +170,7 @@ describe('a queue of an isolate', () => {
           const queue = new SendQueue({
             now: clock.now,
             after: clock.after,
+            onChange: () => {},
             async send(lines) {
               await wait(answerMs)
               for (const { id } of lines) cameAtMs.delete(id)

@@ -4,11 +4,14 @@
 // workerd that may never settle.
 
 import type { ViewDocument } from '../record/view-document.ts'
+import { type DecisionLogChange, LogHealth } from './log-health.ts'
 
 export interface SendQueueOptions {
   now(): number
   /** Calls `task` once after `delayMs`. */
   after(delayMs: number, task: () => void): () => void
+  /** Told when handing over begins to fail, when records begin to be lost, and when all is well again. */
+  onChange(change: DecisionLogChange): void
   /** Hands lines over; returns those that were not taken, with why in `failure`. Never rejects. */
   send(lines: readonly SentLine[]): Promise<SendOutcome>
 }
@@ -34,6 +37,8 @@ const BATCH_LENGTH = 512 * 1024
 /** What an isolate holds at most; its memory is for requests. */
 export const MAX_QUEUED = 2_000
 const MAX_QUEUED_LENGTH = 8 * 1024 * 1024
+
+const TOO_SLOW = 'its objects are too slow'
 
 /** A call that takes longer was made by a request that is gone. */
 const SEND_TIMEOUT_MS = 10_000
@@ -67,12 +72,12 @@ export class SendQueue {
   #senderDueAtMs: number | null = null
   #senders = 0
   #failures = 0
-  #failure: string | null = null
+  readonly #health: LogHealth
   #taken = 0
-  #lost = 0
 
   constructor(options: SendQueueOptions) {
     this.#options = options
+    this.#health = new LogHealth({ waiting: () => this.#count(), onChange: options.onChange })
   }
 
   /**
@@ -81,11 +86,9 @@ export class SendQueue {
    */
   add(lines: readonly SentLine[]): Promise<void> | null {
     const length = lines.reduce((sum, { line }) => sum + line.length, 0)
-    const count = this.#waiting.size + this.#sending.size
-    if (count + lines.length > MAX_QUEUED || this.#length + length > MAX_QUEUED_LENGTH) {
-      this.#lost += lines.length
-      const why = this.#failure ?? 'its objects are too slow'
-      return Promise.reject(new Error(`the decision log has no room: ${why}`))
+    if (this.#count() + lines.length > MAX_QUEUED || this.#length + length > MAX_QUEUED_LENGTH) {
+      this.#health.lose(lines.length, TOO_SLOW)
+      return Promise.reject(new Error(`the decision log has no room: ${this.#health.failing ?? TOO_SLOW}`))
     }
     for (const line of lines) this.#waiting.add({ line, state: 'waiting', send: 0, sentAtMs: 0 })
     this.#length += length
@@ -95,8 +98,11 @@ export class SendQueue {
   }
 
   status() {
-    const waiting = this.#waiting.size + this.#sending.size
-    return { taken: this.#taken, waiting, lost: this.#lost, failing: this.#failure }
+    return { taken: this.#taken, waiting: this.#count(), lost: this.#health.lost, failing: this.#health.failing }
+  }
+
+  #count(): number {
+    return this.#waiting.size + this.#sending.size
   }
 
   #hasSender(): boolean {
@@ -122,7 +128,8 @@ export class SendQueue {
     }
     if (!isSender()) return
     this.#senderDueAtMs = null
-    if (this.#failures > 0) throw new Error(`the decision log could not be reached: ${this.#failure ?? 'no answer'}`)
+    if (this.#failures > 0)
+      throw new Error(`the decision log could not be reached: ${this.#health.failing ?? 'no answer'}`)
   }
 
   /** None after a while without a send, so that a lone record is on its way at once. */
@@ -140,13 +147,14 @@ export class SendQueue {
     const sending = { state: 'sending', send: this.#sends, sentAtMs: this.#lastSentAtMs } as const
     for (const entry of entries) this.#sending.add(Object.assign(entry, sending))
     const { refused, failure } = await this.#options.send(entries.map(({ line }) => line))
-    this.#failure = failure
     this.#failures = failure === null ? 0 : this.#failures + 1
     for (const entry of entries) {
       if (!refused.has(entry.line)) this.#settle(entry)
       // One that another request has sent anew meanwhile is no longer ours.
       else if (entry.state === 'sending' && entry.send === sending.send) this.#returnToWaiting(entry)
     }
+    if (failure === null) this.#health.succeeded()
+    else this.#health.failed(failure)
   }
 
   #settle(entry: Entry): void {

@@ -27,10 +27,11 @@ export function limitChanges(bench: LimitBench): void {
         { ...chatBody('slow'), max_tokens: 100_000, stream: true },
         { headers: bench.by('changing') },
       )
-      await (await reply).next()
+      const opened = await reply
+      expect(opened.status).toBe(200)
+      await opened.next()
       await bench.change({ changing: { max_concurrent: 1 } })
       const refused = await chat()
-      console.log('DBG', JSON.stringify([...refused.headers]), JSON.stringify((await bench.admin.get('/admin/tenants')).json().tenants.find((t: any) => t.name === 'changing')))
       expect([refused.status, refused.text]).toEqual([429, expect.stringContaining('requests at a time (1)')])
       leave()
     })

@@ -119,6 +119,18 @@ function nobodyLeft(bench: RetryBench): void {
     expect(answer.headers.has('retry-after')).toBe(code === 'no_worker')
   })
 
+  test("the only worker's own 503 gets a Retry-After when it has none", async () => {
+    await bench.fleet.worker('lone').setFaults({ status: 503, times: 1 })
+    const answer = await ask('lone')
+    expect(answer.status).toBe(503)
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    await until(
+      () => isServed('lone'),
+      8_000,
+      () => 'lone was never used again',
+    )
+  })
+
   test('both break off: 503', async () => {
     for (const worker of ['home', 'other'] as const) {
       await bench.fleet.worker(worker).setFaults({ die_before_headers: true, times: 1 })

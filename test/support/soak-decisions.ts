@@ -16,7 +16,12 @@ faulty.writeFault = disk === 'fails' ? 'ENOSPC' : null
 const store = new DecisionFile({
   files: faulty.files,
   path,
-  config: decisionLogConfig({ fsync: 'never', rotateBytes: 8 * 1024 * 1024, exportIntervalMs: 100, retentionBytes: 64e6 }),
+  config: decisionLogConfig({
+    fsync: 'never',
+    rotateBytes: 8 * 1024 * 1024,
+    exportIntervalMs: 100,
+    retentionBytes: 64e6,
+  }),
   now: () => Date.now(),
   after(delayMs, task) {
     const timer = setTimeout(task, delayMs)

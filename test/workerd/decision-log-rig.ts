@@ -43,6 +43,7 @@ export function createLog(given: Partial<ShardSettings> = {}): LogRig {
     pool,
     settings: () => settings,
     readSegment: async (key) => (await env.DECISIONS.get(key))?.text() ?? null,
+    onChange: () => {},
     now: () => Date.now(),
     // The pauses of an isolate are counted, not measured: here they pass at once.
     after(_delayMs, task) {

@@ -216,6 +216,47 @@ describe('the bucket', () => {
       expect(options).toMatchObject({ range: { length: expect.toSatisfy((length: number) => length < 1_000) } })
   })
 
+  test('that can not be read fails the question, and neither newer records nor the log', async () => {
+    const log = createLog()
+    for (let from = 0; from < 12_000; from += 1_000) {
+      await log.store.append(recordNumbers(from, from + 1_000), [])
+      await log.settle()
+    }
+    bucketFaults.get = 'R2 is out to lunch'
+    await expect(log.store.find(decisionId(3))).rejects.toThrow('out to lunch')
+    expect(await log.store.find(decisionId(11_900))).toEqual(recordNumber(11_900))
+    expect((await log.store.query({ filters: {}, after: null, limit: 50 })).records).toHaveLength(50)
+    await log.store.append([recordNumber(12_000)], [])
+    expect(await log.store.status()).toMatchObject({ stored: 12_001, lost: 0 })
+  })
+
+  test(
+    'that takes nothing for very long makes objects refuse, and lose nothing that they took',
+    { timeout: 60_000 },
+    async () => {
+      const log = createLog()
+      const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+      bucketFaults.put = 'no'
+      const long = 'x'.repeat(1_000_000)
+      const taken: string[] = []
+      let refusal: unknown = null
+      for (let n = 0; n < 300 && refusal === null; n += 1) {
+        const record = recordNumber(n, { request_text: long })
+        try {
+          await log.shard(0).append([JSON.stringify(record)], settings)
+          taken.push(record.decision_id)
+        } catch (error) {
+          refusal = error
+        }
+      }
+      expect(String(refusal)).toContain('no room')
+      expect(taken.length).toBeGreaterThan(200)
+      bucketFaults.put = null
+      while ((await log.shard(0).status()).waiting > 0) await runDurableObjectAlarm(log.shard(0))
+      expect((await exportedIds(log)).sort()).toEqual([...taken].sort())
+    },
+  )
+
   test('that nobody has bound leaves the last records, and no more', async () => {
     const { UNBOUND_DECISION_LOG: objects } = env
     const shard = objects.get(objects.idFromName('pool/decisions/0')) as unknown as DurableObjectStub<DecisionLog>
