@@ -94,8 +94,8 @@ describe('over eight isolates', () => {
       open()
       await breathe(5)
     }
-    // Beside requests, in a second.
-    expect(leases(first)).toBeLessThanOrEqual(10)
+    // Beside requests, and fewer than those.
+    expect(leases(first)).toBeLessThan(20)
   })
 })
 
