@@ -59,7 +59,7 @@ export interface HealthBenchOptions {
 export function healthBench(runtime: RuntimeName, { config = {}, workers = {} }: HealthBenchOptions): HealthBench {
   const optionsOf = (name: Name): SimulatedWorkerOptions => ({
     models: ['m', `only-${name}`],
-    logRequests: 5_000,
+    logRequests: 100_000,
     ...workers[name],
   })
   const fleet = liveFleet<Name>(runtime, {

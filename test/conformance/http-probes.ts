@@ -43,7 +43,7 @@ function questions(runtime: RuntimeName): void {
   describe(`probes on ${runtime}`, () => {
     const bench = healthBench(runtime, {
       config: { health_check: OFTEN },
-      workers: { a: { models: ['m', 'only-a'], enableDevMode: true, logRequests: 5_000 } },
+      workers: { a: { models: ['m', 'only-a'], enableDevMode: true, logRequests: 100_000 } },
     })
 
     test('ask for health, models, load and sleep; what is not served is not asked for again', async () => {
