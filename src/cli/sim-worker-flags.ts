@@ -2,18 +2,10 @@
 
 import { DEFAULT_WORKER_OPTIONS } from '../simulator/options.ts'
 import type { SimulatedWorkerOptions } from '../simulator/options.ts'
+import { FAULT_HELP } from './sim-fault-help.ts'
+import { describeFlags, type SimFlag } from './sim-flags.ts'
 
-/** One flag and the option it sets. */
-export interface SimWorkerFlag {
-  readonly name: string
-  readonly option: keyof SimulatedWorkerOptions
-  readonly kind: 'text' | 'texts' | 'boolean' | 'number' | 'count' | 'faults'
-  readonly help: string
-  /** Smallest number allowed; 0 unless given. */
-  readonly least?: number
-}
-
-export const SIM_WORKER_FLAGS: readonly SimWorkerFlag[] = [
+export const SIM_WORKER_FLAGS: readonly SimFlag<keyof SimulatedWorkerOptions>[] = [
   { name: 'port', option: 'port', kind: 'count', help: 'port to listen on; 0 for any' },
   { name: 'host', option: 'host', kind: 'text', help: 'address to listen on' },
   { name: 'control-port', option: 'controlPort', kind: 'count', help: 'second port, for /sim/* even while refusing' },
@@ -53,48 +45,25 @@ export const SIM_WORKER_FLAGS: readonly SimWorkerFlag[] = [
   { name: 'fault', option: 'faults', kind: 'faults', help: 'fault rule as JSON; repeatable, see below' },
   { name: 'log-requests', option: 'logRequests', kind: 'count', help: 'requests that /sim/state shows' },
   { name: 'version', option: 'version', kind: 'text', help: 'answer of /version' },
+  {
+    name: 'lmcache-controller',
+    option: 'lmcacheController',
+    kind: 'text',
+    help: 'URL of a sim-lmcache to report the cache to',
+  },
+  { name: 'lmcache-instance', option: 'lmcacheInstance', kind: 'text', help: 'name there; host:port unless given' },
+  { name: 'lmcache-report-ms', option: 'lmcacheReportMs', kind: 'number', help: 'how long reports are gathered' },
 ]
-
-const FAULT_HELP = `Faults, alone or together in one JSON object (also for POST /sim/faults, which replaces all rules):
-  {"refuse":true,"refuse_ms":500}        stop listening; listen again after refuse_ms, or when cleared
-  {"hang":true}                          accept, never answer
-  {"slow_headers_ms":300}                wait before answering
-  {"die_before_headers":true}            reset the connection
-  {"die_mid_stream":{"after_events":3,"mode":"rst"}}
-      rst                                reset the connection
-      fin                                end it without the final chunk
-      clean                              end the body properly, without a terminator
-      done_without_finish                [DONE] without a finish_reason
-      mid_event                          end it inside an event
-  {"stall_mid_stream":{"after_events":3,"for_ms":500}}   fall silent; for ever without for_ms
-  {"error_in_stream":{"after_events":3,"status":500}}    an error event, then [DONE]
-  {"status":503,"retry_after":1}         an error answer
-  {"health":503}                         /health and /ping answer so
-  {"freeze":true}                        the engine stands still: requests wait, /health says 200
-  {"html_200":true}                      a web page with status 200
-  {"gzip":true}                          compress, whatever the caller accepts
-  {"truncated_json":true}                promise more bytes than are sent, then end the connection
-  {"extra_headers":true}                 cookies, a value that is not ASCII, an internal header; or {"name":"value"}
-Each can be narrowed with "match" (text in the body), "path" (prefix; without it a rule befalls every POST), "rate"
-(share of requests), "times" (expires after so many).`
 
 /** The text of --help. */
 export function toSimWorkerHelp(): string {
-  const width = Math.max(...SIM_WORKER_FLAGS.map(({ name }) => name.length)) + 4
-  const lines = SIM_WORKER_FLAGS.map((flag) => `  ${`--${flag.name}`.padEnd(width)}${flag.help}${defaultOf(flag)}`)
   return [
     'Usage: vllm-edge-router sim-worker --port P --model M [--model M2 ...] [options]',
     '',
     'A simulated vLLM worker: real routes and streams, made-up answers, and faults on demand.',
     '',
-    ...lines,
+    ...describeFlags(SIM_WORKER_FLAGS, { ...DEFAULT_WORKER_OPTIONS }),
     '',
     FAULT_HELP,
   ].join('\n')
-}
-
-function defaultOf(flag: SimWorkerFlag): string {
-  if (flag.option === 'models') return ''
-  const value = DEFAULT_WORKER_OPTIONS[flag.option]
-  return value === null || typeof value === 'object' ? '' : ` (${value})`
 }

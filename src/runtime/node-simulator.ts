@@ -1,5 +1,6 @@
-// Simulated workers on node:http. The only part of the simulator that knows sockets: it carries requests in and answers
-// out with back-pressure, tells the worker when a client goes, and cuts or refuses connections when a fault says so.
+// Simulated workers and LMCache controllers on node:http. The only part of the simulator that knows sockets: it carries
+// requests in and answers out with back-pressure, tells when a client goes, and cuts or refuses connections when a fault
+// says so.
 
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,63 +8,114 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../simulator/clock.ts'
-import { SocketCut } from '../simulator/fault-rules.ts'
+import { SocketCut, type FaultRules } from '../simulator/fault-rules.ts'
 import { faultDocumentSchema } from '../simulator/fault-schema.ts'
 import type { FaultRuleInput } from '../simulator/fault-schema.ts'
+import { createSimulatedController } from '../simulator/lmcache/controller.ts'
+import type { SimulatedControllerOptions } from '../simulator/lmcache/controller-options.ts'
+import { toControllerState, type ControllerState } from '../simulator/lmcache/controller-state.ts'
+import { reportReplySchema, type CacheReport, type ReportReply } from '../simulator/lmcache/report-schema.ts'
 import type { SimulatedWorkerOptions } from '../simulator/options.ts'
 import { toSimulatorState } from '../simulator/simulator-state.ts'
 import type { SimulatorState } from '../simulator/simulator-state.ts'
 import { createSimulatedWorker } from '../simulator/worker.ts'
-import type { SimulatedWorker } from '../simulator/worker.ts'
+import type { RequestDetails } from '../simulator/worker.ts'
 
 /** A running worker. */
-export interface StartedWorker {
+export interface StartedWorker extends StartedService {
+  state(): SimulatorState
+  /** Forgets requests, stored responses, caches and faults. */
+  reset(): Promise<void>
+}
+
+/** A running LMCache controller. */
+export interface StartedController extends StartedService {
+  state(): ControllerState
+  /** Forgets everything, as a restart would. */
+  restart(): void
+}
+
+/** What workers and controllers have in common: a port that faults can close. */
+interface StartedService {
   readonly port: number
   /** Without a slash at the end. */
   readonly url: string
-  /** Where /sim/* answers even while the worker refuses connections; null unless a control port was asked for. */
+  /** Where /sim/* answers even while connections are refused; null unless a control port was asked for. */
   readonly controlUrl: string | null
-  state(): SimulatorState
   /** Replaces all fault rules; settles when a change of `refuse` has taken effect. */
   setFaults(rules: FaultRuleInput | readonly FaultRuleInput[]): Promise<void>
-  /** Forgets requests, stored responses, caches and faults. */
-  reset(): Promise<void>
   close(): Promise<void>
+}
+
+/** Something with a fetch handler that a socket is put around. */
+interface Service {
+  readonly context: {
+    readonly settings: { readonly host: string; readonly port: number; readonly controlPort: number | null }
+    readonly faults: FaultRules
+  }
+  fetch(request: Request, details: RequestDetails): Promise<Response>
 }
 
 /** Starts a worker. Many fit in one process. */
 export async function startSimulatedWorker(options: SimulatedWorkerOptions): Promise<StartedWorker> {
-  const worker = createSimulatedWorker(options, { clock: nodeClock, sha256 })
-  const { faults, settings } = worker.context
-  const gate = new Gate(worker)
+  const worker = createSimulatedWorker(options, { clock: nodeClock, sha256, reportCache: postReport })
+  const { context } = worker
+  const { service, gate } = await startService(worker)
+  const { host, lmcacheInstance } = context.settings
+  const { port } = service
+  context.cacheReporter?.register({ instanceId: lmcacheInstance ?? `${host}:${port}`, ip: host, port })
+  return {
+    ...service,
+    state: () => toSimulatorState(context),
+    reset: () => {
+      context.reset()
+      return gate.settled
+    },
+  }
+}
+
+/** Starts an LMCache controller. */
+export async function startSimulatedController(options: SimulatedControllerOptions): Promise<StartedController> {
+  const controller = createSimulatedController(options, { clock: nodeClock, sha256 })
+  const { context } = controller
+  const { service } = await startService(controller)
+  return { ...service, state: () => toControllerState(context), restart: () => context.index.clear() }
+}
+
+async function startService(service: Service): Promise<{ service: StartedService; gate: Gate }> {
+  const { faults, settings } = service.context
+  const gate = new Gate(service)
   const port = await gate.open(settings.port)
-  const control = await openControl(worker, gate)
+  const control = await openControl(service, gate)
   faults.onChange(() => gate.follow())
   gate.follow()
   await gate.settled
-  return {
+  const started: StartedService = {
     port,
     url: `http://${settings.host}:${port}`,
     controlUrl: control === null ? null : `http://${settings.host}:${control.port}`,
-    state: () => toSimulatorState(worker.context),
     setFaults: (rules) => {
       faults.set(faultDocumentSchema.parse(rules))
-      return gate.settled
-    },
-    reset: () => {
-      worker.context.reset()
       return gate.settled
     },
     close: async () => {
       await Promise.all([gate.close(), control === null ? null : closeServer(control.server)])
     },
   }
+  return { service: started, gate }
 }
 
-/** Opens and closes the port of a worker. The port number stays the same. */
+async function postReport(controllerUrl: string, report: CacheReport): Promise<ReportReply> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify(report)
+  const response = await fetch(new URL('/sim/report', controllerUrl), { method: 'POST', headers, body })
+  return reportReplySchema.parse(await response.json())
+}
+
+/** Opens and closes the port of a service. The port number stays the same. */
 class Gate {
   settled: Promise<void> = Promise.resolve()
-  readonly #worker: SimulatedWorker
+  readonly #service: Service
   #server: Server | null = null
   // Those that no longer listen but still have requests under way.
   readonly #earlier: Server[] = []
@@ -72,8 +124,8 @@ class Gate {
   #reopenTimer: NodeJS.Timeout | undefined
   #keepAliveTimer: NodeJS.Timeout | undefined
 
-  constructor(worker: SimulatedWorker) {
-    this.#worker = worker
+  constructor(service: Service) {
+    this.#service = service
   }
 
   get isOpen(): boolean {
@@ -81,14 +133,14 @@ class Gate {
   }
 
   async open(port: number): Promise<number> {
-    const server = createHttpServer((incoming, outgoing) => void serve(this.#worker, this, { incoming, outgoing }))
+    const server = createHttpServer((incoming, outgoing) => void serve(this.#service, this, { incoming, outgoing }))
     server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    this.#port = await listen(server, port, this.#worker.context.settings.host)
+    this.#port = await listen(server, port, this.#service.context.settings.host)
     this.#server = server
-    // A worker that refuses connections is still a process, and nothing else would keep it alive.
+    // A service that refuses connections is still a process, and nothing else would keep it alive.
     this.#keepAliveTimer ??= setInterval(() => {}, 2 ** 30)
     return this.#port
   }
@@ -107,7 +159,7 @@ class Gate {
   }
 
   async #apply(): Promise<void> {
-    const { faults } = this.#worker.context
+    const { faults } = this.#service.context
     const { refusal } = faults
     clearTimeout(this.#reopenTimer)
     if (refusal === null) {
@@ -132,12 +184,12 @@ class Gate {
   }
 }
 
-/** A port that answers /sim/* and nothing else, whatever befalls the worker itself; null when none is wanted. */
-async function openControl(worker: SimulatedWorker, gate: Gate): Promise<{ server: Server; port: number } | null> {
-  const { controlPort, host } = worker.context.settings
+/** A port that answers /sim/* and nothing else, whatever befalls the rest; null when none is wanted. */
+async function openControl(service: Service, gate: Gate): Promise<{ server: Server; port: number } | null> {
+  const { controlPort, host } = service.context.settings
   if (controlPort === null) return null
   const server = createHttpServer((incoming, outgoing) => {
-    if (incoming.url?.startsWith('/sim/') === true) void serve(worker, gate, { incoming, outgoing })
+    if (incoming.url?.startsWith('/sim/') === true) void serve(service, gate, { incoming, outgoing })
     else outgoing.writeHead(404).end()
   })
   try {
@@ -173,7 +225,7 @@ interface Connection {
   readonly outgoing: ServerResponse
 }
 
-async function serve(worker: SimulatedWorker, gate: Gate, { incoming, outgoing }: Connection): Promise<void> {
+async function serve(service: Service, gate: Gate, { incoming, outgoing }: Connection): Promise<void> {
   const client = new AbortController()
   let isOurDoing = false
   outgoing.on('close', () => {
@@ -182,7 +234,7 @@ async function serve(worker: SimulatedWorker, gate: Gate, { incoming, outgoing }
   try {
     const body = await readBody(incoming)
     const target = incoming.url ?? '/'
-    const response = await worker.fetch(toRequest(incoming, target), { target, body, signal: client.signal })
+    const response = await service.fetch(toRequest(incoming, target), { target, body, signal: client.signal })
     if (target.startsWith('/sim/')) await gate.settled
     if (!gate.isOpen) outgoing.shouldKeepAlive = false
     await writeResponse(outgoing, response, client.signal)

@@ -8,6 +8,7 @@ import type { EngineFinishReason, EngineStats } from './engine-stats.ts'
 import { PrefixCache } from './prefix-cache.ts'
 import { createRandom, gaussian } from './random.ts'
 import type { Random } from './random.ts'
+import { BLOCKS_PER_CHUNK, chunkKeysOf } from './lmcache/chunk-keys.ts'
 import { createSequence } from './sequence.ts'
 import type { EngineListener, EngineRequest, EngineRun, Sequence } from './sequence.ts'
 
@@ -26,12 +27,21 @@ export interface EngineOptions {
   readonly kvBlocks: number
 }
 
+/** Told of what an engine's cache comes to hold and loses. */
+export interface CacheWatcher {
+  /** A block that ends a chunk is computed; `chunk` is the chunk's key. */
+  stored(block: number, chunk: number): void
+  /** Any block. */
+  evicted(block: number): void
+}
+
 /** One engine, which is one data-parallel rank. */
 export class Engine {
   readonly stats: EngineStats = createEngineStats()
   readonly cache: PrefixCache
   readonly #options: EngineOptions
   readonly #clock: Clock
+  readonly #watcher: CacheWatcher | null
   readonly #random: Random
   // Aborted sequences stay in the queue until they come up, so that an abort is not a search.
   #queue: Sequence[] = []
@@ -39,11 +49,12 @@ export class Engine {
   readonly #running = new Set<Sequence>()
   #isFrozen = false
 
-  constructor(options: EngineOptions, clock: Clock) {
+  constructor(options: EngineOptions, clock: Clock, watcher: CacheWatcher | null = null) {
     this.#options = options
     this.#clock = clock
+    this.#watcher = watcher
     this.#random = createRandom(options.seed)
-    this.cache = new PrefixCache(options.kvBlocks)
+    this.cache = new PrefixCache(options.kvBlocks, (block) => watcher?.evicted(block))
   }
 
   submit(request: EngineRequest, listener: EngineListener): EngineRun {
@@ -147,7 +158,22 @@ export class Engine {
     const { holding, promptHashes } = sequence
     this.stats.promptTokens += sequence.request.prompt.length
     if (holding === null) return
-    for (const hash of promptHashes.slice(holding.computed.length)) this.cache.publish(holding, hash)
+    const known = holding.computed.length
+    for (const hash of promptHashes.slice(known)) this.cache.publish(holding, hash)
+    this.#reportChunks(sequence, known)
+  }
+
+  /** Reports the chunks that were filled since the first `known` blocks were. */
+  #reportChunks({ holding, request }: Sequence, known: number): void {
+    if (this.#watcher === null || holding === null) return
+    const { computed } = holding
+    const full = Math.floor(computed.length / BLOCKS_PER_CHUNK)
+    let chunk = Math.floor(known / BLOCKS_PER_CHUNK)
+    if (chunk >= full) return
+    const keys = chunkKeysOf([...request.prompt, ...request.output].slice(0, computed.length * BLOCK_TOKENS))
+    for (; chunk < full; chunk++) {
+      this.#watcher.stored(computed[(chunk + 1) * BLOCKS_PER_CHUNK - 1] ?? 0, keys[chunk] ?? 0)
+    }
   }
 
   #emit(sequence: Sequence): void {
@@ -168,7 +194,9 @@ export class Engine {
     const length = sequence.request.prompt.length + sequence.emitted - 1
     if (length % BLOCK_TOKENS === 1) this.cache.allocate(holding, 1)
     const hash = sequence.chain.push(token)
-    if (hash !== null) this.cache.publish(holding, hash)
+    if (hash === null) return
+    this.cache.publish(holding, hash)
+    this.#reportChunks(sequence, holding.computed.length - 1)
   }
 
   #interTokenMs(): number {

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Engine } from './engine.ts'
 import type { FaultRules } from './fault-rules.ts'
 import type { Faults } from './fault-schema.ts'
+import type { CacheReporter } from './lmcache/cache-reporter.ts'
 import type { WorkerSettings } from './options.ts'
 import type { RequestLog } from './request-log.ts'
 import type { ResponseStore } from './response-store.ts'
@@ -21,6 +22,8 @@ export interface WorkerContext {
   readonly sleep: SleepState
   readonly log: RequestLog
   readonly responses: ResponseStore
+  /** Null when no LMCache controller is told. */
+  readonly cacheReporter: CacheReporter | null
   /** 32 hexadecimal digits. */
   newId(): string
   sha256(bytes: Uint8Array): string

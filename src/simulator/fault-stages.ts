@@ -1,7 +1,6 @@
 // Faults before and after a route has answered: those that keep it from answering, and those that spoil a good answer.
 
 import type { Clock } from './clock.ts'
-import type { Exchange } from './exchange.ts'
 import { SocketCut } from './fault-rules.ts'
 import type { Faults } from './fault-schema.ts'
 import { textResponse } from './json-response.ts'
@@ -13,11 +12,17 @@ const HOSTILE_HEADERS = {
   'x-internal': 'gpu-node-17.internal:8000',
 }
 
+/** A request before it is answered. */
+export interface Faulted {
+  readonly faults: Faults
+  readonly signal: AbortSignal
+  readonly clock: Clock
+}
+
 /** Runs the faults that come before a route; an answer given here replaces the route's. */
-export async function beforeRoute(exchange: Exchange): Promise<Response | null> {
-  const { faults, signal } = exchange
+export async function beforeRoute({ faults, signal, clock }: Faulted): Promise<Response | null> {
   if (faults.hang === true) await untilAborted(signal)
-  if (faults.slow_headers_ms !== undefined) await sleep(exchange.worker.clock, faults.slow_headers_ms, signal)
+  if (faults.slow_headers_ms !== undefined) await sleep(clock, faults.slow_headers_ms, signal)
   if (faults.die_before_headers === true) throw new SocketCut('reset')
   if (faults.status !== undefined) throw new VllmError(faults.status, faults.message ?? 'Simulated failure.')
   if (faults.html_200 !== true) return null

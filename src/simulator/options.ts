@@ -41,6 +41,12 @@ export interface SimulatedWorkerOptions {
   /** How many requests /sim/state shows. */
   readonly logRequests?: number
   readonly version?: string
+  /** URL of a simulated LMCache controller that is told what this worker caches and evicts. */
+  readonly lmcacheController?: string | null
+  /** What the controller calls this worker; host:port unless given, which is what a router needs no map for. */
+  readonly lmcacheInstance?: string | null
+  /** How long what happens in the cache is gathered before it is reported. */
+  readonly lmcacheReportMs?: number
 }
 
 /** The same with nothing left open. */
@@ -75,6 +81,9 @@ export const DEFAULT_WORKER_OPTIONS: Omit<WorkerSettings, 'models'> = {
   faults: [],
   logRequests: 100,
   version: '0.32.0',
+  lmcacheController: null,
+  lmcacheInstance: null,
+  lmcacheReportMs: 20,
 }
 
 /** Fills in the defaults. */

@@ -15,10 +15,13 @@ export class PrefixCache {
   readonly #held = new Map<number, number>()
   // Insertion order is the eviction order.
   readonly #free = new Set<number>()
+  readonly #evicted: (hash: number) => void
   #pending = 0
 
-  constructor(capacity: number) {
+  /** `evicted` is told of every block that can't be hit any more. */
+  constructor(capacity: number, evicted: (hash: number) => void = () => {}) {
     this.capacity = capacity
+    this.#evicted = evicted
   }
 
   /** Share of the blocks that sequences hold, 0 to 1. Free blocks count as free, whatever they still contain. */
@@ -96,6 +99,7 @@ export class PrefixCache {
     for (const hash of this.#free) {
       if (this.#used() + this.#free.size <= this.capacity) return
       this.#free.delete(hash)
+      this.#evicted(hash)
     }
   }
 }

@@ -9,6 +9,8 @@ import { faultDocumentSchema, faultsSchema } from './fault-schema.ts'
 import type { Faults } from './fault-schema.ts'
 import { afterRoute, beforeRoute } from './fault-stages.ts'
 import { jsonResponse } from './json-response.ts'
+import { CacheReporter } from './lmcache/cache-reporter.ts'
+import type { CacheReport, ReportReply } from './lmcache/report-schema.ts'
 import { toWorkerSettings } from './options.ts'
 import type { SimulatedWorkerOptions, WorkerSettings } from './options.ts'
 import { RequestLog } from './request-log.ts'
@@ -24,6 +26,8 @@ export interface WorkerDependencies {
   sha256(bytes: Uint8Array): string
   /** 32 hexadecimal digits, different each time; by default random. */
   newId?(): string
+  /** Hands a report on the cache to the LMCache controller of the options. */
+  reportCache?(controllerUrl: string, report: CacheReport): Promise<ReportReply>
 }
 
 /** What a server knows of a request beyond the Request object. */
@@ -61,9 +65,10 @@ export function createSimulatedWorker(
 
 function createContext(settings: WorkerSettings, dependencies: WorkerDependencies): WorkerContext {
   const { clock } = dependencies
+  const cacheReporter = createReporter(settings, dependencies)
   const createEngines = (): Engine[] =>
     Array.from({ length: settings.dataParallelSize }, (_, rank) => {
-      return new Engine({ ...settings, seed: settings.seed + rank }, clock)
+      return new Engine({ ...settings, seed: settings.seed + rank }, clock, cacheReporter?.watcherOf(rank))
     })
   const context = {
     settings,
@@ -73,11 +78,13 @@ function createContext(settings: WorkerSettings, dependencies: WorkerDependencie
     sleep: new SleepState(),
     log: new RequestLog(settings.logRequests),
     responses: new ResponseStore(),
+    cacheReporter,
     newId: dependencies.newId ?? (() => crypto.randomUUID().replaceAll('-', '')),
     sha256: dependencies.sha256,
     reset: (): void => {
       // Requests under way end on the engines they began on.
       context.engines = createEngines()
+      cacheReporter?.reset()
       context.sleep.wake([])
       context.log.clear()
       context.responses.clear()
@@ -90,6 +97,15 @@ function createContext(settings: WorkerSettings, dependencies: WorkerDependencie
   context.faults.onChange(follow)
   context.sleep.onChange(follow)
   return context
+}
+
+function createReporter(
+  { lmcacheController, lmcacheReportMs, dataParallelSize }: WorkerSettings,
+  { clock, reportCache }: WorkerDependencies,
+): CacheReporter | null {
+  if (lmcacheController === null || reportCache === undefined) return null
+  const send = (report: CacheReport): Promise<ReportReply> => reportCache(lmcacheController, report)
+  return new CacheReporter({ clock, delayMs: lmcacheReportMs, send }, dataParallelSize)
 }
 
 async function openExchange(worker: WorkerContext, request: Request, details: RequestDetails): Promise<Exchange> {
@@ -128,10 +144,13 @@ async function answerExchange(exchange: Exchange, route: RouteExchange): Promise
 }
 
 async function answerOrExplain(exchange: Exchange, route: RouteExchange): Promise<Response> {
+  const { faults, signal, worker } = exchange
   try {
-    return (await beforeRoute(exchange)) ?? rejectKey(exchange) ?? (await route(exchange))
+    return (
+      (await beforeRoute({ faults, signal, clock: worker.clock })) ?? rejectKey(exchange) ?? (await route(exchange))
+    )
   } catch (error) {
-    if (error instanceof SocketCut || exchange.signal.aborted) throw error
+    if (error instanceof SocketCut || signal.aborted) throw error
     return toErrorResponse(exchange, error instanceof VllmError ? error : new VllmError(500, String(error)))
   }
 }
