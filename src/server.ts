@@ -1,16 +1,17 @@
-// A router as a process of its own: memory for a fleet store, a listener of the runtime, and an orderly end.
+// A router as a process of its own: memory or a Redis for what it shares, a listener of the runtime, and an orderly end.
 
 import { isLoopbackHost } from './access/loopback.ts'
-import type { Config, WorkerConfig } from './config/config.ts'
+import type { Config, RedisConfig, ReplayStoreConfig, WorkerConfig } from './config/config.ts'
 import type { ConfigSource } from './control/config-source.ts'
 import { toLogLine } from './observe/decision-log-lines.ts'
 import type { Platform, RequestContext } from './platform.ts'
 import { assembleRouter, type Router } from './router.ts'
-import { createServerFleet } from './server-fleet.ts'
+import { openServerState } from './server-state.ts'
 import { DecisionFile } from './store/decision-file.ts'
 import type { LogFiles } from './store/log-files.ts'
 import type { DecisionLogChange } from './store/log-health.ts'
-import { createMemoryLimitStore } from './store/memory-limits.ts'
+import type { RedisLink } from './store/redis-link.ts'
+import type { ReplayStore } from './store/replay-store.ts'
 import { listModels } from './upstream/model-list.ts'
 
 /** What a runtime with sockets of its own offers; Cloudflare's has none and is served otherwise. */
@@ -46,8 +47,12 @@ export interface StartServerOptions {
   /** Where other configurations come from; without it the router keeps this one. */
   readonly source?: ConfigSource
   readonly runtime: ServerRuntime
+  /** Where records of Router Replay go; memory without it. */
+  openReplayStore?(config: ReplayStoreConfig): ReplayStore
   /** Where the decision log is exported to; without them it is kept in memory alone. */
   readonly logFiles?: LogFiles
+  /** Connects to a Redis that the configuration names; without it the state stays in this process. */
+  connectRedis?(redis: RedisConfig): Promise<RedisLink>
   writeLine(line: string): void
 }
 
@@ -58,21 +63,22 @@ const MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 const CLOSE_MS = 500
 
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { config, source, runtime, logFiles = null, writeLine } = options
+  const { config, source, runtime, logFiles = null, connectRedis = null, writeLine } = options
   const outgoing = {
     now: () => Date.now(),
     after: startTimer,
     send: runtime.send,
     random: () => Math.random(),
+    randomId: () => crypto.randomUUID().replaceAll('-', ''),
     binding: () => null,
+    writeLine,
   }
-  const fleet = createServerFleet(config, outgoing)
+  const { fleet, limits, role } = await openServerState(config, outgoing, connectRedis)
   const platform: Platform = {
     ...outgoing,
     fleet: fleet.store,
-    limits: createMemoryLimitStore(outgoing.now),
-    randomId: () => crypto.randomUUID().replaceAll('-', ''),
-    writeLine,
+    limits,
+    fleetRole: role,
     showsConnectPhase: runtime.showsConnectPhase,
     adminOpenTo: isLoopbackHost(config.host) ? 'loopback' : 'nobody',
     wakesAcrossRequests: true,
@@ -82,8 +88,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const decisionLog = await openDecisionLog(config, logFiles, platform)
   const router = assembleRouter(config, platform, {
     ...fleet.changes,
+    onConfig(next) {
+      fleet.changes.onConfig?.(next)
+      decisionLog?.use(next.decisionLog)
+    },
     decisionLog,
     ...(source === undefined ? {} : { source }),
+    ...(options.openReplayStore === undefined ? {} : { openReplayStore: options.openReplayStore }),
   })
   fleet.reportBy(router.report)
   const listener = await runtime.listen({
@@ -106,7 +117,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       // What was cut off leaves its record as its connection closes.
       if (!isIdle) await waitUntilIdle(router, CLOSE_MS)
       await router.close()
-      fleet.store.close()
+      await fleet.close()
       return isIdle
     },
   }
