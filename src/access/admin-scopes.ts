@@ -2,10 +2,12 @@
 
 /** Scopes by what they cost when they get into the wrong hands, least first. */
 export const ADMIN_SCOPES = [
-  /** Records of decisions without text: `/v1/router_replay`. */
+  /** Records of Router Replay without bodies. */
   'replay.read',
   /** Everything that only looks: configuration without secrets, statistics, workers, decisions, tenants. */
   'read',
+  /** Records of Router Replay with the bodies that were captured: what people wrote. */
+  'replay.detail',
   /** Draining workers and taking them back. */
   'drain',
   /** Adding and removing workers. */

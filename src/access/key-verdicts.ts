@@ -9,11 +9,13 @@ export class KeyVerdicts {
   readonly #accepted: RecentTimes
   readonly #refused: RecentTimes
   readonly #asked: RecentTimes
+  readonly #unanswered: RecentTimes
 
   constructor(maxEntries: number = MAX_VERDICTS) {
     this.#accepted = new RecentTimes(maxEntries)
     this.#refused = new RecentTimes(maxEntries)
     this.#asked = new RecentTimes(maxEntries)
+    this.#unanswered = new RecentTimes(maxEntries)
   }
 
   /** A question about a key is under way that nobody waits for. */
@@ -32,6 +34,11 @@ export class KeyVerdicts {
     this.#refused.note(digest, atMs)
   }
 
+  /** Nobody could say anything of the key: for those only who wait for that very answer. */
+  noteUnanswered(digest: string, atMs: number): void {
+    this.#unanswered.note(digest, atMs)
+  }
+
   /** Milliseconds since the key was accepted; null when it was not, or that is forgotten. */
   acceptedAgeMs(digest: string, nowMs: number): number | null {
     return this.#accepted.ageMs(digest, nowMs)
@@ -39,6 +46,10 @@ export class KeyVerdicts {
 
   refusedAgeMs(digest: string, nowMs: number): number | null {
     return this.#refused.ageMs(digest, nowMs)
+  }
+
+  unansweredAgeMs(digest: string, nowMs: number): number | null {
+    return this.#unanswered.ageMs(digest, nowMs)
   }
 
   /** Milliseconds since the key was last asked about beside a request; null when it was not, or that is forgotten. */

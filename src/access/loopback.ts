@@ -10,7 +10,12 @@ const PROXY_HEADERS = [
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-server',
   'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
   'via',
   'cf-connecting-ip',
 ] as const
@@ -21,15 +26,18 @@ const PROXY_HEADERS = [
  * `Sec-Fetch-Site`).
  */
 export function strangeness(header: (name: string) => string | null): string | null {
-  const host = /^(.*?)(?::\d*)?$/.exec(header('host') ?? '')?.[1] ?? ''
+  const authority = header('host') ?? ''
+  const host = /^(.*?)(?::\d*)?$/.exec(authority)?.[1] ?? ''
   if (!isLoopbackHost(host)) return 'its Host header names another host'
   const origin = header('origin')
-  if (origin !== null && !isLoopbackOrigin(origin)) return 'it comes from a page of another origin'
+  if (origin !== null && !isOwnOrigin(origin, authority)) return 'it comes from a page of another origin'
   const site = header('sec-fetch-site')
   if (site !== null && site !== 'same-origin' && site !== 'none') return 'it comes from a page of another site'
   return PROXY_HEADERS.some((name) => header(name) !== null) ? 'it came through a proxy' : null
 }
 
-function isLoopbackOrigin(origin: string): boolean {
-  return URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname)
+/** Another port of this machine is another program, whose pages are no operators. `serve` speaks plain HTTP. */
+function isOwnOrigin(origin: string, authority: string): boolean {
+  const own = `http://${authority}`
+  return URL.canParse(own) && new URL(own).origin === origin
 }

@@ -37,6 +37,13 @@ export const adminShape = {
     }),
     '["http://10.0.0.*:8000"]',
   ).default([]),
+  /** Where hooks, services that check keys, and stores may be that a configuration from the API adds. */
+  allowed_service_hosts: list(
+    text().regex(/^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:\*|\*?[A-Za-z0-9._-]+\*?|\[[0-9A-Fa-f:.]+\])(?::(?:\d{1,5}|\*))?$/i, {
+      error: 'must be [SCHEME://]HOST[:PORT], where HOST may begin or end with a * and PORT may be *',
+    }),
+    '["https://auth.internal"]',
+  ).default([]),
   /** Environment variables that a configuration from the API may refer to. */
   config_env: list(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' }),

@@ -4,7 +4,7 @@
 import { digestOfKey } from '../access/key-digest.ts'
 import { toAdminKeys } from './admin-schema.ts'
 import { toKeyValidation, toOverload, toTenants } from './caller-schema.ts'
-import type { Config, HookConfig } from './config.ts'
+import type { Config, HookConfig, RedisConfig, ReplayStoreConfig } from './config.ts'
 import { canonicalJson, digest } from './digest.ts'
 import { toDecisionLog } from './decision-log-schema.ts'
 import { toDocument } from './document.ts'
@@ -14,7 +14,9 @@ import { toModelRule } from './model-rule-schema.ts'
 import type { ChosenPolicy } from './policy-section.ts'
 import type { PoolEntry } from './pool.ts'
 import { toHedge, toRetry } from './retry-schema.ts'
+import { toRouterReplay } from './router-replay-schema.ts'
 import { replaceSecrets } from './schema-walk.ts'
+import { toRedis } from './state-schema.ts'
 import { DEFAULT_TOTAL_MS, type ConfigFile } from './schema.ts'
 
 /** Puts the parts together; everything in them has been checked. */
@@ -41,7 +43,10 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     overload: toOverload(file),
     adminKeys: toAdminKeys(file.admin_api_key, file.admin_api_keys),
     decisionLog: toDecisionLog(file.decision_log),
+    routerReplay: toRouterReplay(file.router_replay),
+    sharedState: toRedis(file.state),
     allowedWorkerHosts: file.allowed_worker_hosts,
+    allowedServiceHosts: file.allowed_service_hosts,
     configEnv: file.config_env,
     health: toHealth(file.health_check, file.circuit_breaker),
     breaker: toBreaker(file.circuit_breaker, file.disable_circuit_breaker),
@@ -62,6 +67,7 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
       // null is `off`, which is a choice; undefined is none.
       totalMs: timeouts.total === undefined ? requestTimeoutMs : timeouts.total,
     },
+    requestBodyMs: timeouts.request_body,
     modelRefreshMs: file.model_refresh_secs * 1000,
     responseTtlMs: file.responses.ttl_secs * 1000,
     logLevel: file.log_level,
@@ -77,6 +83,8 @@ async function hashOf(settings: Settings, { type, options, schema }: ChosenPolic
     ...settings,
     workers: await Promise.all(workers),
     hooks: await Promise.all(settings.hooks.map(withDigests)),
+    routerReplay: { ...settings.routerReplay, store: await withStoreDigests(settings.routerReplay.store) },
+    sharedState: await withUrlDigest(settings.sharedState),
     policy: { type, options: await replaceSecrets(schema, options, digest) },
   }
   return digest(canonicalJson(effective))
@@ -85,6 +93,24 @@ async function hashOf(settings: Settings, { type, options, schema }: ChosenPolic
 async function withDigests(hook: HookConfig): Promise<HookConfig> {
   const headers = Object.entries(hook.headers).map(async ([name, value]) => [name, await digest(value)] as const)
   return { ...hook, apiKey: await digestOrNull(hook.apiKey), headers: Object.fromEntries(await Promise.all(headers)) }
+}
+
+async function withStoreDigests(store: ReplayStoreConfig): Promise<ReplayStoreConfig> {
+  const { redis, postgres } = store
+  return {
+    ...store,
+    redis: redis && {
+      ...redis,
+      url: await digestOrNull(redis.url),
+      restUrl: await digestOrNull(redis.restUrl),
+      token: await digestOrNull(redis.token),
+    },
+    postgres: postgres && { ...postgres, url: await digestOrNull(postgres.url) },
+  }
+}
+
+async function withUrlDigest(redis: RedisConfig | null): Promise<RedisConfig | null> {
+  return redis === null ? null : { ...redis, url: await digest(redis.url) }
 }
 
 async function digestOrNull(secret: string | null): Promise<string | null> {

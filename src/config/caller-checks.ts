@@ -22,6 +22,7 @@ export function checkCallers(input: CrossCheckInput): Problem[] {
     ...misplacedStars(file),
     ...unservedModels(input),
     ...idleWeights(file),
+    ...unsharedPlaces(file),
     ...keyServices(file),
   ]
 }
@@ -152,6 +153,15 @@ function idleWeights({ api_keys: tenants = [], max_concurrent_requests: limit }:
     const message = 'has no effect without max_concurrent_requests: a router that is never full has no shares'
     return [warningAt(['api_keys', index, 'weight'], message)]
   })
+}
+
+/** Without a queue a place goes to whoever comes first, and so to whoever asks most. */
+function unsharedPlaces(file: File): Problem[] {
+  const { api_keys: tenants = [], max_concurrent_requests: limit, queue_size: queueSize } = file
+  if (queueSize !== 0 || limit === undefined || limit === null) return []
+  const names = new Set(tenants.map((entry) => entry?.name))
+  if (names.size < 2) return []
+  return [warningAt(['queue_size'], 'is 0, so tenants do not share a full router: places go to who asks most for them')]
 }
 
 function keyServices({ api_key_validation_urls: urls = [], api_key_validation: settings = {} }: File): Problem[] {

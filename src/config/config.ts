@@ -4,6 +4,7 @@
 import type { AdminScope } from '../access/admin-scopes.ts'
 import type { ModelRule } from '../routing/model-rules.ts'
 import type { Policy } from '../routing/policy.ts'
+import type { ReplayBackend } from './router-replay-schema.ts'
 
 export interface WorkerConfig {
   /** The configured id, else the URL. */
@@ -186,6 +187,58 @@ export interface DecisionLogConfig {
   readonly exportSample: number
 }
 
+/** What Router Replay records of requests, and where it keeps that. */
+export interface RouterReplayConfig {
+  readonly isEnabled: boolean
+  /** Of each decision; the oldest make room. */
+  readonly maxRecords: number
+  readonly capturesRequestBody: boolean
+  readonly capturesResponseBody: boolean
+  readonly maxBodyBytes: number
+  /** Null to keep records until newer ones take their place. */
+  readonly ttlMs: number | null
+  /** Whether records are gathered for a moment and written many at once. */
+  readonly isAsync: boolean
+  readonly store: ReplayStoreConfig
+}
+
+export interface ReplayStoreConfig {
+  readonly backend: ReplayBackend
+  /** Null unless it is the backend; so is `postgres`. */
+  readonly redis: ReplayRedisConfig | null
+  readonly postgres: ReplayPostgresConfig | null
+  readonly r2: { readonly prefix: string }
+}
+
+/** One of `url` and `restUrl` is there. All but the prefix may be secrets. */
+export interface ReplayRedisConfig {
+  readonly url: string | null
+  readonly restUrl: string | null
+  readonly token: string | null
+  readonly keyPrefix: string
+  readonly skipsVerification: boolean
+}
+
+/** One of `url`, a secret, and `hyperdriveBinding` is there. */
+export interface ReplayPostgresConfig {
+  readonly url: string | null
+  readonly hyperdriveBinding: string | null
+  readonly schema: string
+  readonly table: string
+  readonly maxConnections: number
+}
+
+/** A Redis that holds what processes agree on. */
+export interface RedisConfig {
+  /** With user and password, if any. A secret. */
+  readonly url: string
+  /** What every key begins with: processes with the same one are one fleet. */
+  readonly keyPrefix: string
+  readonly connectTimeoutMs: number
+  /** How long an answer may take. */
+  readonly commandTimeoutMs: number
+}
+
 export interface AdminKey {
   /** Named in logs and in the list of configurations. */
   readonly label: string
@@ -205,6 +258,8 @@ export interface ConfigDocument {
   readonly shown: Readonly<Record<string, unknown>>
   /** A digest of each of them, secrets included: shows which sections two configurations differ in. */
   readonly sections: Readonly<Record<string, string>>
+  /** Digests of the services and files it leads to (`digestOfReach`). */
+  readonly reaches: readonly string[]
 }
 
 export interface Config {
@@ -229,8 +284,13 @@ export interface Config {
   /** Keys that open the admin routes; with none they are open to this machine alone, or to nobody. */
   readonly adminKeys: readonly AdminKey[]
   readonly decisionLog: DecisionLogConfig
+  readonly routerReplay: RouterReplayConfig
+  /** Where processes share the state of the fleet and tenants' limits; null for each its own. */
+  readonly sharedState: RedisConfig | null
   /** Where workers added through the API may be. */
   readonly allowedWorkerHosts: readonly string[]
+  /** Where services may be that a configuration from the API adds: hooks, checks of keys, stores. */
+  readonly allowedServiceHosts: readonly string[]
   /** Environment variables that a configuration from the API may refer to. */
   readonly configEnv: readonly string[]
   readonly health: HealthConfig
@@ -253,6 +313,8 @@ export interface Config {
   /** Worker paths opened one by one beyond the catalogue, such as `/metrics`. */
   readonly passthroughPaths: readonly string[]
   readonly timeouts: Timeouts
+  /** For the whole body of a request that is JSON to arrive; null for as long as it takes. */
+  readonly requestBodyMs: number | null
   /** How often each worker's `/v1/models` is read. */
   readonly modelRefreshMs: number
   /** How long the worker of a stored response is remembered. */

@@ -11,7 +11,9 @@ import { isOwnPath } from './http-values.ts'
 import { checkModelRules } from './model-rule-checks.ts'
 import { workerNameOf, type PoolEntry } from './pool.ts'
 import { checkRetry } from './retry-checks.ts'
+import { checkRouterReplay, type ReplayPlatform } from './router-replay-checks.ts'
 import type { ConfigFile } from './schema.ts'
+import { checkState } from './state-schema.ts'
 import { fewCandidates } from './unavailable.ts'
 
 /** What the checks look at. */
@@ -26,6 +28,10 @@ export interface CrossCheckInput {
   readonly ownPaths: readonly string[]
   /** Bindings the runtime has; null when not known. */
   readonly bindings: readonly string[] | null
+  /** What Router Replay can keep records in; null when not known. */
+  readonly replayPlatform: ReplayPlatform | null
+  /** Whether the runtime can open connections of any kind; null when not known. */
+  readonly hasSockets: boolean | null
 }
 
 /** Runs every check. */
@@ -35,6 +41,7 @@ export function crossCheck(input: CrossCheckInput): Problem[] {
 
 const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkPool,
+  checkWorkerPaths,
   checkWorkerKeys,
   checkBindings,
   checkPaths,
@@ -45,6 +52,8 @@ const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkHooks,
   checkModelRules,
   checkRetry,
+  checkRouterReplay,
+  checkState,
 ]
 
 function checkPool({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {
@@ -82,6 +91,15 @@ function repeatedUrls(file: Partly<ConfigFile>): Problem[] {
     const first = url === undefined ? index : urls.indexOf(url)
     if (first === index) return []
     return [warningAt(['mode', 'worker_urls', index], `repeats mode.worker_urls[${first}]; it counts once`)]
+  })
+}
+
+/** Clients write `…/v1`; the router puts the path of each route behind a worker's URL, and would ask for `/v1/v1/…`. */
+function checkWorkerPaths({ pool }: CrossCheckInput): Problem[] {
+  return pool.flatMap(({ worker, path }) => {
+    if (!/[^/]\/v1$/.test(worker.url)) return []
+    const message = 'ends with /v1, so requests go to /v1/v1/…; leave it out unless the worker is really there'
+    return [warningAt(path.at(0) === 'workers' ? [...path, 'url'] : path, message)]
   })
 }
 

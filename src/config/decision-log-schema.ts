@@ -14,7 +14,7 @@ const MAX_ROTATE_BYTES = 1024 ** 3
 
 export const decisionLogSchema = z.strictObject({
   /** A file; on Workers what the keys of the bucket begin with. */
-  export_path: text().nullable().default(null),
+  export_path: text().meta({ reaches: 'file' }).nullable().default(null),
   export_interval_secs: seconds().default(10),
   /** What callers wrote, up to 32 KiB of it. */
   include_request_text: flag().default(false),

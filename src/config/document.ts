@@ -6,6 +6,7 @@ import type { ConfigDocument } from './config.ts'
 import { withoutUserInfo } from './finding.ts'
 import type { ChosenPolicy } from './policy-section.ts'
 import { canonicalJson, digest } from './digest.ts'
+import { digestOfReach, reachedBy } from './reach.ts'
 import { configSchema, type ConfigFile } from './schema.ts'
 import { HIDDEN, holdsSecret, isDuration, replaceSecrets, schemaWithin } from './schema-walk.ts'
 
@@ -22,7 +23,9 @@ export async function toDocument(file: ConfigFile, policy: ChosenPolicy): Promis
   const sections = Object.entries(digested).map(async ([key, value]) => {
     return [key, await digest(canonicalJson(value ?? null))] as const
   })
-  return { shown, sections: Object.fromEntries(await Promise.all(sections)) }
+  const reached = [...reachedBy(configSchema, file), ...reachedBy(policy.schema, policy.options)]
+  const reaches = [...new Set(reached.map(digestOfReach))]
+  return { shown, sections: Object.fromEntries(await Promise.all(sections)), reaches }
 }
 
 function toShownMap(schema: Schema, value: unknown): Readonly<Record<string, unknown>> {

@@ -117,6 +117,8 @@ export const OWN_PATHS: readonly string[] = [
   '/admin/*',
   '/workers',
   '/workers/*',
+  '/v1/router_replay',
+  '/v1/router_replay/*',
 ]
 
 /** Whether a path is one of the router's own. */

@@ -158,6 +158,11 @@ describe('warnings', () => {
     ['allow_anonymous: true\napi_key_validation_urls: ["http://keys/"]', 'allow_anonymous', 'validation_urls is set'],
     ['api_keys: [{name: a, key: k}, {name: a, key: k}]', 'api_keys[1].key', 'it counts once'],
     ['api_keys: [{name: a, key: k, weight: 2}]', 'api_keys[0].weight', 'has no effect without max_concurrent_requests'],
+    [
+      'api_keys: [{name: a, key: k}, {name: b, key: l}]\nmax_concurrent_requests: 4\nqueue_size: 0',
+      'queue_size',
+      'do not share a full router',
+    ],
     ['api_key_validation_urls: ["http://keys/", "http://keys/"]', 'api_key_validation_urls[1]', 'it is asked once'],
     [
       'api_key_validation_urls: ["http://keys/"]\napi_key_validation: {on_outage: stale, stale_secs: 5}',

@@ -52,6 +52,19 @@ describe('warnings and notes', () => {
     expect(findings[0]?.message).toMatch(/no worker lists o/)
   })
 
+  test.each([
+    ['workers: [{url: "http://a:8000/v1"}]', 'workers[0].url'],
+    ['workers: [{url: "http://a:8000/v1/"}]', 'workers[0].url'],
+    ['mode: {type: regular, worker_urls: ["http://b", "http://a/llm/v1"]}', 'mode.worker_urls[1]'],
+  ])('a worker at a path that routes begin with is one: %s', async (text, path) => {
+    const { findings } = await good(`${text}\n`)
+    expect(findings).toMatchObject([{ severity: 'warning', path, message: expect.stringContaining('/v1/v1/') }])
+  })
+
+  test.each(['http://a/v1beta', 'http://a/x', 'http://v1'])('any other path is none: %s', async (url) => {
+    expect((await good(`workers: [{url: "${url}"}]\n`)).findings).toEqual([])
+  })
+
   test('a key that is never used is a warning', async () => {
     const text = 'workers: [{id: a, url: "http://a", api_key: k}]\nworker_api_keys: {a: other}\n'
     expect((await good(text)).findings[0]?.message).toMatch(/has an api_key of its own/)

@@ -38,6 +38,7 @@ describe('a good file', () => {
       forwardHeaders: [],
       passthroughPaths: [],
       timeouts: { connectMs: 5_000, firstByteMs: 600_000, idleMs: 60_000, totalMs: 1_800_000 },
+      requestBodyMs: 60_000,
       modelRefreshMs: 10_000,
       responseTtlMs: 86_400_000,
       logLevel: 'info',

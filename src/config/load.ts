@@ -15,6 +15,7 @@ import { ruleTargets, type RuleTarget } from './model-rule-checks.ts'
 import { readPolicy } from './policy-section.ts'
 import { poolOf, type PoolEntry } from './pool.ts'
 import { readYaml, type YamlTree } from './read-yaml.ts'
+import type { ReplayPlatform } from './router-replay-checks.ts'
 import { configSchema, type ConfigFile } from './schema.ts'
 import { HARMLESS_KEYS, setAside } from './unavailable.ts'
 
@@ -30,6 +31,10 @@ export interface LoadOptions {
   readonly showsConnectPhase?: boolean
   /** Names of the bindings the runtime has; left out, `workers[].binding` is taken on trust. */
   readonly bindings?: readonly string[]
+  /** What Router Replay can keep records in; left out, `router_replay.store_backend` is taken on trust. */
+  readonly replayPlatform?: ReplayPlatform
+  /** Whether the runtime can open connections of any kind; left out, `state.redis_url` is taken on trust. */
+  readonly hasSockets?: boolean
   /** The running configuration, when this one came through the admin API beside it; it bounds what this one may do. */
   readonly besides?: DeliveredBeside
   /** Paths that `passthrough_paths` can't open, `/*` at the end for all below; the built-in routes when left out. */
@@ -101,7 +106,8 @@ function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions
   const pool = poolOf(part)
   const isPoolComplete = !found.some(hidesWorker)
   const cross = crossCheck({ ...contextOf(value, options), file: part, pool, policyType: policy.type, isPoolComplete })
-  const delivered = options.besides === undefined ? [] : checkDelivered(options.besides, part, pool)
+  const delivered =
+    options.besides === undefined ? [] : checkDelivered(options.besides, { file: part, pool, policy: policy.chosen })
   const problems = [...found, ...cross, ...delivered, ...connectNote(value, options)]
 
   const { data } = file
@@ -128,12 +134,17 @@ function hidesWorker({ severity, path: [section, index, field] }: Problem): bool
   return section === 'mode'
 }
 
-function contextOf(value: unknown, options: LoadOptions): Pick<CrossCheckInput, 'written' | 'ownPaths' | 'bindings'> {
+function contextOf(
+  value: unknown,
+  options: LoadOptions,
+): Pick<CrossCheckInput, 'written' | 'ownPaths' | 'bindings' | 'replayPlatform' | 'hasSockets'> {
   const timeouts = valueAt(value, ['timeouts'])
   return {
     written: { timeouts: new Set(typeof timeouts === 'object' && timeouts !== null ? Object.keys(timeouts) : []) },
     ownPaths: options.ownPaths ?? OWN_PATHS,
     bindings: options.bindings ?? null,
+    replayPlatform: options.replayPlatform ?? null,
+    hasSockets: options.hasSockets ?? null,
   }
 }
 

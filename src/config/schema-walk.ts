@@ -21,9 +21,9 @@ export function secretString() {
 export const HIDDEN = '***'
 
 // A configuration that was read from the admin API and sent back would set every key to these three characters.
-const HIDDEN_MESSAGE = `is ${HIDDEN}, which is how the admin API shows a secret; write the secret itself, or a \${NAME}`
+export const HIDDEN_MESSAGE = `is ${HIDDEN}, which is how the admin API shows a secret; write the secret itself, or a \${NAME}`
 
-function isNotHidden(value: string): boolean {
+export function isNotHidden(value: string): boolean {
   return value !== HIDDEN
 }
 
@@ -58,7 +58,7 @@ export function unwrap(schema: Schema): Schema {
 
 type Wrapper = z.ZodOptional | z.ZodNullable | z.ZodDefault | z.ZodPrefault | z.ZodReadonly | z.ZodCatch
 
-function isWrapper(schema: Schema): schema is Wrapper {
+export function isWrapper(schema: Schema): schema is Wrapper {
   return (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||
@@ -111,7 +111,8 @@ export function holdsSecret(schema: Schema, seen: ReadonlySet<Schema> = new Set(
   return partsOf(inner).some((part) => holdsSecret(part, new Set([...seen, inner])))
 }
 
-function partsOf(schema: Schema): readonly Schema[] {
+/** The schemas that one is made of. */
+export function partsOf(schema: Schema): readonly Schema[] {
   if (schema instanceof z.ZodObject) return Object.values<Schema>(schema.shape)
   if (schema instanceof z.ZodArray) return [schema.element]
   if (schema instanceof z.ZodRecord) return [schema.valueType]

@@ -10,8 +10,10 @@ import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
 import { hookSchema } from './hook-schema.ts'
 import { modelRuleSchema } from './model-rule-schema.ts'
 import { hedgeSchema, retrySchema } from './retry-schema.ts'
+import { routerReplaySchema } from './router-replay-schema.ts'
 import { byteSize, duration, flag, list, seconds, text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
+import { stateSchema } from './state-schema.ts'
 import { workerUrl } from './worker-url.ts'
 
 // Regions of Cloudflare's Durable Objects: https://developers.cloudflare.com/durable-objects/reference/data-location/
@@ -69,6 +71,8 @@ const timeoutsSchema = z.strictObject({
   first_byte: duration().default(600_000),
   /** Between two bytes of the answer. */
   idle: duration().default(60_000),
+  /** For the whole body of a request that is JSON to arrive. */
+  request_body: duration().default(60_000),
   /** For the whole exchange. */
   total: duration().optional(),
 })
@@ -94,6 +98,8 @@ export const configSchema = z.strictObject({
   ...overloadShape,
   ...adminShape,
   decision_log: decisionLogSchema.prefault({}),
+  router_replay: routerReplaySchema.prefault({}),
+  state: stateSchema.prefault({}),
   health_check: healthSchema.prefault({}),
   circuit_breaker: breakerSchema.optional(),
   /** The Rust router's switch for no breakers. */

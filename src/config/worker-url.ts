@@ -13,20 +13,26 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
 
 /** A worker's base URL, normalised: no trailing slash, host in lower case, default port left out. */
 export function workerUrl() {
-  return z.string({ error: 'must be a URL such as http://10.0.0.7:8000' }).transform((value, context): string => {
-    const result = parseWorkerUrl(value)
-    if (result.ok) return result.url
-    context.issues.push({ code: 'custom', message: result.message, input: value })
-    return z.NEVER
-  })
+  return z
+    .string({ error: 'must be a URL such as http://10.0.0.7:8000' })
+    .transform((value, context): string => {
+      const result = parseWorkerUrl(value)
+      if (result.ok) return result.url
+      context.issues.push({ code: 'custom', message: result.message, input: value })
+      return z.NEVER
+    })
+    .meta({ reaches: 'worker' })
 }
 
-/** The address of a hook: as a worker's, but with the path as it was written, and never normalised. */
+/** The address of a service: as a worker's, but with the path as it was written, and never normalised. */
 export function hookUrl() {
-  return z.string({ error: 'must be a URL such as http://10.0.0.9:9000/check' }).superRefine((value, context) => {
-    const message = hookUrlProblem(value)
-    if (message !== null) context.addIssue({ code: 'custom', message, input: value })
-  })
+  return z
+    .string({ error: 'must be a URL such as http://10.0.0.9:9000/check' })
+    .superRefine((value, context) => {
+      const message = hookUrlProblem(value)
+      if (message !== null) context.addIssue({ code: 'custom', message, input: value })
+    })
+    .meta({ reaches: 'service' })
 }
 
 function hookUrlProblem(value: string): string | null {

@@ -2,6 +2,7 @@
 
 import type { RouterParts } from '../pipeline/router-parts.ts'
 import type { DecisionSource } from '../store/decision-log.ts'
+import type { ReplayDesk } from '../store/replay-desk.ts'
 import type { ConfigControl } from './config-control.ts'
 import type { ControlEvents } from './control-events.ts'
 
@@ -26,6 +27,10 @@ export interface AdminParts {
   catchUp(): Promise<void>
   /** Every decision that is still known, under way or over. */
   readonly decisions: DecisionSource
+  /** Whose they are: all that the log has, or where nothing is written, those of this process or isolate. */
+  readonly decisionsCover: 'log' | 'process' | 'isolate'
+  /** Records of Router Replay. */
+  readonly replays: Pick<ReplayDesk, 'list' | 'find' | 'isOpen' | 'status'>
   counts(): Readonly<Record<string, number>>
   tenantCounts(name: string): TenantCounts
 }

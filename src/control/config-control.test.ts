@@ -61,6 +61,14 @@ describe('a change', () => {
     expect(control.running().hash).not.toBe(config.hash)
   })
 
+  test('goes on to say what waits for a restart, until it has come or is taken back', async () => {
+    const { control } = await start()
+    expect((await control.put(textWith('port: 9'), 'ops', null)).diff.needsRestart).toEqual(['port'])
+    const { diff } = await control.put(textWith('port: 9\nlog_level: warn'), 'ops', null)
+    expect([diff.changed, diff.needsRestart]).toEqual([['log_level'], ['port']])
+    expect((await control.put(textWith('log_level: warn'), 'ops', null)).diff.needsRestart).toEqual([])
+  })
+
   test('that means the same is no change', async () => {
     const { control, used } = await start()
     const change = await control.put(`# in other words\n${START}`, 'ops', null)

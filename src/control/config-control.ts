@@ -79,7 +79,7 @@ export class ConfigControl {
     this.#running = config
     if (config === before) return
     use(config)
-    events.configChanged({ pointer, before: before.hash, after: config.hash, diff: diffConfigs(before, config) })
+    events.configChanged({ pointer, before: before.hash, after: config.hash, diff: this.#diff(before, config) })
   }
 
   /** Loads the file, or what was deployed, as it is now. */
@@ -96,6 +96,12 @@ export class ConfigControl {
       throw new RouterError('config_mismatch', 'Another configuration is running than the one named in If-Match.')
     }
     return this.#change({ text, origin: 'api', by, besides: this.#running }, base)
+  }
+
+  /** The configuration that `put` would take, loaded and used for nothing. Throws what `put` would throw for it. */
+  async check(text: string): Promise<Config> {
+    const { config } = await this.#load(text, this.#running)
+    return config
   }
 
   /** An earlier configuration, by default the one before. It has run, so it is asked no more than whether it loads. */
@@ -150,8 +156,13 @@ export class ConfigControl {
       const { pointer } = await this.#publish({ text, hash: config.hash, origin, by, expectedSequence: base.sequence })
       await this.#options.refresh()
       this.adopt(pointer, config.hash === before.hash ? before : config)
-      return { pointer, diff: diffConfigs(before, config), findings }
+      return { pointer, diff: this.#diff(before, config), findings }
     })
+  }
+
+  #diff(before: Config, after: Config): ConfigDiff {
+    const { config, source } = this.#options
+    return diffConfigs(before, after, { config, hasFile: source.start !== null })
   }
 
   /** One change after the other where they have to be prepared, since what is ready for one is not for another. */

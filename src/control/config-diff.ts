@@ -8,23 +8,41 @@ export interface ConfigDiff {
   readonly workersRemoved: readonly string[]
   /** Top-level keys that differ, by name. */
   readonly changed: readonly string[]
-  /** Those of them that stay as they were until the process is started anew. */
+  /** Keys that stay as they were until the process is started anew, from this change or an earlier one. */
   readonly needsRestart: readonly string[]
 }
 
-/** Where the process listens, and where it writes its decision log, was settled when it started. */
-const UNTIL_RESTART: readonly string[] = ['host', 'port', 'decision_log']
+/** Where the process listens and shares its state was settled when it started. */
+const UNTIL_RESTART: readonly string[] = ['host', 'port', 'state']
 
-export function diffConfigs(before: Config, after: Config): ConfigDiff {
+/** What the router began with. */
+export interface Started {
+  readonly config: Config
+  /** Whether it keeps its decision log in a file, which stays the one that was opened. */
+  readonly hasFile: boolean
+}
+
+/** `started` is the configuration before, where nothing came before that. */
+export function diffConfigs(
+  before: Config,
+  after: Config,
+  started: Started = { config: before, hasFile: true },
+): ConfigDiff {
   const idsBefore = before.workers.map(({ id }) => id)
   const idsAfter = after.workers.map(({ id }) => id)
-  const changed = changedSections(before.document.sections, after.document.sections)
   return {
     workersAdded: idsAfter.filter((id) => !idsBefore.includes(id)),
     workersRemoved: idsBefore.filter((id) => !idsAfter.includes(id)),
-    changed,
-    needsRestart: changed.filter((name) => UNTIL_RESTART.includes(name)),
+    changed: changedSections(before.document.sections, after.document.sections),
+    needsRestart: waitingForRestart(started, after),
   }
+}
+
+/** Goes by what the process began with: a later change does not make an earlier one come. */
+function waitingForRestart({ config, hasFile }: Started, after: Config): string[] {
+  const changed = changedSections(config.document.sections, after.document.sections)
+  const isMoved = hasFile && config.decisionLog.exportPath !== after.decisionLog.exportPath
+  return changed.filter((name) => UNTIL_RESTART.includes(name) || (name === 'decision_log' && isMoved))
 }
 
 type Sections = Config['document']['sections']

@@ -39,19 +39,20 @@ export class ConfigFollower {
    */
   ensureCurrent(waitUntil: WaitUntil): Promise<void> | null {
     const { link, control, ticketKey, now } = this.#options
-    const freshened = link.ensureFresh(waitUntil, ticketKey())
+    // A copy that is refreshed beside a request brings the configuration along: the next request may be long in coming.
+    const beside = (task: Promise<unknown>) => waitUntil(task.then(() => this.#catchUpQuietly()))
+    const freshened = link.ensureFresh(beside, ticketKey())
     if (freshened !== null) return freshened.then(() => this.catchUp())
     if (control.pointer() === null) return this.catchUp()
-    if (!this.#isBehind() || now() - this.#triedAtMs < RETRY_MS) return null
-    this.#triedAtMs = now()
-    waitUntil(this.catchUp())
-    return null
+    // Known to be behind, a request waits for what it may have to be refused under; while that can't be had, none does.
+    return this.#isBehind() && now() - this.#triedAtMs >= RETRY_MS ? this.catchUp() : null
   }
 
   /** Takes up what the last snapshot says is current. Keeps what runs when that can't be had. */
   async catchUp(): Promise<void> {
-    const { control, events } = this.#options
+    const { control, events, now } = this.#options
     if (control.pointer() !== null && !this.#isBehind()) return
+    this.#triedAtMs = now()
     try {
       const pointer = await this.#agreedOn()
       control.adopt(pointer, await this.#load(pointer))
@@ -59,6 +60,14 @@ export class ConfigFollower {
       events.configStoreFailed(cause)
       // Without a word on what is current, what was deployed may hold keys that have been revoked since.
       if (control.pointer() === null) throw cause instanceof RouterError ? cause : storeFailed(cause)
+    }
+  }
+
+  async #catchUpQuietly(): Promise<void> {
+    try {
+      await this.catchUp()
+    } catch {
+      // The log has it, and the next request asks again.
     }
   }
 

@@ -3,18 +3,21 @@
 
 import type { MiddlewareHandler } from 'hono'
 import { findAdminKey, hasOneOf, offeredAdminKeys } from '../access/admin-key.ts'
-import type { AdminScope } from '../access/admin-scopes.ts'
+import { ADMIN_SCOPES, type AdminScope } from '../access/admin-scopes.ts'
 import { digestOfKey } from '../access/key-digest.ts'
 import { createKeyring } from '../access/keyring.ts'
 import { strangeness } from '../access/loopback.ts'
-import type { Config } from '../config/config.ts'
+import type { AdminKey, Config } from '../config/config.ts'
 import type { AdminParts } from '../control/admin-parts.ts'
 import { RouterError } from '../errors/router-error.ts'
 import type { Platform } from '../platform.ts'
 import type { AppEnv } from './app-env.ts'
 
-/** How a call is named that needed no key. */
-const LOOPBACK = 'loopback'
+/** Whose call it is, and what that opens. */
+type Operator = Pick<AdminKey, 'label' | 'scopes'>
+
+/** A call that needed no key. */
+const LOOPBACK: Operator = { label: 'loopback', scopes: ADMIN_SCOPES }
 
 export interface GuardedRoute {
   readonly path: string
@@ -33,11 +36,12 @@ export function adminAccess(admin: AdminParts, route: GuardedRoute): MiddlewareH
     // Only for callers that are let in: asking what is current costs a call where routers are many.
     await admin.catchUp()
     if (admin.parts() !== before) by = admit(admin.parts(), route, headers)
-    context.set('admin', by)
+    context.set('admin', by.label)
+    context.set('adminScopes', by.scopes)
     await next()
     context.res.headers.set('cache-control', 'no-store')
     const { status } = context.res
-    admin.events.adminCalled({ requestId: exchange.requestId, method, route: route.path, by, status })
+    admin.events.adminCalled({ requestId: exchange.requestId, method, route: route.path, by: by.label, status })
   }
 }
 
@@ -46,18 +50,18 @@ interface Guard {
   readonly platform: Pick<Platform, 'adminOpenTo'>
 }
 
-/** The label of the key that opens the route. Throws when there is none. */
-function admit({ config, platform }: Guard, { scopes }: GuardedRoute, headers: Headers): string {
+/** The key that opens the route. Throws when there is none. */
+function admit({ config, platform }: Guard, { scopes }: GuardedRoute, headers: Headers): Operator {
   if (config.adminKeys.length === 0) return admitKeyless(platform, headers)
   const offered = offeredAdminKeys((name) => headers.get(name))
   const key = findAdminKey(offered, config.adminKeys, scopes)
   if (key === null) throw isCallers(config, offered) ? forbiddenToCallers() : wantsKey()
-  if (hasOneOf(key.scopes, scopes)) return key.label
+  if (hasOneOf(key.scopes, scopes)) return key
   const wanted = scopes.map((scope) => `\`${scope}\``).join(' or ')
   throw new RouterError('admin_forbidden', `This admin key lacks the scope that this route wants: ${wanted}.`)
 }
 
-function admitKeyless({ adminOpenTo }: Guard['platform'], headers: Headers): string {
+function admitKeyless({ adminOpenTo }: Guard['platform'], headers: Headers): Operator {
   if (adminOpenTo === 'nobody') {
     throw new RouterError(
       'admin_not_configured',

@@ -1,5 +1,6 @@
 // What hono's context carries for one request.
 
+import type { AdminScope } from '../access/admin-scopes.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 
@@ -13,5 +14,7 @@ export interface AppEnv {
   Variables: {
     /** On admin routes: the label of the key it came with. */
     admin: string
+    /** And what that key opens. */
+    adminScopes: readonly AdminScope[]
   }
 }

@@ -9,23 +9,27 @@ import { adviseOnRetries } from '../pipeline/retry-advice.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 import { setRoutingHeaders } from '../pipeline/routing-headers.ts'
 
+const JSON_TYPE = 'application/json'
+
 /** The answer to a request that failed, and the end of its exchange. */
 export function toErrorAnswer(parts: RouterParts, exchange: Exchange, error: unknown): Response {
   const known = error instanceof RouterError ? error : internal(parts, exchange, error)
   const { status } = known.definition
+  const body = errorBody(exchange.dialect, known, exchange.requestId)
+  exchange.replay?.openAnswer(JSON_TYPE, 'other')?.push(new TextEncoder().encode(body))
   const isClientGone = known.code === 'client_closed_request'
   closeExchange(parts, exchange, {
     status,
     streamEnd: isClientGone ? 'client_aborted' : known.code === 'upstream_timeout' ? 'timeout' : null,
     errorCode: known.code,
   })
-  const headers = new Headers({ 'content-type': 'application/json' })
+  const headers = new Headers({ 'content-type': JSON_TYPE })
   setRoutingHeaders(headers, exchange)
   adviseOnRetries(headers, exchange, status)
   if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
   if (known.allow !== null) headers.set('allow', known.allow.join(', '))
   if (status === 401) headers.set('www-authenticate', 'Bearer')
-  return new Response(errorBody(exchange.dialect, known, exchange.requestId), { status, headers })
+  return new Response(body, { status, headers })
 }
 
 function internal(parts: RouterParts, exchange: Exchange, cause: unknown): RouterError {

@@ -3,9 +3,6 @@
 import { maxBodyBytes, type RouterParts } from '../pipeline/router-parts.ts'
 import { RouterError } from '../errors/router-error.ts'
 
-/** How long a body may take to arrive. A client that drips bytes must not hold a place for ever. */
-const BODY_TIMEOUT_MS = 60_000
-
 /** Throws `body_too_large` when the stated length alone is too much. */
 export function checkStatedLength(headers: Headers, maxBytes: number): void {
   const stated = headers.get('content-length')
@@ -35,9 +32,12 @@ export async function readBody(
   checkStatedLength(request.headers, maxBytes)
   // With a stated length `body` is not even looked at: on Node that alone would build a whole stream.
   if (!request.headers.has('content-length') && request.body === null) return new Uint8Array(0)
+  const { requestBodyMs } = parts.config
   let callOff: () => void = () => {}
+  // A client that drips bytes must not hold a place for ever.
   const tooSlow = new Promise<never>((_, reject) => {
-    callOff = parts.platform.after(BODY_TIMEOUT_MS, () =>
+    if (requestBodyMs === null) return
+    callOff = parts.platform.after(requestBodyMs, () =>
       reject(new RouterError('request_timeout', 'The request body took too long to arrive.')),
     )
   })

@@ -154,7 +154,9 @@ export function adminAccessConformance(runtime: RuntimeName): void {
       expect((await ask(`${fleet.url}/admin/stats`)).status).toBe(200)
       const { port } = new URL(fleet.url)
       for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
-        expect((await sendRaw(fleet.url, rawRequest('GET /admin/stats', [`Host: ${host}`]))).status).toBe(200)
+        const own = [`Host: ${host}`, `Origin: http://${host}`]
+        expect((await sendRaw(fleet.url, rawRequest('GET /admin/stats', own.slice(0, 1)))).status).toBe(200)
+        expect((await sendRaw(fleet.url, rawRequest('GET /admin/stats', own))).status).toBe(200)
       }
     })
 
@@ -167,6 +169,7 @@ export function adminAccessConformance(runtime: RuntimeName): void {
           ['Host: 127.0.0.1.evil.example'],
           ['Host: localhost', 'Origin: https://evil.example'],
           ['Host: localhost', 'Origin: null'],
+          ['Host: localhost', 'Origin: http://localhost:5173'],
           ['Host: localhost', 'Sec-Fetch-Site: cross-site'],
           ['Host: localhost', 'X-Forwarded-For: 203.0.113.9'],
         ]

@@ -42,6 +42,7 @@ export function adminConfigConformance(runtime: RuntimeName): void {
         admin_api_key: ADMIN,
         admin_api_keys: [{ label: 'ops', key: 'ops-0123456789' }],
         allowed_worker_hosts: ['http://127.0.0.1:*'],
+        allowed_service_hosts: ['http://127.0.0.1:*'],
         config_env: ['LISTED'],
         log_level: 'info',
       }
@@ -154,7 +155,8 @@ export function adminConfigConformance(runtime: RuntimeName): void {
 
     test('bad, then good: everything wrong is listed with its line, what runs goes on, the next one works', async () => {
       const before = (await admin.get('/admin/config')).json()
-      const bad = await admin.putConfig('workers:\n  - url: grpc://a\n    wieght: 2\nprot: 1\nlog_level: loud\n')
+      const text = 'workers:\n  - url: grpc://a\n    wieght: 2\nprot: 1\nlog_level: loud\n'
+      const bad = await admin.putConfig(`${text}admin_api_key: ${ADMIN}\n`)
       expect(placesOf(bad)).toEqual(['2 workers[0].url', '3 workers[0].wieght', '4 prot', '5 log_level'])
       expect((await admin.get('/admin/config')).json()).toEqual(before)
       expect((await chat()).status).toBe(200)

@@ -1,6 +1,6 @@
 // The configuration file as the truth: reload, SIGHUP, what the API writes to it, and what it keeps beside it.
 
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { adminClient } from '../support/admin-client.ts'
 import { expectRefusal } from '../support/ask.ts'
@@ -64,6 +64,32 @@ ${more}`
       }
       await edit('log_level: warn\n')
       expect((await admin.post('/admin/reload')).json().changed).toEqual(['log_level'])
+    })
+
+    test('that is gone changes nothing: reloads and changes say so, until it is back', async () => {
+      const before = await runningHash()
+      await rm(path())
+      for (const refused of [await admin.post('/admin/reload'), await admin.putConfig(text('log_level: warn\n'))]) {
+        expectRefusal(refused, 'config_unavailable')
+        expect(refused.headers.get('retry-after')).toBe('2')
+      }
+      expect(await runningHash()).toBe(before)
+      expect(fleet.router.output()).toContain('config.yaml is gone')
+      await edit('log_level: warn\n')
+      expect((await admin.post('/admin/reload')).json().changed).toEqual(['log_level'])
+    })
+
+    test('takes no change through the API while it can not be written, and reloads go on', async () => {
+      const versions = `${path()}.versions`
+      await rm(versions, { recursive: true, force: true })
+      // A file where the folder would be: unlike a mode, that stops the superuser as well.
+      await writeFile(versions, '')
+      expectRefusal(await admin.putConfig(text('responses: {ttl_secs: 7}\n')), 'config_unavailable')
+      expect(await readFile(path(), 'utf8')).toBe(text())
+      await edit('responses: {ttl_secs: 8}\n')
+      expect((await admin.post('/admin/reload')).json().changed).toEqual(['responses'])
+      await rm(versions)
+      expect((await admin.putConfig(text('responses: {ttl_secs: 9}\n'))).status).toBe(200)
     })
 
     test('is read anew on SIGHUP, and a broken one is told about', async () => {

@@ -82,7 +82,7 @@ export function adminLoadConformance(runtime: RuntimeName): void {
       for (const { request_id: id, config_hash: hash } of logged()) {
         expect([id, policyOf.get(String(hash))]).toEqual([id, seen.get(String(id))])
       }
-    }, 120_000)
+    }, 300_000)
 
     test('every worker is replaced by one that has to be asked what it serves, and no request fails', async () => {
       let isDone = false

@@ -68,6 +68,7 @@ export function callerModels(fleet: CallerFleet, runtime: RuntimeName): void {
     pathsWithoutModels(fleet)
     lists(fleet)
     lateNames(fleet)
+    formsInTwoWays(fleet)
   })
 }
 
@@ -183,5 +184,34 @@ function lateNames(fleet: CallerFleet): void {
     expectRefusal(await late('blind', 'beta'), 'model_not_allowed')
     expect((await late('narrow', 'beta')).status).toBe(400)
     expect((await late('narrow', 'alpha')).status).toBe(200)
+  })
+}
+
+/** Forms that vLLM's parser reads as ones for `beta`, though they name `alpha` as well: seen with Starlette 1.10. */
+const IN_TWO_WAYS: readonly (readonly [string, string, (alpha: string, beta: string) => string])[] = [
+  ['a charset', 'boundary=b; charset=utf-7', (alpha, beta) => alpha + beta.replace('model', '+AG0AbwBkAGUAbA-')],
+  ['two boundaries', 'boundary=c; boundary=b', (alpha, beta) => `${alpha.replaceAll('--b', '--c')}--c--\r\n${beta}`],
+  ['an end to none but us', 'boundary=b', (alpha, beta) => `${alpha}${promptPart('x\n--b--\n')}${beta}`],
+  ['an end where a text begins', 'boundary=b', (alpha, beta) => `${alpha}${promptPart('--b--\r\n')}${beta}`],
+  ['an encoded name', 'boundary=b', (alpha, beta) => alpha + beta.replace('name="model"', "name*=utf-8''model")],
+  ['a name once more', 'boundary=b', (alpha, beta) => alpha + beta],
+]
+
+const formPart = (name: string, value: string) =>
+  `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+const promptPart = (value: string) => formPart('prompt', value)
+
+function formsInTwoWays(fleet: CallerFleet): void {
+  test.each(IN_TWO_WAYS)('a form that could be read in two ways opens nothing: %s', async (_, type, write) => {
+    const before = fleet.calls().length
+    for (const route of INFERENCE_ROUTES.filter(({ body }) => body === 'multipart')) {
+      const answer = await ask(fleet.url + route.path, {
+        method: 'POST',
+        headers: { ...bearer('narrow'), 'content-type': `multipart/form-data; ${type}` },
+        body: `${write(formPart('model', 'alpha'), formPart('model', 'beta'))}--b--\r\n`,
+      })
+      expect([route.path, [400, 415].includes(answer.status)]).toEqual([route.path, true])
+    }
+    expect(fleet.calls()).toHaveLength(before)
   })
 }

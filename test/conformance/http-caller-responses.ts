@@ -51,6 +51,19 @@ export function callerResponses(fleet: CallerFleet): void {
       expectRefusal(await getAs(fleet, 'search', `/v1/responses/${id}`), 'response_not_found')
     })
 
+    test('are not written over: an id that others have can not be chosen', async () => {
+      const { id } = (await create('search')).json()
+      const before = fleet.calls().length
+      for (const other of ['narrow', 'inbound'] as const) {
+        const answer = await create(other, { request_id: id })
+        expectRefusal(answer, 'invalid_request')
+        expect(answer.json().error.param).toBe('request_id')
+      }
+      expect(fleet.calls()).toHaveLength(before)
+      expect((await create('search', { request_id: id })).status).toBe(200)
+      expect((await create('narrow', { request_id: 'resp_of_my_own' })).status).toBe(200)
+    })
+
     test('are not found by guessing', async () => {
       const { id } = (await create('search')).json()
       const guesses = Array.from({ length: 200 }, (_, at) => `${id.slice(0, -3)}${at.toString(36).padStart(3, '0')}`)

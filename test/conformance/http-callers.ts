@@ -6,6 +6,7 @@ import { callerFleet } from './caller-fleet.ts'
 import { callerHooks } from './http-caller-hooks.ts'
 import { callerKeys } from './http-caller-keys.ts'
 import { callerModels } from './http-caller-models.ts'
+import { callerReloads } from './http-caller-reload.ts'
 import { callerResponses } from './http-caller-responses.ts'
 import { keyServices } from './http-key-services.ts'
 import { overloadConformance } from './http-overload.ts'
@@ -17,6 +18,7 @@ export function callersConformance(runtime: RuntimeName): void {
     callerModels(fleet, runtime)
     callerResponses(fleet)
   })
+  callerReloads(runtime)
   callerHooks(runtime)
   keyServices(runtime)
   overloadConformance(runtime)

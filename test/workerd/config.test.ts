@@ -85,6 +85,29 @@ describe('a configuration that was put to one isolate', () => {
     expect(statuses.filter((status) => status !== 200 && status !== 401)).toEqual([])
   })
 
+  test('is no later in an isolate with little to do: a request that knows of it waits for it', async () => {
+    const [first, quiet] = [isolateOf(), isolateOf()]
+    expect(await statusWith(quiet, START)).toBe(200)
+    await put(first, configOf(NEXT))
+    // Young enough to decide on, old enough to ask again beside the request.
+    advance(1_100)
+    expect(await statusWith(quiet, START)).toBe(200)
+    advance(950)
+    expect([await statusWith(quiet, START), await statusWith(quiet, NEXT)]).toEqual([401, 200])
+  })
+
+  test('is not waited for by every request while its document can not be had', async () => {
+    const [first, quiet] = [isolateOf(), isolateOf()]
+    expect(await statusWith(quiet, START)).toBe(200)
+    const { body } = await put(first, configOf(NEXT))
+    await env.CONFIG.put(documentKey(body.hash), 'workers: []')
+    advance(2_001)
+    expect(await statusWith(quiet, START)).toBe(200)
+    const read = vi.spyOn(Object.getPrototypeOf(env.CONFIG), 'get')
+    for (let at = 0; at < 20; at += 1) expect(await statusWith(quiet, START)).toBe(200)
+    expect(read).not.toHaveBeenCalled()
+  })
+
   test('is what an isolate begins with, before its first request', async () => {
     await put(isolateOf(), configOf(NEXT))
     letReplicasHear()
@@ -205,6 +228,12 @@ describe('an isolate that starts while the objects can not be reached', () => {
     expect(await statusWith(cutOff(), START)).not.toBe(401)
   })
 
+  test.each(['drain', 'undrain'])('tells an operator that it can not %s now, and to try again', async (deed) => {
+    const headers = { 'content-type': 'application/json' }
+    const { status, body } = await call(cutOff(), 'POST', `/admin/${deed}`, { headers, body: '{"id": "a"}' })
+    expect([status, body.error.code]).toEqual([503, 'fleet_unavailable'])
+  })
+
   test('refuses to guess when KV can not be reached either', async () => {
     vi.spyOn(Object.getPrototypeOf(env.CONFIG), 'get').mockRejectedValue(new Error('KV is out of reach'))
     const { response } = await cutOff().fetch('/v1/chat/completions', chatInit())
@@ -255,6 +284,34 @@ describe('going back', () => {
   })
 })
 
+describe('a secret that a document names', () => {
+  const text = configOf('${KEY:-unset-key}', 'config_env: [KEY]')
+  const isolateWith = (key: string) =>
+    createIsolate({ config: configOf(START, 'config_env: [KEY]'), env: { KEY: key } })
+
+  test('is that of the deployment, and goes on to be when it is rotated there', async () => {
+    const before = isolateWith('first-secret')
+    const published = await put(before, text)
+    expect([published.status, published.body.sequence]).toEqual([200, 1])
+    expect(await statusWith(before, 'first-secret')).toBe(200)
+    letReplicasHear()
+    const after = isolateWith('second-secret')
+    expect([await statusWith(after, 'first-secret'), await statusWith(after, 'second-secret')]).toEqual([401, 200])
+    const { body } = await call(after, 'GET', '/admin/config')
+    expect([body.sequence, body.hash === published.body.hash]).toEqual([1, false])
+    // What is shown is what a change may be made from.
+    const headers = { 'content-type': 'application/yaml', 'if-match': `"${body.hash}"` }
+    const changed = await call(after, 'PUT', '/admin/config', { headers, body: `${text}\nlog_level: error\n` })
+    expect([changed.status, changed.body.changed]).toEqual([200, ['log_level']])
+    const back = await call(after, 'POST', '/admin/config/rollback', {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ hash: published.body.hash }),
+    })
+    expect([back.status, back.body.changed]).toEqual([200, ['log_level']])
+    expect([await statusWith(after, 'first-secret'), await statusWith(after, 'second-secret')]).toEqual([401, 200])
+  })
+})
+
 describe('a document that this router can not use', () => {
   test('leaves an isolate on what it ran, and says so once a second', async () => {
     const errors = vi.spyOn(console, 'log')
@@ -283,6 +340,27 @@ test('a drain is seen by every isolate within two seconds', async () => {
   for (const isolate of isolates) for (let at = 0; at < 6; at += 1) await statusWith(isolate, START)
   expect(fake.requests.filter((line) => line.startsWith('POST http://a.test'))).toEqual([])
   expect(fake.requests.filter((line) => line.startsWith('POST '))).toHaveLength(24)
+})
+
+test('a drain outlives changes of the configuration, going back, and every object', async () => {
+  const isolate = isolateOf()
+  await statusWith(isolate, START)
+  const headers = { 'content-type': 'application/json' }
+  await call(isolate, 'POST', '/admin/drain', { headers, body: '{"id": "a", "timeout_secs": 0}' })
+  const drainOf = async (from: Isolate) => (await call(from, 'GET', '/admin/drain/status?id=a')).body
+  expect(await drainOf(isolate)).toMatchObject({ draining: true })
+  await put(isolate, configOf(START, 'log_level: error'))
+  await call(isolate, 'POST', '/admin/config/rollback')
+  await call(isolate, 'POST', '/admin/reload')
+  expect(await drainOf(isolate)).toMatchObject({ draining: true })
+  await evictAllDurableObjects()
+  const late = isolateOf()
+  expect(await drainOf(late)).toMatchObject({ draining: true })
+  fake.requests.length = 0
+  for (let at = 0; at < 6; at += 1) await statusWith(late, START)
+  expect(fake.requests.filter((line) => line.startsWith('POST http://a.test'))).toEqual([])
+  expect((await call(late, 'POST', '/admin/undrain', { headers, body: '{"url": "http://a.test"}' })).status).toBe(200)
+  expect(await drainOf(late)).toMatchObject({ draining: false, state: 'active' })
 })
 
 test('a deployed router without an admin key tells so, whatever the Host header says', async () => {

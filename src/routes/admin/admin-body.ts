@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono'
 import type * as z from 'zod'
-import { RouterError } from '../../errors/router-error.ts'
+import { quoted, RouterError } from '../../errors/router-error.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
 import { checkContentEncoding, readBody } from '../../middleware/read-body.ts'
 
@@ -33,18 +33,22 @@ export async function readConfigText(context: Context<AppEnv>): Promise<string> 
 export async function readAdminJson<Schema extends z.ZodType>(
   context: Context<AppEnv>,
   schema: Schema,
+  maxBytes = MAX_JSON_BYTES,
 ): Promise<z.output<Schema>> {
-  const result = schema.safeParse(await readJson(context))
+  const result = schema.safeParse(await readJson(context, maxBytes))
   if (result.success) return result.data
   const [issue] = result.error.issues
+  if (issue?.code === 'unrecognized_keys') {
+    throw new RouterError('invalid_request', `There is no field ${quoted(issue.keys[0] ?? '')} here.`)
+  }
   const field = issue?.path.join('.') ?? ''
   const place = field === '' ? 'The body' : `\`${field.slice(0, 64)}\``
   const message = `${place} can not be used: ${issue?.message ?? 'it is not as documented'}.`
   throw new RouterError('invalid_request', message, field === '' ? {} : { param: field.slice(0, 64) })
 }
 
-async function readJson(context: Context<AppEnv>): Promise<unknown> {
-  const text = await readText(context, MAX_JSON_BYTES)
+async function readJson(context: Context<AppEnv>, maxBytes: number): Promise<unknown> {
+  const text = await readText(context, maxBytes)
   if (text === '') return {}
   if (!JSON_TYPE.test((context.req.header('content-type') ?? '').trim())) {
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')

@@ -3,6 +3,7 @@
 import type { Context } from 'hono'
 import * as z from 'zod'
 import type { AdminParts } from '../../control/admin-parts.ts'
+import { RouterError } from '../../errors/router-error.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
 import { readAdminJson } from './admin-body.ts'
 import { findWorker, type WorkerName } from './find-worker.ts'
@@ -24,18 +25,30 @@ export async function drain(admin: AdminParts, context: Context<AppEnv>): Promis
   const { timeout_secs: timeoutSecs, ...name } = await readAdminJson(context, drainSchema)
   const { config, platform } = admin.parts()
   const { id, url } = findWorker(config.workers, name)
-  await platform.fleet.drain(id, platform.now() + timeoutSecs * 1000)
-  await admin.catchUp()
-  return context.json({ status: 'draining', id, url, timeout_secs: timeoutSecs }, 202)
+  await told(admin, platform.fleet.drain(id, platform.now() + timeoutSecs * 1000))
+  // One that has been parked already stays so; a copy that lags behind shows neither yet.
+  const status = find(admin, { id }).drain?.state ?? 'draining'
+  return context.json({ status, id, url, timeout_secs: timeoutSecs }, 202)
 }
 
 export async function undrain(admin: AdminParts, context: Context<AppEnv>): Promise<Response> {
   const name = await readAdminJson(context, z.strictObject(workerNameShape))
   const { config, platform } = admin.parts()
   const { id, url } = findWorker(config.workers, name)
-  await platform.fleet.undrain(id)
-  await admin.catchUp()
+  await told(admin, platform.fleet.undrain(id))
   return context.json({ status: 'active', id, url })
+}
+
+/** Waits until the fleet has the order, and this router what came of it. */
+async function told(admin: AdminParts, order: Promise<void>): Promise<void> {
+  try {
+    await order
+  } catch (cause) {
+    admin.parts().events.fleetSyncFailed(cause)
+    const message = 'The state of the fleet can not be reached at the moment, so nothing was changed; the log says why.'
+    throw new RouterError('fleet_unavailable', message, { cause, retryAfterSeconds: 2 })
+  }
+  await admin.catchUp()
 }
 
 export function showDrain(admin: AdminParts, context: Context<AppEnv>): Response {

@@ -1,16 +1,12 @@
-// /admin/stats, /admin/decisions and /admin/tenants: what the router has done since it started.
+// /admin/stats and /admin/tenants: what the router has done since it started.
 
 import type { Context } from 'hono'
 import type { TenantConfig } from '../../config/config.ts'
 import type { AdminParts } from '../../control/admin-parts.ts'
-import { RouterError } from '../../errors/router-error.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
 import type { DecisionLogStatus } from '../../store/decision-log.ts'
 import { ROUTER_VERSION } from '../../version.ts'
 import { toWorkers } from './worker-shape.ts'
-
-const MAX_DECISIONS = 1_000
-const DEFAULT_DECISIONS = 50
 
 export async function showStats(admin: AdminParts, context: Context<AppEnv>): Promise<Response> {
   const { config, platform, mirror } = admin.parts()
@@ -32,23 +28,12 @@ export async function showStats(admin: AdminParts, context: Context<AppEnv>): Pr
     policies: { default: config.policy.name, per_model: {} },
     decisions_logged: decisionLog.stored,
     decision_log: toDecisionLog(decisionLog),
+    router_replay: toRouterReplay(admin),
     tenants: { count: config.tenants.length, entries: config.tenants.map((tenant) => toTenant(admin, tenant)) },
     in_flight: mirror.inFlight(),
-    fleet: { source, age_ms: Math.round(ageMs) },
+    fleet: { source, age_ms: Math.round(ageMs), ...roleOf(platform.fleetRole ?? null) },
     counters: admin.counts(),
   })
-}
-
-/** Newest first. */
-export async function listDecisions(admin: AdminParts, context: Context<AppEnv>): Promise<Response> {
-  const limit = context.req.query('limit') ?? String(DEFAULT_DECISIONS)
-  if (!/^\d{1,9}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_DECISIONS) {
-    throw new RouterError('invalid_request', `\`limit\` must be a whole number from 1 to ${MAX_DECISIONS}.`, {
-      param: 'limit',
-    })
-  }
-  const { records } = await admin.decisions.query({ filters: {}, after: null, limit: Number(limit) })
-  return context.json({ covers: coverage(admin), decisions: records })
 }
 
 export function listTenants(admin: AdminParts, context: Context<AppEnv>): Response {
@@ -85,6 +70,18 @@ function remainingOf(admin: AdminParts, name: string) {
 
 function toDecisionLog({ kind, stored, exported, waiting, lagMs, lost, failing }: DecisionLogStatus) {
   return { kind, stored, exported, waiting, lag_ms: lagMs, lost, failing }
+}
+
+function toRouterReplay({ replays }: AdminParts) {
+  const status = replays.status()
+  if (status === null) return { enabled: false }
+  const { backend, ...counts } = status
+  return { enabled: true, store_backend: backend, ...counts }
+}
+
+/** Where several processes are one fleet through Redis: what this one is in it, `alone` while it can't be reached. */
+function roleOf(role: (() => string) | null) {
+  return role === null ? {} : { role: role() }
 }
 
 /** Whose doings are counted here: one isolate's where there are many. */

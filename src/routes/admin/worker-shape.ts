@@ -38,6 +38,7 @@ function toWorker(worker: WorkerConfig, status: WorkerStatus) {
     in_flight_here: status.inFlightHere,
     in_flight_elsewhere: status.inFlightElsewhere,
     share: status.share,
+    busy_until: toTime(status.busyUntilMs),
     engine:
       load === null
         ? null

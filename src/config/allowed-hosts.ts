@@ -1,5 +1,5 @@
-// `allowed_worker_hosts`: whether a worker's URL is at an address that an operator listed. Compared as parsed, since
-// one address has many spellings (127.1, 0x7f.1, [::ffff:7f00:1], localhost.).
+// `allowed_worker_hosts` and `allowed_service_hosts`: whether a URL is at an address that an operator listed. Compared as
+// parsed, since one address has many spellings (127.1, 0x7f.1, [::ffff:7f00:1], localhost.).
 
 /** What a pattern is made of; null stands for "any". */
 interface HostPattern {
@@ -9,34 +9,53 @@ interface HostPattern {
   readonly port: string | null
 }
 
+const OWN_PORTS: Readonly<Record<string, string>> = {
+  http: '80',
+  https: '443',
+  redis: '6379',
+  rediss: '6379',
+  postgres: '5432',
+  postgresql: '5432',
+}
+
 /**
- * Whether `url` (in its normal form) is at one of these `[http://]HOST[:PORT]`. Without a scheme either may be used;
- * without a port only the scheme's own. A `*` in front of a name stands for any beginning, but never for an address or
- * for this machine; one at the end for the rest of a name's last part, or of an IPv4 address.
+ * Whether `url` is at one of these `[SCHEME://]HOST[:PORT]`. Without a scheme any may be used; without a port only the
+ * scheme's own. A `*` in front of a name stands for any beginning, but never for an address or for this machine; one at
+ * the end for the rest of a name's last part, or of an IPv4 address.
  */
-export function isAllowedWorkerUrl(url: string, patterns: readonly string[]): boolean {
+export function isAllowedUrl(url: string, patterns: readonly string[]): boolean {
+  if (!URL.canParse(url)) return false
   const { protocol, hostname, port } = new URL(url)
+  // Drivers of databases take lists of hosts, and the parser lets them through.
+  if (!/^[\w.:[\]-]+$/.test(hostname)) return false
   const scheme = protocol.slice(0, -1)
-  const host = toPlainHost(hostname)
-  return patterns.map(parsePattern).some((pattern) => {
-    if (pattern.scheme !== null && pattern.scheme !== scheme) return false
-    if (pattern.port !== null && pattern.port !== port) return false
-    return matchesHost(host, pattern.host)
-  })
+  const target = { scheme, host: hostOf(hostname), port: port === '' ? ownPort(scheme) : port }
+  return patterns.map(parsePattern).some((pattern) => covers(pattern, target))
+}
+
+interface Target {
+  readonly scheme: string
+  readonly host: string
+  readonly port: string
+}
+
+function covers({ scheme, host, port }: HostPattern, target: Target): boolean {
+  if (scheme !== null && scheme !== target.scheme) return false
+  if (port !== null && (port === '' ? ownPort(target.scheme) : port) !== target.port) return false
+  return matchesHost(target.host, host)
+}
+
+function ownPort(scheme: string): string {
+  return OWN_PORTS[scheme] ?? ''
 }
 
 function parsePattern(text: string): HostPattern {
-  const [, scheme = null, host = '', port = ''] = /^(?:(https?):\/\/)?(.*?)(?::(\d+|\*))?$/i.exec(text) ?? []
+  const [, scheme = null, host = '', port = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*?)(?::(\d+|\*))?$/i.exec(text) ?? []
   const plain = host.includes('*') ? host.toLowerCase() : hostOf(host)
-  return { scheme: scheme?.toLowerCase() ?? null, host: plain, port: port === '*' ? null : portOf(scheme, port) }
+  return { scheme: scheme?.toLowerCase() ?? null, host: plain, port: port === '*' ? null : port }
 }
 
-/** As the URL parser writes it: the scheme's own port is left out. */
-function portOf(scheme: string | null, port: string): string {
-  const own = scheme?.toLowerCase() === 'https' ? '443' : '80'
-  return scheme !== null && port === own ? '' : port
-}
-
+/** As the parser writes hosts of HTTP: of other schemes it takes them as they stand. */
 function hostOf(host: string): string {
   return URL.canParse(`http://${host}`) ? toPlainHost(new URL(`http://${host}`).hostname) : host
 }

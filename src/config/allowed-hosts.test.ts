@@ -1,13 +1,13 @@
 // Which addresses a list of hosts covers, in all the spellings of one address.
 
 import { describe, expect, test } from 'vitest'
-import { isAllowedWorkerUrl } from './worker-hosts.ts'
+import { isAllowedUrl } from './allowed-hosts.ts'
 import { parseWorkerUrl } from './worker-url.ts'
 
 /** As the API does it: first the URL's normal form, then the comparison. */
 function isAllowed(url: string, ...patterns: string[]): boolean {
   const parsed = parseWorkerUrl(url)
-  return parsed.ok && isAllowedWorkerUrl(parsed.url, patterns)
+  return parsed.ok && isAllowedUrl(parsed.url, patterns)
 }
 
 describe('a listed host', () => {
@@ -67,4 +67,26 @@ describe('a host that is not listed', () => {
   ])('is not covered: %s by %s', (url, pattern) => expect(isAllowed(url, pattern)).toBe(false))
 
   test('with nothing listed nothing is covered', () => expect(isAllowed('http://10.0.0.7:8000')).toBe(false))
+})
+
+describe('services that speak something else', () => {
+  test.each([
+    ['redis://cache.internal', 'cache.internal:6379'],
+    ['redis://cache.internal:6379/0', 'redis://cache.internal'],
+    ['rediss://:pw@CACHE.internal:6380', 'rediss://*.internal:6380'],
+    ['postgres://u:pw@10.0.0.5/db', '10.0.0.*'],
+    ['redis://127.1:6379', '127.0.0.1:6379'],
+  ])('are covered: %s by %s', (url, pattern) => expect(isAllowedUrl(url, [pattern])).toBe(true))
+
+  test.each([
+    ['redis://cache.internal:6380', 'cache.internal'],
+    ['redis://cache.internal', 'https://cache.internal:6379'],
+    ['redis://allowed.internal\\@evil:6379', 'allowed.internal:6379'],
+    ['redis://allowed.internal%2eevil:6379', 'allowed.internal:6379'],
+    ['postgres://evil,db.internal/db', '*.internal'],
+    ['postgres://db.internal:5432,evil:5432/db', 'db.internal'],
+    ['redis://2130706433:6379', '*:6379'],
+    ['redis:///var/run/redis.sock', '*:*'],
+    ['not a url', '*:*'],
+  ])('are not: %s by %s', (url, pattern) => expect(isAllowedUrl(url, [pattern])).toBe(false))
 })

@@ -1,0 +1,64 @@
+// Whether what is a secret is marked as one, judged by names and by what fields take: the marks are all that redaction
+// goes by.
+
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { configSchema } from './schema.ts'
+import { holdsSecret, partsOf, unwrap } from './schema-walk.ts'
+
+type Schema = z.core.$ZodType
+
+interface Field {
+  readonly path: string
+  readonly schema: Schema
+}
+
+/** Every field for one value. */
+function fieldsOf(schema: Schema, path = ''): readonly Field[] {
+  const inner = unwrap(schema)
+  if (inner instanceof z.ZodObject) {
+    return Object.entries<Schema>(inner.shape).flatMap(([key, part]) =>
+      fieldsOf(part, path === '' ? key : `${path}.${key}`),
+    )
+  }
+  if (inner instanceof z.ZodArray) return fieldsOf(inner.element, `${path}[]`)
+  if (inner instanceof z.ZodRecord) return fieldsOf(inner.valueType, `${path}{}`)
+  const parts = partsOf(inner)
+  return parts.length === 0 ? [{ path, schema: inner }] : parts.flatMap((part) => fieldsOf(part, path))
+}
+
+const fields = fieldsOf(configSchema).filter(({ schema }) => takesText(schema) || takesUrls(schema))
+
+function takesText(schema: Schema): boolean {
+  return ['x'.repeat(8), '0'.repeat(64)].some((text) => z.safeParse(schema, text).success)
+}
+
+function takesUrls(schema: Schema): boolean {
+  return ['http', 'redis', 'postgres'].some((scheme) => z.safeParse(schema, `${scheme}://h.example/x`).success)
+}
+
+const unmarked = (found: readonly Field[]) => found.filter(({ schema }) => !holdsSecret(schema)).map(({ path }) => path)
+
+describe('a field of text is marked as a secret', () => {
+  test('when its name says that it is one', () => {
+    const named = fields.filter(({ path }) =>
+      /key|token|secret|passw|credential|auth/i.test(path.split('.').at(-1) ?? ''),
+    )
+    expect(named.length).toBeGreaterThan(5)
+    // Beginnings of the names that values are kept under, and addresses of services that check keys.
+    const harmless = /(?:^|\.)(?:key_prefix|api_key_validation_urls\[\])$/
+    expect(unmarked(named).filter((path) => !harmless.test(path))).toEqual([])
+  })
+
+  test('when it takes an address with a password, or a query that may hold a token', () => {
+    const takes = (schema: Schema, text: string) => z.safeParse(schema, text).success
+    const addressed = fields.filter(({ schema }) => {
+      if (takes(schema, 'words')) return false
+      const schemes = ['http', 'https', 'redis', 'rediss', 'postgres']
+      return schemes.some((scheme) =>
+        [`${scheme}://user:pw@h.example/x`, `${scheme}://h.example/x?token=t`].some((text) => takes(schema, text)),
+      )
+    })
+    expect(unmarked(addressed)).toEqual([])
+  })
+})
