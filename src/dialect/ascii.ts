@@ -24,10 +24,3 @@ export function withoutLineBreak(bytes: Uint8Array): Uint8Array {
   if (bytes[end - 1] === CR) end--
   return bytes.subarray(0, end)
 }
-
-/** Without line breaks, spaces and tabs at the end. */
-export function trimEnd(bytes: Uint8Array): Uint8Array {
-  let end = bytes.length
-  while (end > 0 && [LF, CR, 0x20, 0x09].includes(bytes[end - 1] ?? 0)) end--
-  return bytes.subarray(0, end)
-}

@@ -2,8 +2,8 @@
 // Line by line: what it keeps is one line's beginning and one short value, however big the files in between are.
 
 import { RouterError } from '../errors/router-error.ts'
-import { isText, matchesAt, trimEnd, withoutLineBreak } from './ascii.ts'
-import { readDisposition, repeated } from './multipart-disposition.ts'
+import { isText, matchesAt, withoutLineBreak } from './ascii.ts'
+import { readFormParameters, repeated } from './multipart-parameters.ts'
 
 export interface FormScan {
   /** Two dashes and the boundary. */
@@ -20,6 +20,10 @@ export interface FormScan {
   /** The part's name when it is a wanted text field. */
   field: string | null
   hasDisposition: boolean
+  /** Whether every parser takes a delimiter for one now: at the very beginning, and after a line of a part's body. */
+  isDelimiterDue: boolean
+  /** The byte before the chunk that is looked at. */
+  lastByte: number
   /** Where the current line began, and where the value of the current part did. */
   lineStart: number
   valueStart: number
@@ -44,6 +48,10 @@ const MAX_LINE_BYTES = 4096
 export const MAX_FIELD_BYTES = 256
 
 const LF = 0x0a
+const CR = 0x0d
+
+/** What after a delimiter's text makes it one to some parser: a line break, padding, or the dashes of the last one. */
+const AFTER_DELIMITER: ReadonlySet<number> = new Set([CR, LF, 0x20, 0x09, 0x2d])
 
 export interface FormScanOptions {
   readonly boundary: string
@@ -63,6 +71,8 @@ export function createFormScan({ boundary, wanted, maxParts }: FormScanOptions):
     parts: 0,
     field: null,
     hasDisposition: false,
+    isDelimiterDue: true,
+    lastByte: LF,
     lineStart: 0,
     valueStart: 0,
     // Room for the line break before the next delimiter, which belongs to the delimiter.
@@ -79,53 +89,81 @@ export function scanForm(scan: FormScan, chunk: Uint8Array): void {
     const end = lineFeed < 0 ? chunk.length : lineFeed + 1
     const piece = chunk.subarray(at, end)
     at = end
-    if (lineFeed >= 0 && scan.line.length === 0) {
-      takeLine(scan, piece, piece.length)
-      scan.lineStart += piece.length
+    if (lineFeed < 0) {
+      append(scan.line, piece)
       continue
     }
-    append(scan.line, piece)
-    if (lineFeed >= 0) endScanLine(scan)
+    const endsInCrlf = (lineFeed > 0 ? chunk[lineFeed - 1] : scan.lastByte) === CR
+    if (scan.line.length === 0) takeLine(scan, { start: piece, length: piece.length, endsInCrlf })
+    else {
+      append(scan.line, piece)
+      takeHeldLine(scan, endsInCrlf)
+    }
   }
+  scan.lastByte = chunk.at(-1) ?? scan.lastByte
 }
 
 /** The body has ended: its last line may lack a line break. */
 export function endForm(scan: FormScan): void {
-  if (scan.line.length > 0) endScanLine(scan)
+  if (scan.line.length > 0) takeHeldLine(scan, false)
   if (scan.phase === 'preamble') throw noDelimiter()
 }
 
 export function noDelimiter(): RouterError {
-  const message = 'The body is not multipart: the boundary named in Content-Type does not occur in it.'
+  const message = 'The body is not multipart: it does not begin with the boundary named in Content-Type.'
   return new RouterError('invalid_multipart', message)
 }
 
-function endScanLine(scan: FormScan): void {
+function takeHeldLine(scan: FormScan, endsInCrlf: boolean): void {
   const { kept, length } = scan.line
   scan.line.length = 0
-  takeLine(scan, kept.subarray(0, Math.min(length, MAX_LINE_BYTES)), length)
-  scan.lineStart += length
+  takeLine(scan, { start: kept.subarray(0, Math.min(length, MAX_LINE_BYTES)), length, endsInCrlf })
 }
 
-// `line` is the line with its break, or the beginning of one that has `length` bytes.
-function takeLine(scan: FormScan, line: Uint8Array, length: number): void {
-  const kind = length <= MAX_LINE_BYTES ? delimiterKind(scan.delimiter, line) : null
-  if (kind !== null) return startPart(scan, kind === 'last')
-  if (scan.phase === 'headers') return takeHeaderLine(scan, line, length)
-  if (scan.phase === 'body' && scan.field !== null) append(scan.value, line, length)
+interface Line {
+  /** The line with its break, or the beginning of one that is longer. */
+  readonly start: Uint8Array
+  readonly length: number
+  readonly endsInCrlf: boolean
 }
 
-function delimiterKind(delimiter: string, line: Uint8Array): 'next' | 'last' | null {
+function takeLine(scan: FormScan, line: Line): void {
+  const kind = delimiterKind(scan, line.start)
+  if (kind !== null) startPart(scan, kind === 'last')
+  else if (scan.phase === 'headers') takeHeaderLine(scan, line)
+  else if (scan.phase === 'preamble') passBlankLine(line)
+  else takeBodyLine(scan, line)
+  scan.lineStart += line.length
+}
+
+// What is a delimiter to one parser and data to another could hide a part of the form from the router, or from the
+// worker: a form that has such a line is refused. Python's own, which vLLM uses, wants CRLF around it and no padding.
+function delimiterKind({ delimiter, isDelimiterDue }: FormScan, line: Uint8Array): 'next' | 'last' | null {
   if (!matchesAt(line, 0, delimiter)) return null
-  const rest = trimEnd(line.subarray(delimiter.length))
-  if (rest.length === 0) return 'next'
-  return isText(rest, '--') ? 'last' : null
+  const next = line[delimiter.length]
+  if (next !== undefined && !AFTER_DELIMITER.has(next)) return null
+  const rest = line.subarray(delimiter.length)
+  const isLast = isText(rest, '--\r\n') || isText(rest, '--')
+  if (isDelimiterDue && (isLast || isText(rest, '\r\n'))) return isLast ? 'last' : 'next'
+  const message = 'The body has a line like a delimiter that is none: parts end in CRLF, --boundary, and CRLF or --.'
+  throw new RouterError('invalid_multipart', message)
+}
+
+/** Nothing goes before the first delimiter: most parsers refuse it, and one that skips it sees another form. */
+function passBlankLine({ start }: Line): void {
+  if (withoutLineBreak(start).length > 0) throw noDelimiter()
+}
+
+function takeBodyLine(scan: FormScan, { start, length, endsInCrlf }: Line): void {
+  scan.isDelimiterDue = endsInCrlf
+  if (scan.field !== null) append(scan.value, start, length)
 }
 
 function startPart(scan: FormScan, isLast: boolean): void {
   endPart(scan)
   scan.firstPartAt ??= scan.lineStart
   scan.phase = isLast ? 'epilogue' : 'headers'
+  scan.isDelimiterDue = false
   if (isLast) return
   scan.parts++
   if (scan.parts > scan.maxParts) {
@@ -146,9 +184,9 @@ function endPart(scan: FormScan): void {
   scan.spans.set(field, { start: scan.valueStart, end: scan.valueStart + text.length })
 }
 
-function takeHeaderLine(scan: FormScan, line: Uint8Array, length: number): void {
+function takeHeaderLine(scan: FormScan, { start, length }: Line): void {
   if (length > MAX_LINE_BYTES) throw new RouterError('invalid_multipart', 'A header line of a part is too long.')
-  const text = new TextDecoder().decode(withoutLineBreak(line))
+  const text = new TextDecoder().decode(withoutLineBreak(start))
   if (text === '') {
     scan.phase = 'body'
     scan.value.length = 0
@@ -165,9 +203,12 @@ function takeHeaderLine(scan: FormScan, line: Uint8Array, length: number): void 
 }
 
 function wantedField(scan: FormScan, disposition: string): string | null {
-  const parameters = readDisposition(disposition)
+  const parameters = readFormParameters(disposition)
   const name = parameters.get('name')
-  if (name === undefined || !scan.wanted.has(name)) return null
+  if (name === undefined) return null
+  const isEscaped = name.includes('\\') && scan.wanted.has(name.replaceAll('\\', ''))
+  if (isEscaped) throw repeated('a field whose name has a backslash', name.replaceAll('\\', ''))
+  if (!scan.wanted.has(name)) return null
   // A second one is refused even as a file: the worker may take the last of a name, whatever it is.
   if (scan.fields.has(name)) throw repeated(`the field \`${name}\` more than once`, name)
   return parameters.has('filename') || parameters.has('filename*') ? null : name

@@ -4,6 +4,7 @@
 import { RouterError } from '../errors/router-error.ts'
 import { joinBytes } from './join-bytes.ts'
 import { readModel } from './json-body.ts'
+import { readFormParameters } from './multipart-parameters.ts'
 import { withEdits } from './splice.ts'
 import { createFormScan, endForm, noDelimiter, scanForm, type FormScan } from './multipart-scan.ts'
 
@@ -118,9 +119,13 @@ export async function readMultipartModel(
 
 /** The boundary parameter of a multipart Content-Type (RFC 2046, 5.1.1). */
 export function readBoundary(contentType: string): string {
-  const match = /;\s*boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i.exec(contentType)
-  const boundary = match?.[1]?.replace(/\\(.)/g, '$1') ?? match?.[2] ?? ''
-  if (/^[\x20-\x7e]{0,69}[\x21-\x7e]$/.test(boundary)) return boundary
+  const parameters = readFormParameters(contentType)
+  const boundary = parameters.get('boundary') ?? ''
+  // Names and values are read in it by some parsers: with another charset they would be other names and values.
+  if (!/^"?(?:utf-?8)?"?$/i.test(parameters.get('charset') ?? '')) {
+    throw new RouterError('unsupported_media_type', 'A form is taken in UTF-8; leave `charset` out of Content-Type.')
+  }
+  if (/^[\x20-\x7e]{0,69}[\x21-\x7e]$/.test(boundary) && !/["\\]/.test(boundary)) return boundary
   const message = 'Content-Type must name the boundary: multipart/form-data; boundary=<1 to 70 ASCII characters>.'
   throw new RouterError('invalid_multipart', message)
 }

@@ -103,7 +103,8 @@ describe.each(CLIENTS)('the client of $kind', (client) => {
   })
 
   test.each(['end', 'fail'] as const)('raises wherever the stream is cut (%s)', async (ending) => {
-    for (const cut of cuts(bytes)) {
+    // At the very last place no more is missing than a line feed, which a clean end gets.
+    for (const cut of cuts(bytes).filter((at) => ending === 'fail' || at < bytes.length - 1)) {
       const { error } = await iterate(client, throughTap(client.kind, bytes.subarray(0, cut), ending))
       expect(error, `cut at ${cut}`).toBeInstanceOf(client.raises)
       const message = ending === 'end' ? 'ended the stream before' : 'stopped answering'

@@ -98,9 +98,23 @@ describe('[DONE]', () => {
     ['as a comment', `${STOP}: [DONE]\n\n`],
     ['as part of a longer line', `${STOP}data: [DONE] \n\n`],
     ['as another field', `${STOP}event: [DONE]\n\nid: [DONE]\n\n`],
-    ['without its blank line', `${STOP}data: [DONE]\n`],
+    ['cut short', `${STOP}data: [DONE`],
   ])('faked %s is no end', (_, stream) => {
     expect(outcomeOf('chat', stream)).toBe('truncated')
+  })
+
+  test.each(['', '\n', '\r', '\r\n', '\nid: 7'])('that lacks its blank line (it ends with %j) gets it', (rest) => {
+    const tap = createStreamTap('chat')
+    const passed = tap.push(new TextEncoder().encode(`${STOP}data: [DONE]${rest}`))
+    const end = tap.end()
+    expect(end.outcome).toBe('complete')
+    expect(parseEvents(joinBytes([passed, end.bytes])).at(-1)?.data).toBe('[DONE]')
+  })
+
+  test('that lacks its blank line where the connection breaks is no end', () => {
+    const tap = createStreamTap('chat')
+    tap.push(new TextEncoder().encode(`${STOP}data: [DONE]\n`))
+    expect(new TextDecoder().decode(tap.fail('broken') ?? new Uint8Array(0))).toContain('upstream_truncated')
   })
 
   test.each([

@@ -3,6 +3,7 @@
 
 import type { ErrorCodeName } from '../errors/codes.ts'
 import { messageStream } from './anthropic/stream.ts'
+import { isText } from './ascii.ts'
 import { createEventGate, pushChunk, takeHeld, type EventGate } from './event-gate.ts'
 import { fieldOf, parseJson } from './json-peek.ts'
 import { responsesStream } from './openai/responses-stream.ts'
@@ -43,6 +44,8 @@ export interface StreamTap {
   /** Id under which a worker keeps a response, as soon as a /v1/responses stream has named it. */
   responseId(): string | null
 }
+
+const LF = 0x0a
 
 const TRUNCATED = 'The worker ended the stream before the answer was complete.'
 
@@ -111,12 +114,29 @@ function errorStatus(data: Uint8Array): number {
 }
 
 function end(tap: Tap): { bytes: Uint8Array | null; outcome: StreamOutcome } {
-  const { terminatorSeen, errorSeen } = tap.facts
-  if (!terminatorSeen && !errorSeen) {
-    return { bytes: fail(tap, TRUNCATED, 'upstream_truncated'), outcome: 'truncated' }
-  }
-  const outcome = tap.reported ? 'truncated' : errorSeen ? 'error_reported' : 'complete'
-  return { bytes: takeHeld(tap.gate), outcome }
+  const last = hasEnding(tap) ? takeHeld(tap.gate) : completeLast(tap)
+  if (!hasEnding(tap)) return { bytes: fail(tap, TRUNCATED, 'upstream_truncated'), outcome: 'truncated' }
+  const outcome = tap.reported ? 'truncated' : tap.facts.errorSeen ? 'error_reported' : 'complete'
+  return { bytes: last, outcome }
+}
+
+function hasEnding({ facts }: Tap): boolean {
+  return facts.terminatorSeen || facts.errorSeen
+}
+
+/**
+ * A last event that lacks no more than its blank line, with that line; parsers would leave the event out without it.
+ * Only what shows by itself that it is whole counts: half a document is no event.
+ */
+function completeLast(tap: Tap): Uint8Array | null {
+  const { held, heldBytes, big } = tap.gate
+  if (big !== null || heldBytes === 0) return null
+  const missing = new TextEncoder().encode(held[heldBytes - 1] === LF ? '\n' : '\n\n')
+  return pushChunk(tap.gate, missing, (event) => (isWhole(event) ? inspect(tap, event) : 'drop'))
+}
+
+function isWhole({ data }: SseEvent): boolean {
+  return isText(data, '[DONE]') || parseJson(data) !== undefined
 }
 
 function fail(tap: Tap, message: string, code: ErrorCodeName): Uint8Array | null {

@@ -23,7 +23,7 @@ const TICKET_TTL_MS = 120_000
 /** A request that waits for longer was dropped likewise; nobody waits that long for the store. */
 const WAITING_TTL_MS = 2_000
 
-/** Where fewer slots than this part were free, those that come back are not kept for the next request here. */
+/** Where less than this part was free, slots that come back are not kept here, and what is used is told soon. */
 const SCARCE_PART = 1 / 4
 
 /** The same, by holders there are: each of the others may want as many at once. A new one is not known yet. */
@@ -142,9 +142,12 @@ export class LimitBook {
 
   /** Whether others may be waiting for the slots that are at hand here. */
   areSlotsScarce(): boolean {
-    const { maxConcurrent } = this.#limits
-    const spare = WANTED_AT_ONCE * Math.max(LEAST_HOLDERS, this.#holders)
-    return maxConcurrent !== null && this.#meters.slots.isScarce(Math.max(spare, maxConcurrent * SCARCE_PART))
+    return this.#limited.some((meter) => meter.name === 'slots' && this.#isScarce(meter))
+  }
+
+  /** Whether there is so little of anything that others may be waiting for what comes back of it. */
+  isAnythingScarce(): boolean {
+    return this.#limited.some((meter) => this.#isScarce(meter))
   }
 
   /** Whether what is at hand may not last until the store is asked next. */
@@ -207,6 +210,11 @@ export class LimitBook {
   #dropLost(nowMs: number): void {
     for (const ticket of this.#tickets) if (nowMs - ticket.renewedAtMs > TICKET_TTL_MS) this.end(ticket)
     for (const waiter of this.#waiting) if (nowMs - waiter.sinceMs > WAITING_TTL_MS) this.#waiting.delete(waiter)
+  }
+
+  #isScarce({ book, limit }: LimitedMeter): boolean {
+    const spare = WANTED_AT_ONCE * Math.max(LEAST_HOLDERS, this.#holders)
+    return book.isScarce(Math.max(spare, limit.capacity * SCARCE_PART))
   }
 
   #needed(meter: MeterName): number {

@@ -10,7 +10,8 @@ import type { RouterParts } from './router-parts.ts'
 
 const OVERLOAD = { maxConcurrent: 1, queueSize: 2, queueTimeoutMs: 1_000 }
 
-function bench(wakesAcrossRequests: boolean) {
+function bench(wakesAcrossRequests: boolean, more: Partial<typeof OVERLOAD> = {}) {
+  const overload = { ...OVERLOAD, ...more }
   const clock = createFakeClock()
   let isDraining = false
   const admission = new AdmissionQueue({ now: clock.now, mustAsk: !wakesAcrossRequests })
@@ -25,13 +26,13 @@ function bench(wakesAcrossRequests: boolean) {
     await settled()
   }
   function enter(tenant: string | null = null) {
-    const config = { overload: OVERLOAD } as Exchange['config']
+    const config = { overload } as Exchange['config']
     const context = { waitUntil() {}, rawTarget: null }
     const exchange = openExchange({ requestId: 'req-1', receivedAtMs: clock.now(), config, context })
     if (tenant !== null) exchange.tenant = { name: tenant, weight: 1 } as NonNullable<Exchange['tenant']>
     const client = new AbortController()
     const request: Request = { exchange, client, outcome: 'waits' }
-    void waitForPlace(parts, exchange, { overload: OVERLOAD, signal: () => client.signal }).then(
+    void waitForPlace(parts, exchange, { overload, signal: () => client.signal }).then(
       () => (request.outcome = 'has a place'),
       (error: unknown) => {
         request.outcome = error instanceof RouterError ? error.code : 'a defect'
@@ -124,6 +125,18 @@ describe.each([
     await pass(25)
     expect(greedy.map(({ outcome }) => outcome)).toEqual(['has a place', 'waits', 'overloaded'])
     expect(modest.outcome).toBe('waits')
+  })
+
+  test('keep what they hold already, however long they wait', async () => {
+    const { enter, pass } = bench(wakes, { queueTimeoutMs: 600_000 })
+    enter()
+    const waiting = enter()
+    let renewals = 0
+    waiting.exchange.held.push({ renew: () => (renewals += 1), release() {} })
+    for (let seconds = 0; seconds < 120; seconds += 1) await pass(1_000)
+    expect(waiting.outcome).toBe('waits')
+    expect(renewals).toBeGreaterThanOrEqual(7)
+    expect(renewals).toBeLessThanOrEqual(8)
   })
 
   test('are told when the router shuts down', async () => {

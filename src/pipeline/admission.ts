@@ -4,11 +4,15 @@
 import type { OverloadConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import type { Applicant, Place, Waiter } from './admission-queue.ts'
+import { shuttingDown } from './caller-refusal.ts'
 import type { Exchange } from './exchange.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /** How often a request looks for its turn where nothing that another request does can wake it. */
 const LOOK_MS = 20
+
+/** How often a request that waits says that it is alive, to those it holds something of already. */
+const RENEW_MS = 15_000
 
 /** Callers without a tenant are one group, of the weight that tenants have by default. */
 const NOBODYS: Applicant = { group: '', weight: 1 }
@@ -44,7 +48,12 @@ export async function waitForPlace(
   }
   const startedAtMs = parts.platform.now()
   try {
-    const place = await untilTurn(parts, admission.waiter, { limitMs: overload.queueTimeoutMs, signal: signal() })
+    const place = await untilTurn(parts, admission.waiter, {
+      limitMs: overload.queueTimeoutMs,
+      signal: signal(),
+      // Its tenant's slot would be taken for one that was lost.
+      renew: () => exchange.held.forEach((held) => held.renew()),
+    })
     exchange.held.push(place)
   } finally {
     admission.waiter.leave()
@@ -55,11 +64,15 @@ export async function waitForPlace(
 interface WaitLimits {
   readonly limitMs: number
   readonly signal: AbortSignal
+  /** Called now and then while the request waits. */
+  renew(): void
 }
 
-function untilTurn(parts: RouterParts, waiter: Waiter, { limitMs, signal }: WaitLimits): Promise<Place> {
+function untilTurn(parts: RouterParts, waiter: Waiter, { limitMs, signal, renew }: WaitLimits): Promise<Place> {
   const { platform } = parts
   const dueAtMs = platform.now() + limitMs
+  const lookMs = platform.wakesAcrossRequests ? RENEW_MS : LOOK_MS
+  let renewedAtMs = platform.now()
   return new Promise((resolve, reject) => {
     let callOff: () => void = () => {}
     const onLeave = () => refuse(new RouterError('client_closed_request', 'The client closed the connection.'))
@@ -80,7 +93,13 @@ function untilTurn(parts: RouterParts, waiter: Waiter, { limitMs, signal }: Wait
         stop()
         resolve(turn)
       } else if (leftMs <= 0) refuse(overloaded(parts))
-      else callOff = platform.after(platform.wakesAcrossRequests ? leftMs : Math.min(LOOK_MS, leftMs), look)
+      else {
+        if (platform.now() - renewedAtMs >= RENEW_MS) {
+          renewedAtMs = platform.now()
+          renew()
+        }
+        callOff = platform.after(Math.min(lookMs, leftMs), look)
+      }
     }
 
     signal.addEventListener('abort', onLeave)
@@ -102,11 +121,5 @@ function overloaded({ admission, platform }: RouterParts): RouterError {
   const seconds = waitSeconds + Math.round(platform.random() * waitSeconds)
   return new RouterError('overloaded', 'The router has too many requests at the moment; try again later.', {
     retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds)),
-  })
-}
-
-function shuttingDown(): RouterError {
-  return new RouterError('shutting_down', 'The router is shutting down and takes no new work.', {
-    retryAfterSeconds: 1,
   })
 }

@@ -6,7 +6,7 @@ import { RouterError } from '../errors/router-error.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { Lease } from '../store/fleet-lease.ts'
 import type { ByteReader } from '../upstream/relay.ts'
-import type { FailureClass } from '../upstream/retry.ts'
+import { type FailureClass, TLS_REASON } from '../upstream/retry.ts'
 import type { Answer, AttemptOutcome, Interruption } from '../upstream/send.ts'
 import type { AttemptEnd, AttemptLine, DecisionTrace } from './exchange.ts'
 
@@ -82,6 +82,13 @@ export function toFailure(outcome: Exclude<AttemptOutcome, Answer>, bodyFault: R
       return { ...ended, class: outcome.limit === 'total' ? 'final' : 'maybe_sent', error }
     }
     case 'unreachable': {
+      if (outcome.reason === TLS_REASON) {
+        const error = new RouterError(
+          'upstream_tls',
+          'No TLS connection to the worker: its certificate is not accepted.',
+        )
+        return { ...ended, class: outcome.phase, error }
+      }
       const message =
         outcome.phase === 'not_sent'
           ? 'The worker could not be reached.'

@@ -2,7 +2,7 @@
 // within the request's own limits and the budget that all requests share.
 
 import { RouterError } from '../errors/router-error.ts'
-import { backoffMs, mayRetry, mayTryAgain, spendsBudget, UNTOLD_REASON } from '../upstream/retry.ts'
+import { backoffMs, mayRetry, mayTryAgain, spendsBudget, TLS_REASON, UNTOLD_REASON } from '../upstream/retry.ts'
 import { attempt, noteChoice } from './attempt.ts'
 import { type AttemptFailure, type AttemptResult, dropAnswer, noteEnd } from './attempt-result.ts'
 import { type Choice, WorkerChooser } from './choose-worker.ts'
@@ -165,6 +165,8 @@ class AttemptLoop {
 
   /** Whether a failed connection means, for the caller, that nobody was there: 503, not 502. */
   #isNobodyThere({ class: failure, outcome, reason }: AttemptFailure): boolean {
+    // Somebody is there, and waiting won't mend a certificate.
+    if (reason === TLS_REASON) return false
     if (failure === 'not_sent') return true
     if (failure !== 'maybe_sent' || outcome !== 'unreachable') return false
     // A lone worker that surely had the request may have run it, and 502 says so. Where the runtime can't tell that from

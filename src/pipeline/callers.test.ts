@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { digestOfKey } from '../access/key-digest.ts'
 import type { KeyValidationConfig, TenantConfig } from '../config/config.ts'
 import type { SendRequestInit } from '../platform.ts'
-import { createCallers, wantsKeys } from './callers.ts'
+import { createCallers, partyOf, wantsKeys } from './callers.ts'
 
 const tenant = (name: string, key: string, isEnabled = true): TenantConfig => ({
   name,
@@ -25,7 +25,7 @@ const VALIDATION: KeyValidationConfig = {
   onOutage: 'refuse',
   staleMs: 1_000,
 }
-const OPEN = { inboundKeyDigest: null, tenants: [], keyValidation: null }
+const OPEN = { inboundKeyDigest: null, tenants: [], keyValidation: null, adminKeys: [] }
 
 const REQUEST = { requestId: 'req-1', signal: new AbortController().signal, waitUntil() {} }
 
@@ -50,8 +50,19 @@ function bench(config: Parameters<typeof createCallers>[0]['config'], status = 2
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+/** A caller whose key a service has accepted. */
+const vouched = (key: string) => ({ kind: 'known', tenant: null, keyDigest: digestOfKey(key) })
 
 describe('callers', () => {
+  test('have no admin keys: a service is never asked about one, whatever it would say', async () => {
+    const adminKeys = [{ label: 'ops', keyDigest: digestOfKey('admin-key'), scopes: [] }]
+    const { asked, identify } = bench({ ...OPEN, adminKeys, keyValidation: VALIDATION })
+    expect(await identify(bearer('admin-key'))).toEqual({ kind: 'stranger' })
+    expect(asked).toEqual([])
+    expect(await identify({ ...bearer('admin-key'), 'x-router-key': 'other' })).toEqual(vouched('other'))
+    expect(asked).toEqual(['Bearer other'])
+  })
+
   test('are anybody where no key is configured', () => {
     expect(wantsKeys(OPEN)).toBe(false)
     expect(bench(OPEN).identify({})).toEqual({ kind: 'known', tenant: null })
@@ -88,8 +99,16 @@ describe('callers', () => {
     for (const nothing of ['undefined', 'null', '', ' '])
       expect(identify(bearer(nothing))).toEqual({ kind: 'stranger' })
     expect(asked).toEqual([])
-    expect(await identify(bearer('unknown-1'))).toEqual({ kind: 'known', tenant: null })
+    expect(await identify(bearer('unknown-1'))).toEqual(vouched('unknown-1'))
     expect(asked).toEqual(['Bearer unknown-1'])
+  })
+
+  test('whose key a service knows are parties of their own; those with one key in common are one', () => {
+    expect(partyOf({ kind: 'known', tenant: SEARCH })).toBe('search')
+    expect(partyOf({ kind: 'known', tenant: null })).toBeNull()
+    const parties = ['one', 'two'].map((key) => partyOf({ kind: 'known', tenant: null, keyDigest: digestOfKey(key) }))
+    expect(new Set(parties).size).toBe(2)
+    for (const party of parties) expect(party).toMatch(/^key:/)
   })
 
   test.each([
@@ -106,7 +125,7 @@ describe('callers', () => {
     const { earlier, asked, next } = bench({ ...OPEN, keyValidation: VALIDATION })
     await earlier.identify(new Headers(bearer('one')), REQUEST)
     const same = next({ ...OPEN, tenants: [SEARCH], keyValidation: { ...VALIDATION } })
-    expect(same.identify(new Headers(bearer('one')), REQUEST)).toEqual({ kind: 'known', tenant: null })
+    expect(same.identify(new Headers(bearer('one')), REQUEST)).toEqual(vouched('one'))
     expect(asked).toHaveLength(1)
     const other = next({ ...OPEN, keyValidation: { ...VALIDATION, urls: ['http://others.test/'] } })
     await other.identify(new Headers(bearer('one')), REQUEST)

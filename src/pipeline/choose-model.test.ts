@@ -4,8 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { inProcessRouter, type UpstreamCall } from '../../test/support/in-process-router.ts'
 import { findAffinity } from '../routing/affinity.ts'
-import { drawSplit } from '../routing/model-rules.ts'
-import { splitSeed } from './choose-model.ts'
+import { drawSplit, splitSeed } from '../routing/model-rules.ts'
 
 const ONE = 'workers: [{id: a, url: "http://a", models: [m]}]\n'
 const TWO = 'workers: [{id: a, url: "http://a", models: [m]}, {id: b, url: "http://b", models: [n]}]\n'

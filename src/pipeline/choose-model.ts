@@ -3,8 +3,14 @@
 
 import { findAffinity } from '../routing/affinity.ts'
 import { mayBeUsed } from '../routing/availability.ts'
-import { hash64 } from '../routing/hash.ts'
-import { applyModelRules, findRule, type RuleContext, type RuledModel, targetsOf } from '../routing/model-rules.ts'
+import {
+  applyModelRules,
+  findRule,
+  type RuleContext,
+  type RuledModel,
+  splitSeed,
+  targetsOf,
+} from '../routing/model-rules.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { checkRoutedModels, mayUse } from './model-access.ts'
@@ -70,9 +76,4 @@ function ruleContext(
     },
     seed: splitSeed(exchange.decisionId ?? exchange.requestId),
   }
-}
-
-/** Stands in for a session that is missing: from the id that the record keeps, so that a split can be drawn again. */
-export function splitSeed(decisionId: string): number {
-  return Number.parseInt(hash64(decisionId).slice(0, 8), 16)
 }

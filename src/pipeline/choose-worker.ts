@@ -1,7 +1,7 @@
 // Whom an attempt of one request goes to: decisions among the candidates that it has not used yet.
 
 import type { WorkerConfig } from '../config/config.ts'
-import { decide } from '../routing/decide.ts'
+import { decide, type DecisionInput } from '../routing/decide.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { DecisionTrace, Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
@@ -20,6 +20,26 @@ export interface ChooserOptions {
   readonly pinnedWorkerId: string | null
 }
 
+/**
+ * Decides as things are now, and does nothing about it. Live requests, their retries and dry runs all decide here; `seed`
+ * is an integer from 0 up to 2^32.
+ */
+export function decideNow(
+  { mirror, config }: Pick<RouterParts, 'mirror' | 'config'>,
+  input: DecisionInput,
+  seed: number,
+): DecisionTrace {
+  const view = mirror.view()
+  const { policy, health } = config
+  const { panicThreshold, usesOpenLast } = health
+  const decision = decide(input, { policy, panicThreshold, usesOpenLast }, view, seed)
+  return { input, decision, seed, view }
+}
+
+export function drawSeed({ platform }: Pick<RouterParts, 'platform'>): number {
+  return Math.floor(platform.random() * 0x1_0000_0000)
+}
+
 export class WorkerChooser {
   readonly #parts: RouterParts
   readonly #exchange: Exchange
@@ -35,15 +55,11 @@ export class WorkerChooser {
 
   /** Decides as things are now. Null when nobody is left. */
   choose(model: string | null): Choice | null {
-    const { mirror, platform, config } = this.#parts
+    const { mirror } = this.#parts
     const { facts, pinnedWorkerId } = this.#options
-    const view = mirror.view()
-    const seed = Math.floor(platform.random() * 0x1_0000_0000)
     const input = { model, ...facts, tried: [...this.#tried], pinnedWorkerId }
-    const { policy, health } = config
-    const { panicThreshold, usesOpenLast } = health
-    const decision = decide(input, { policy, panicThreshold, usesOpenLast }, view, seed)
-    const trace = { input, decision, seed, view }
+    const trace = decideNow(this.#parts, input, drawSeed(this.#parts))
+    const { decision } = trace
     const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
     if (decision.chosen !== null && worker !== null) {
       if (decision.chosen.hasPermit) mirror.reservePermit(worker.id)

@@ -17,6 +17,6 @@ export function closeExchange(parts: RouterParts, exchange: Exchange, end: Excha
   queueMicrotask(() => {
     const view = exchange.trace === null ? null : parts.viewDocuments.of(exchange.trace.view)
     const record = toRecord(exchange, decisionId, { ...end, atMs, viewHash: view?.view_hash ?? null })
-    parts.events.recordClosed(record, view)
+    parts.events.recordClosed(record, view, exchange)
   })
 }

@@ -7,7 +7,7 @@ import { toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
 import { isJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
-import { watchTail } from './answer-tail.ts'
+import { watchUsage } from './answer-usage.ts'
 import { noteChoice } from './attempt.ts'
 import { type AnsweredAttempt, dropAnswer, type OpenedBody } from './attempt-result.ts'
 import { closeExchange } from './close.ts'
@@ -55,6 +55,7 @@ async function deliverWhole(
     // Long fields may follow the counts where a caller asks for them; that must not keep a limit from counting.
     exchange.usage = readUsage(tailOf(bytes)) ?? (exchange.tokenEstimate === null ? null : readUsage(bytes))
   }
+  exchange.replay?.openAnswer(response.headers.get('content-type'), request.streamKind)?.push(bytes)
   closeExchange(parts, exchange, { status, streamEnd: 'complete', errorCode: null })
   return new Response(BODILESS_STATUSES.has(status) ? null : bytes, {
     status,
@@ -80,7 +81,10 @@ function deliverStream(
 ): Response {
   const { status } = answer.response
   const { tap, head } = opened
-  const watched = tap === null && isJson(answer.response.headers) ? watchTail(opened.reader, head) : null
+  const captured = exchange.replay?.openAnswer(answer.response.headers.get('content-type'), request.streamKind) ?? null
+  const isCounted = tap === null && isJson(answer.response.headers)
+  const searchesAll = exchange.tokenEstimate !== null
+  const watched = isCounted ? watchUsage(opened.reader, { head, searchesAll }) : null
   const stream = relayBody({
     answer,
     reader: watched?.reader ?? opened.reader,
@@ -89,10 +93,11 @@ function deliverStream(
     onFirstByte() {
       exchange.firstByteAtMs = parts.platform.now()
     },
+    onBytes: captured && ((bytes) => captured.push(bytes)),
     onEnd(streamEnd: StreamEnd) {
       noteBody(lease, streamEnd, answer)
       lease.release()
-      exchange.usage = tap?.usage() ?? (watched === null ? null : readUsage(watched.tail()))
+      exchange.usage = tap?.usage() ?? watched?.usage() ?? null
       if (tap !== null) exchange.streamed = { events: tap.state.events, isComplete: streamEnd === 'complete' }
       closeExchange(parts, exchange, { status, streamEnd, errorCode: null })
     },

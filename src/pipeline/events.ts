@@ -22,9 +22,9 @@ export interface PipelineEvents {
   recordOpened(exchange: Exchange): void
   /**
    * A request has ended and its record is complete. `view` is the document that its `view_hash` names, null when nothing
-   * was decided. Called off the request's path; must not throw.
+   * was decided; `exchange` is what it was made from. Called off the request's path; must not throw.
    */
-  recordClosed(record: DecisionRecord, view: ViewDocument | null): void
+  recordClosed(record: DecisionRecord, view: ViewDocument | null, exchange: Exchange): void
   /** The fleet's state could not be refreshed; decisions are made on an older copy until it can. */
   fleetSyncFailed(cause: unknown): void
   /** The store of tenants' limits could not be asked; they go on by a local share until it can. */
@@ -44,8 +44,8 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     recordOpened(exchange) {
       for (const observer of opening) observer.recordOpened?.(exchange)
     },
-    recordClosed(record, view) {
-      for (const observer of observers) observer.recordClosed?.(record, view)
+    recordClosed(record, view, exchange) {
+      for (const observer of observers) observer.recordClosed?.(record, view, exchange)
     },
     fleetSyncFailed(cause) {
       for (const observer of observers) observer.fleetSyncFailed?.(cause)

@@ -1,5 +1,6 @@
 // The state of one request while it is under way, from the first byte to the record. Mutable, owned by one request.
 
+import type { ReplayCapture } from '../capture/replay-capture.ts'
 import type { Config, TenantConfig, WorkerConfig } from '../config/config.ts'
 import type { RequestContext } from '../platform.ts'
 import type { Decision, DecisionInput, FleetView } from '../routing/decide.ts'
@@ -61,6 +62,8 @@ export interface Exchange {
   decisionId: string | null
   /** Whose key it came with; null until that is known, and for callers without a key of their own. */
   tenant: TenantConfig | null
+  /** Whose the responses are that it stores; null for all together who share one key, or need none. */
+  party: string | null
   /** What its tenant's limits said; null where there are none, and until they were asked. */
   limits: LimitOutcome | null
   /** How many tokens it is thought to use; null where that is of no consequence. */
@@ -73,6 +76,10 @@ export interface Exchange {
   requestBytes: number | null
   /** The prompt's text for the record; null unless the configuration wants it kept. */
   requestText: string | null
+  /** The body as workers get it, to be hashed for the record at the end; null unless the configuration wants that. */
+  promptBody: Readonly<Record<string, unknown>> | null
+  /** What Router Replay is to record of it; null when it records nothing. */
+  replay: ReplayCapture | null
   originalModel: string | null
   model: string | null
   /** `match` of the model rule that took the request; null when none did. */
@@ -117,12 +124,15 @@ export function openExchange(open: OpenExchange): Exchange {
     tokenUse: 'none',
     decisionId: null,
     tenant: null,
+    party: null,
     limits: null,
     tokenEstimate: null,
     held: [],
     queuedMs: null,
     requestBytes: null,
     requestText: null,
+    promptBody: null,
+    replay: null,
     originalModel: null,
     model: null,
     rule: null,

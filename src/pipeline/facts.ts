@@ -2,12 +2,18 @@
 
 import { type Affinity, type Policy } from '../routing/policy.ts'
 import { findAffinity } from '../routing/affinity.ts'
-import type { FleetMirror } from '../store/fleet-mirror.ts'
 import type { InferenceRequest } from './inference-request.ts'
 
 export interface Facts {
   readonly affinity: Affinity | null
   readonly ticket: number | null
+}
+
+/** Where turns come from: the fleet's copy, which counts them, or a look at it. */
+export interface Turns {
+  /** Null where it is not known. */
+  ticket(key: string): number | null
+  strictTicket(key: string): Promise<number | null>
 }
 
 /** Turns are counted per model: two models that alternate must not each always get the same worker. */
@@ -20,20 +26,20 @@ export async function gatherFacts(
   policy: Policy,
   request: InferenceRequest,
   model: string | null,
-  mirror: FleetMirror,
+  turns: Turns,
 ): Promise<Facts> {
   // Whatever the policy: the record names the session by it, and another policy may be tried on the record one day.
   const source = { header: (name: string) => request.headers.get(name), body: request.json }
   const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
   if (key === null) return { affinity, ticket: null }
-  return { affinity, ticket: policy.needs.ticket === 'strict' ? await strictTicket(mirror, key) : mirror.ticket(key) }
+  return { affinity, ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key) : turns.ticket(key) }
 }
 
 /** Unknown, not zero, when the count can't be reached: the policy then draws a turn by the seed. */
-async function strictTicket(mirror: FleetMirror, key: string): Promise<number | null> {
+async function strictTicket(turns: Turns, key: string): Promise<number | null> {
   try {
-    return await mirror.strictTicket(key)
+    return await turns.strictTicket(key)
   } catch {
     // A fact that can't be had must not fail the request; the record shows the missing ticket.
     return null

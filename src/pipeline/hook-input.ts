@@ -22,12 +22,17 @@ export function toHookInput(exchange: Exchange, request: InferenceRequest, hook:
     model: modelSoFar(request, exchange.config),
     route: exchange.route ?? '',
     tenant: exchange.tenant?.name ?? null,
-    // A form that asks for events may say so at its end only.
-    stream: request.json === null ? null : request.wantsStream,
+    stream: wantsStreamSoFar(request),
     body_bytes: bodyBytes(request),
     content_type: request.headers.get('content-type'),
   }
   return { kind: 'metadata', bytes: toMetadataBytes(metadata) }
+}
+
+/** Null where it is not known: a long form may ask for events at its end, and a body that is passed through isn't read. */
+function wantsStreamSoFar({ json, needsModel, canResend, wantsStream }: InferenceRequest): boolean | null {
+  const isRead = json !== null || (needsModel && canResend)
+  return isRead ? wantsStream : null
 }
 
 /** The model as far as it is known before routing; null where the route has none, or nobody has named one. */

@@ -56,6 +56,15 @@ export async function runHooks(
   return current
 }
 
+/** Names of the hooks that a request would be put to, as far as its model is known. */
+export function hooksFor(
+  { hookGroups }: Pick<RouterParts, 'hookGroups'>,
+  exchange: Exchange,
+  request: InferenceRequest,
+) {
+  return hookGroups.flat().flatMap(({ hook }) => (isDue(hook, exchange, request) ? [hook.name] : []))
+}
+
 /** A hook for certain models is asked, too, where the request names none: it may turn out to be one of them. */
 function isDue(hook: HookConfig, { route, config }: Exchange, request: InferenceRequest): boolean {
   return matchesAny(hook.routes, route) && matchesAny(hook.models, modelSoFar(request, config))

@@ -161,6 +161,83 @@ describe('a busy key', () => {
   })
 })
 
+describe('a crowd with one key', () => {
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 0))
+
+  /** A service that answers when it is told to. */
+  function waiting(settings: Partial<KeyValidationConfig> = {}) {
+    const answers: ((response: Response) => void)[] = []
+    const made = bench(() => new Promise<Response>((resolve) => void answers.push(resolve)), settings)
+    return {
+      ...made,
+      answer: (code: number) => answers.splice(0).forEach((resolve) => resolve(status(code)())),
+      /** A request that has to wait for its answer. */
+      ask: async (key: string, signal?: AbortSignal) => made.check(key, signal),
+      /** Lets those who look do so. */
+      async look() {
+        await settled()
+        made.pass(10)
+        await settled()
+      },
+    }
+  }
+
+  test.each([
+    [200, 'accepted'],
+    [401, 'refused'],
+    [500, 'unknown'],
+  ] as const)('asks twice between them, and all hear the answer: %i', async (code, verdict) => {
+    const { answer, asked, ask, look } = waiting({ refusedTtlMs: 1 })
+    const crowd = Promise.all(Array.from({ length: 20 }, () => ask('k-1')))
+    await look()
+    expect(asked).toHaveLength(2)
+    answer(code)
+    await look()
+    expect(await crowd).toEqual(Array.from({ length: 20 }, () => verdict))
+    expect(asked).toHaveLength(2)
+  })
+
+  test('holds up nobody with another', async () => {
+    const { answer, asked, ask, look } = waiting()
+    const crowd = Array.from({ length: 5 }, () => ask('k-1'))
+    const other = ask('k-2')
+    await look()
+    expect(asked).toHaveLength(3)
+    answer(200)
+    await look()
+    expect(await Promise.all([...crowd, other])).not.toContain('unknown')
+  })
+
+  test('goes on by those in it whose clients stay', async () => {
+    const { answer, asked, ask, look } = waiting()
+    const leaving = new AbortController()
+    const gone = [ask('k-1', leaving.signal), ask('k-1', leaving.signal), ask('k-1', leaving.signal)]
+    const staying = ask('k-1')
+    await look()
+    leaving.abort()
+    await look()
+    expect(await Promise.all(gone)).toEqual(['called_off', 'called_off', 'called_off'])
+    await look()
+    expect(asked).toHaveLength(3)
+    answer(200)
+    await look()
+    expect(await staying).toBe('accepted')
+  })
+
+  test('with `stale` goes in on an older word when the service is silent', async () => {
+    const { answer, ask, look, pass } = waiting({ onOutage: 'stale' })
+    const first = ask('k-1')
+    answer(200)
+    expect(await first).toBe('accepted')
+    pass(30_000)
+    const crowd = Promise.all(Array.from({ length: 5 }, () => ask('k-1')))
+    await look()
+    pass(1_000)
+    await look()
+    expect(await crowd).toEqual(Array.from({ length: 5 }, () => 'accepted'))
+  })
+})
+
 describe('an outage', () => {
   test('is told to nobody as a refusal, and its end is noticed at once', async () => {
     let respond: Respond = refusedConnection

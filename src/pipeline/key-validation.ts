@@ -1,7 +1,8 @@
 // Keys that nobody here knows, asked of the services of `api_key_validation_urls`: all of them side by side, and any of
 // them may accept. What they say is remembered for a while; that they were silent is not.
 
-import { KeyVerdicts } from '../access/key-verdicts.ts'
+import { KeyVerdicts, MAX_VERDICTS } from '../access/key-verdicts.ts'
+import { OpenQuestions } from '../access/open-questions.ts'
 import type { KeyValidationConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
 import { type Breaker, createBreaker } from '../upstream/breaker.ts'
@@ -9,6 +10,12 @@ import { askKeyService, type KeyReply } from '../upstream/key-service.ts'
 
 /** `unknown` while it can't be had: some service is silent, and the others did not accept. */
 export type KeyVerdict = 'accepted' | 'refused' | 'unknown' | 'called_off'
+
+/** How often a request looks whether those have heard something that ask about its key. */
+const LOOK_MS = 10
+
+/** A question takes no longer than its deadline and what the runtime adds; one that does was dropped. */
+const GRACE_MS = 500
 
 /** The request a key came with. */
 export interface KeyCheck {
@@ -43,10 +50,12 @@ export class KeyValidation {
   readonly #options: KeyValidationOptions
   readonly #services: readonly Service[]
   readonly #verdicts = new KeyVerdicts()
+  readonly #questions: OpenQuestions
 
   constructor(options: KeyValidationOptions) {
     this.#options = options
     const { now } = options.platform
+    this.#questions = new OpenQuestions(options.settings.timeoutMs + GRACE_MS, MAX_VERDICTS)
     this.#services = options.settings.urls.map((url, index) => ({ index, url, breaker: createBreaker({ now }) }))
   }
 
@@ -61,22 +70,53 @@ export class KeyValidation {
     const refusedAgeMs = this.#verdicts.refusedAgeMs(digest, nowMs)
     if (refusedAgeMs !== null && refusedAgeMs < settings.refusedTtlMs) return 'refused'
     const acceptedAgeMs = this.#verdicts.acceptedAgeMs(digest, nowMs)
-    if (acceptedAgeMs === null || acceptedAgeMs >= settings.acceptedTtlMs) return this.#ask(key, digest, request)
+    if (acceptedAgeMs === null || acceptedAgeMs >= settings.acceptedTtlMs) return this.#learn(key, digest, request)
     // Asked again beside the requests of a busy key, so that none of them has to wait for the answer.
     if (acceptedAgeMs >= settings.acceptedTtlMs / 2) this.#refresh(key, digest, request)
     return 'accepted'
   }
 
-  // Each request asks for itself: on workerd none may wait for a promise that another made.
+  /** Asks, or has others ask: each looks by a timer of its own, as on workerd none may wait for another's promise. */
+  async #learn(key: string, digest: string, request: KeyCheck): Promise<KeyVerdict> {
+    const { platform } = this.#options
+    const sinceMs = platform.now()
+    while (this.#questions.isFull(digest, platform.now())) {
+      await new Promise<void>((resolve) => void platform.after(LOOK_MS, resolve))
+      if (request.signal.aborted) return 'called_off'
+      const heard = this.#heardSince(digest, sinceMs)
+      if (heard !== null) return heard
+    }
+    return this.#ask(key, digest, request)
+  }
+
+  /** What those have heard who ask about the key; null while that is nothing. */
+  #heardSince(digest: string, sinceMs: number): KeyVerdict | null {
+    const nowMs = this.#options.platform.now()
+    const isNew = (ageMs: number | null) => ageMs !== null && ageMs <= nowMs - sinceMs
+    if (isNew(this.#verdicts.refusedAgeMs(digest, nowMs))) return 'refused'
+    if (isNew(this.#verdicts.acceptedAgeMs(digest, nowMs))) return 'accepted'
+    return isNew(this.#verdicts.unansweredAgeMs(digest, nowMs)) ? this.#inOutage(digest, nowMs) : null
+  }
+
   async #ask(key: string, digest: string, request: KeyCheck): Promise<KeyVerdict> {
-    const { settings, platform } = this.#options
+    const { platform } = this.#options
+    const beganAtMs = platform.now()
+    this.#questions.begin(digest, beganAtMs)
     const verdict = await this.#askAll(key, request)
     const nowMs = platform.now()
+    this.#questions.end(digest, beganAtMs)
     if (verdict === 'accepted') this.#verdicts.noteAccepted(digest, nowMs)
     if (verdict === 'refused') this.#verdicts.noteRefused(digest, nowMs)
-    if (verdict !== 'unknown' || settings.onOutage === 'refuse') return verdict
+    if (verdict !== 'unknown') return verdict
+    this.#verdicts.noteUnanswered(digest, nowMs)
+    return this.#inOutage(digest, nowMs)
+  }
+
+  #inOutage(digest: string, nowMs: number): KeyVerdict {
+    const { onOutage, staleMs } = this.#options.settings
+    if (onOutage === 'refuse') return 'unknown'
     const ageMs = this.#verdicts.acceptedAgeMs(digest, nowMs)
-    return ageMs !== null && ageMs < settings.staleMs ? 'accepted' : 'unknown'
+    return ageMs !== null && ageMs < staleMs ? 'accepted' : 'unknown'
   }
 
   #refresh(key: string, digest: string, request: KeyCheck): void {

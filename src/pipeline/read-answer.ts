@@ -40,7 +40,9 @@ export function readAnswer(
     return failed({ class: failure, error, outcome: 'answered', reason: null, answered })
   }
   if (!isEventStream(answered)) return readShort(answered, request)
-  return isGated ? readToFirstEvent(answered, request, retry) : { answered, failure: null }
+  // What was encoded against our wish may be no such thing, and only reading shows that: before the client has a byte.
+  const isRead = isGated || answer.response.isDecoded === true
+  return isRead ? readToFirstEvent(answered, request, retry) : { answered, failure: null }
 }
 
 /** The same for an answer that is a failure and passed on all the same, as nothing else may be tried. */
@@ -61,7 +63,7 @@ function findComplaint({ status, headers }: WorkerAnswer, request: InferenceRequ
     // Plain was asked for; what the runtime can't undo can be read by nobody here, and the client asked for none of it.
     return 'The worker encoded its answer, though it was asked not to.'
   }
-  if (request.wantsStream && status === 200 && mediaType(headers) !== 'text/event-stream') {
+  if (request.wantsStream && status < 300 && mediaType(headers) !== 'text/event-stream') {
     // A client library that asked for events shows an empty success when it gets anything else.
     return 'The worker did not answer a stream request with an event stream.'
   }

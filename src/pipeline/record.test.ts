@@ -48,6 +48,7 @@ const SCENARIOS: Readonly<Record<string, () => DecisionRecord>> = {
           queuedMs: 12,
           hooksRan: ['guard', 'budget:unavailable'],
           requestText: 'user:Why?',
+          promptBody: { prompt: 'Why? '.repeat(1_000) },
         }),
       ),
     ),
@@ -108,7 +109,7 @@ function asWritten(record: DecisionRecord): DecisionRecord {
 }
 
 /** Fields of the format that features of later versions will fill. */
-const FILLED_LATER = ['decision', 'category', 'reasoning_mode', 'signals', 'cluster', 'prefix_hashes']
+const FILLED_LATER = ['decision', 'category', 'reasoning_mode', 'signals', 'cluster']
 
 describe.each(records)('%s', (_, record) => {
   test('is as the format says', () => {

@@ -7,6 +7,7 @@ import type { OpenRecord } from '../record/open-record.ts'
 import { type DecisionRecord, RECORD_SCHEMA_VERSION } from '../record/schema.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { AttemptLine, Exchange } from './exchange.ts'
+import { prefixHashesOf } from './prefix-hashes.ts'
 
 /** Tokens of a request as the worker counted them. */
 export interface Usage {
@@ -44,7 +45,7 @@ export function toOpenRecord(exchange: Exchange, decisionId: string): OpenRecord
 
 /** The record of an exchange that has ended. `decisionId` must be set: only authenticated requests leave one. */
 export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEnd): DecisionRecord {
-  const { trace, usage } = exchange
+  const { trace, usage, promptBody } = exchange
   const listed = trace === null ? null : toRecordedCandidates(trace.decision, trace.view)
   return {
     schema_version: RECORD_SCHEMA_VERSION,
@@ -87,6 +88,8 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     attempts: exchange.attempts.map(toRecordedAttempt),
     usage: usage === null ? undefined : toRecordedUsage(usage),
     cached_tokens: typeof usage?.cachedTokens === 'number' ? { actual: usage.cachedTokens } : undefined,
+    prefix_hashes:
+      promptBody === null ? undefined : (prefixHashesOf({ json: promptBody, model: exchange.model }) ?? undefined),
     request_text: exchange.requestText ?? undefined,
     request_bytes: exchange.requestBytes ?? undefined,
   }

@@ -3,6 +3,7 @@
 import { RouterError } from '../errors/router-error.ts'
 import type { ResponseOwner } from '../store/fleet-store.ts'
 import type { Exchange } from './exchange.ts'
+import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /** Ids are put into a worker's path, so they hold nothing that means something there. */
@@ -14,7 +15,7 @@ const RESPONSE_ID = /^[A-Za-z0-9_-]{1,200}$/
  */
 export async function findResponseOwner(
   parts: RouterParts,
-  { tenant }: Pick<Exchange, 'tenant'>,
+  { party }: Pick<Exchange, 'party'>,
   responseId: string,
 ): Promise<ResponseOwner> {
   if (!RESPONSE_ID.test(responseId)) {
@@ -23,7 +24,7 @@ export async function findResponseOwner(
     })
   }
   const owner = await parts.platform.fleet.findResponse(responseId)
-  if (owner === null || owner.tenant !== (tenant?.name ?? null)) {
+  if (owner === null || owner.tenant !== party) {
     throw new RouterError(
       'response_not_found',
       'No response with this id is known here: it was never created, was deleted, or has expired.',
@@ -33,16 +34,34 @@ export async function findResponseOwner(
   return owner
 }
 
+/** Whether a caller gives the response that it wants stored an id of its own, as vLLM lets it. */
+export function choosesResponseId({ onResponseId, json }: InferenceRequest): boolean {
+  return onResponseId !== null && typeof json?.['request_id'] === 'string'
+}
+
+/** Throws `invalid_request` for an id that others have: under it the worker would put this response in place of theirs. */
+export async function checkChosenId(
+  parts: RouterParts,
+  { party }: Pick<Exchange, 'party'>,
+  { json }: InferenceRequest,
+): Promise<void> {
+  const owner = await parts.platform.fleet.findResponse(String(json?.['request_id']))
+  if (owner === null || owner.tenant === party) return
+  throw new RouterError('invalid_request', 'This `request_id` is taken; leave it out, and the worker makes one up.', {
+    param: 'request_id',
+  })
+}
+
 /** Remembers worker and maker for as long as the configuration says. A store that fails must not fail the answer. */
 export async function rememberResponse(
   parts: RouterParts,
-  { tenant }: Pick<Exchange, 'tenant'>,
+  { party }: Pick<Exchange, 'party'>,
   { responseId, workerId }: { readonly responseId: string; readonly workerId: string },
 ): Promise<void> {
   const { config, platform, events } = parts
   try {
     const expiresAtMs = platform.now() + config.responseTtlMs
-    await platform.fleet.rememberResponse(responseId, { workerId, tenant: tenant?.name ?? null }, expiresAtMs)
+    await platform.fleet.rememberResponse(responseId, { workerId, tenant: party }, expiresAtMs)
   } catch (cause) {
     events.defect(responseId, cause)
   }

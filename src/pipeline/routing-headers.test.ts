@@ -44,5 +44,5 @@ test('a hash stands for one URL, always the same, and never is one', () => {
 test('the names are exported for others to build on', () => {
   expect(EXPORTED).toBe(ALL_EXPLAINABILITY_HEADERS)
   expect(new Set(EXPORTED).size).toBe(EXPORTED.length)
-  for (const name of EXPORTED) expect(name).toMatch(/^x-vllm-router-[a-z-]+$/)
+  for (const name of EXPORTED) expect(name).toMatch(/^x-(?:vllm-router|vsr)-[a-z-]+$/)
 })

@@ -15,6 +15,9 @@ export const HEADER_HOOKS = 'x-vllm-router-hooks'
 export const HEADER_ATTEMPTS = 'x-vllm-router-attempts'
 export const HEADER_DECISION_ID = 'x-vllm-router-decision-id'
 
+/** Id of the record of Router Replay, under the name that the semantic router gives it. */
+export const HEADER_REPLAY_ID = 'x-vsr-replay-id'
+
 /** Every header this version sets to explain its routing. */
 export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
   HEADER_WORKER,
@@ -25,11 +28,13 @@ export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
   HEADER_HOOKS,
   HEADER_ATTEMPTS,
   HEADER_DECISION_ID,
+  HEADER_REPLAY_ID,
 ]
 
 /** Adds what explains this exchange to an answer. `expose_routing_headers: false` leaves the request id alone. */
 export function setRoutingHeaders(headers: Headers, exchange: Exchange): void {
   headers.set(HEADER_REQUEST_ID, exchange.requestId)
+  setDecisionId(headers, exchange)
   if (!exchange.isInference || !exchange.config.exposeRoutingHeaders) return
   const worker = exchange.worker?.config.id ?? null
   if (worker !== null) headers.set(HEADER_WORKER, encodeHeaderValue(shownWorker(exchange.config, worker)))
@@ -41,7 +46,12 @@ export function setRoutingHeaders(headers: Headers, exchange: Exchange): void {
   // Names are plain ASCII, and cutting the list as other values are cut would make up an entry.
   if (exchange.hooksRan.length > 0) headers.set(HEADER_HOOKS, exchange.hooksRan.join(','))
   headers.set(HEADER_ATTEMPTS, String(exchange.attempts.length))
-  if (exchange.decisionId !== null) headers.set(HEADER_DECISION_ID, exchange.decisionId)
+  if (exchange.decisionId !== null && exchange.replay !== null) headers.set(HEADER_REPLAY_ID, exchange.decisionId)
+}
+
+/** On every answer that leaves a record, those of routes that the router answers by itself among them. */
+export function setDecisionId(headers: Headers, { decisionId, config }: Exchange): void {
+  if (decisionId !== null && config.exposeRoutingHeaders) headers.set(HEADER_DECISION_ID, decisionId)
 }
 
 /** Digits of a hash that stand for a worker: enough to tell a fleet's workers apart, short enough to compare by eye. */

@@ -4,14 +4,15 @@
 import { runAttempts } from './attempts.ts'
 import { chooseModel } from './choose-model.ts'
 import type { Exchange } from './exchange.ts'
-import { gatherFacts, ticketKey } from './facts.ts'
+import { type Facts, gatherFacts, ticketKey, type Turns } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { checkRequestedModel } from './model-access.ts'
+import { notePrompt } from './prefix-hashes.ts'
 import { noteRequestText } from './request-text.ts'
 import { chargeForBody } from './tenant-limits.ts'
 import { requestUsage } from './usage-request.ts'
-import { findResponseOwner } from './response-owner.ts'
+import { checkChosenId, choosesResponseId, findResponseOwner } from './response-owner.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /**
@@ -19,32 +20,55 @@ import type { RouterParts } from './router-parts.ts'
  * things become known, so that an error's answer and record explain as much as a success does.
  */
 export async function run(parts: RouterParts, exchange: Exchange, received: InferenceRequest): Promise<Response> {
+  const { request, facts } = await prepare(parts, exchange, received, {
+    runHooks,
+    turns: parts.mirror,
+    takesTurns: true,
+  })
+  return runAttempts(parts, exchange, request, facts)
+}
+
+/** What of the way to a decision leaves traces, and so differs in a dry run. */
+export interface PrepareSteps {
+  readonly runHooks: typeof runHooks
+  readonly turns: Turns
+  /** Whether turns are to be had ready for the model. */
+  readonly takesTurns: boolean
+}
+
+/** Everything before the decision: the request as it would go to a worker, and what the decision needs to know. */
+export async function prepare(
+  parts: RouterParts,
+  exchange: Exchange,
+  received: InferenceRequest,
+  steps: PrepareSteps,
+): Promise<{ readonly request: InferenceRequest; readonly facts: Facts }> {
   const { config, mirror } = parts
   exchange.originalModel = received.requestedModel
   // Until something renames it; a hook's refusal then still says which model it was for.
   exchange.model = received.requestedModel
   noteRequestText(exchange, received)
   checkRequestedModel(exchange, received)
-  const hooked = await runHooks(parts, exchange, received)
+  const hooked = await steps.runHooks(parts, exchange, received)
   if (hooked !== received) noteRequestText(exchange, hooked)
   checkRequestedModel(exchange, hooked)
+  notePrompt(exchange, hooked)
   chargeForBody(exchange, hooked)
   const request = await pinned(parts, exchange, requestUsage(exchange, hooked))
   exchange.model = null
   exchange.wantsStream = request.wantsStream
   exchange.method = 'none'
-  const freshened = mirror.ensureFresh(
-    exchange.context.waitUntil,
-    ticketKey(config.policy, request.requestedModel ?? config.defaultModel),
-  )
+  const wanted = steps.takesTurns ? ticketKey(config.policy, request.requestedModel ?? config.defaultModel) : null
+  const freshened = mirror.ensureFresh(exchange.context.waitUntil, wanted)
   if (freshened !== null) await freshened
   const named = chooseModel(parts, exchange, request)
-  const facts = await gatherFacts(config.policy, named, exchange.model, mirror)
-  return runAttempts(parts, exchange, named, facts)
+  const facts = await gatherFacts(config.policy, named, exchange.model, steps.turns)
+  return { request: named, facts }
 }
 
-/** Finds the worker that holds what the request refers to. Throws `response_not_found` when there is none. */
+/** Finds the worker that holds what the request refers to. Throws when there is none, or it would take an id of others. */
 async function pinned(parts: RouterParts, exchange: Exchange, request: InferenceRequest): Promise<InferenceRequest> {
+  if (choosesResponseId(request)) await checkChosenId(parts, exchange, request)
   if (request.storedResponseId === null) return request
   const { workerId } = await findResponseOwner(parts, exchange, request.storedResponseId)
   return { ...request, pinnedWorkerId: workerId }

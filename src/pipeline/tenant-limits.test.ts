@@ -100,6 +100,16 @@ describe('tokens are charged', () => {
       123,
       123,
     ],
+    [
+      'as counted long before the end of one that streams',
+      BODY,
+      () =>
+        new Response(JSON.stringify({ usage: USAGE, prompt_logprobs: Array(30_000).fill({ 7: { rank: 1 } }) }), {
+          headers: { 'content-type': 'application/json' },
+        }),
+      123,
+      123,
+    ],
     ['as counted in a stream', streamed, () => events(MIDDLE, STOP, USAGE_CHUNK, DONE), 123, 123],
     ['for a stream that says nothing, by its events', streamed, () => events(MIDDLE, MIDDLE, STOP, DONE), 4, about],
     ['for a stream that breaks off, by its events', streamed, () => broken(MIDDLE, MIDDLE), 2, about],

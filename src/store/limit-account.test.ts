@@ -42,6 +42,38 @@ describe('requests', () => {
     await a.enter()
   })
 
+  test.each([0.3, 0.5, 1, 3])(
+    'that are refused elsewhere get through when they were told to come (%f a second)',
+    async (rps) => {
+      const { holder, time } = limitBench({ rateLimitRps: rps })
+      const [a, b] = [holder('a'), holder('b')]
+      for (let taken = 0; taken < Math.max(1, rps); taken++) {
+        const running = await a.enter()
+        await time.advance(5)
+        running.release()
+      }
+      for (let times = 0; times < 3; times++) {
+        await time.advance(70)
+        const refused = await b.outcome()
+        if (refused.kind !== 'refused') throw new Error('let through')
+        await time.advance(Math.ceil(refused.refusal.retryAfterMs / 1_000) * 1_000)
+        const running = await b.enter()
+        await time.advance(5)
+        running.release()
+        while ((await a.outcome()).kind === 'admitted');
+      }
+    },
+  )
+
+  test('are told to the store soon where they are few, though nobody comes any more', async () => {
+    const { holder, time, reports } = limitBench({ rateLimitRps: 1 })
+    const running = await holder('a').enter()
+    await time.advance(5)
+    running.release()
+    await time.advance(600)
+    expect(reports.at(-1)?.meters.requests?.used).toBe(1)
+  })
+
   test('of one holder leave everything to the others soon after they stop', async () => {
     const { holder, time } = limitBench({ rateLimitRps: 40 })
     const [a, b] = [holder('a'), holder('b')]

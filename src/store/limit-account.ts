@@ -62,6 +62,8 @@ export class LimitAccount {
   /** Until when another request is taken to be about it: it may be dropped without a word. */
   #watchedUntilMs = Number.NEGATIVE_INFINITY
   #gatheringUntilMs = Number.NEGATIVE_INFINITY
+  /** Until when another request is taken to be about to tell the store what came since it was asked. */
+  #tellingUntilMs = Number.NEGATIVE_INFINITY
   /** When each of the requests that pause will be done: one that is dropped meanwhile must not count for ever. */
   #pausesEndMs: readonly number[] = []
 
@@ -175,7 +177,20 @@ export class LimitAccount {
     this.#activeAtMs = nowMs
     const dueMs = this.#book.isLow(nowMs) ? LOW_MS : REPORT_MS
     if (this.#link.quietMs >= dueMs) waitUntil(this.#link.ask(BESIDE))
+    else if (nowMs > this.#tellingUntilMs && this.#book.isAnythingScarce()) waitUntil(this.#tell())
     if (nowMs >= this.#watchedUntilMs) waitUntil(this.#watch())
+  }
+
+  /** What is used comes back from when the store knows of it: told, where that counts, though nobody comes by any more. */
+  async #tell(): Promise<void> {
+    const { now } = this.#options
+    this.#tellingUntilMs = now() + 2 * REPORT_MS
+    // Twice where it was asked meanwhile: what came since then is still to be told.
+    for (let pauses = 0; pauses < 2 && this.#link.quietMs < REPORT_MS; pauses++) {
+      await this.#pause(REPORT_MS - this.#link.quietMs)
+    }
+    this.#tellingUntilMs = Number.NEGATIVE_INFINITY
+    if (now() - this.#activeAtMs <= this.#link.quietMs) await this.#link.ask(BESIDE)
   }
 
   /** Gives back what is left once nobody has come for a while; hands the watch over after some time. */

@@ -66,8 +66,9 @@ export class LimitLink {
       await this.#within(ANSWER_MS, this.#exchange(sentAtMs, options))
       return true
     } catch (cause) {
+      // Told once: it is asked again every second for as long as it takes.
+      if (!this.#isOut) this.#options.onStoreFailed(cause)
       this.#isOut = true
-      this.#options.onStoreFailed(cause)
       return false
     } finally {
       this.#underWay.delete(question)

@@ -1,5 +1,5 @@
 // The contract for what processes or isolates must agree on about a tenant's limits. Implementations: memory-limits.ts,
-// durable-limits.ts. The messages, and what makes them safe to lose or repeat, are in limits/limit-report.ts.
+// durable-limits.ts, redis-limits.ts. The messages, and what makes them safe to lose or repeat, are in limits/limit-report.ts.
 
 import type { LimitLease, LimitReport } from '../limits/limit-report.ts'
 
