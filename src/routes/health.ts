@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import type { Config } from '../config/config.ts'
 import type { AppEnv } from '../middleware/app-env.ts'
 import { ruledTarget } from '../pipeline/model-aliases.ts'
+import type { WorkerStatus } from '../store/worker-status.ts'
 import { ROUTER_VERSION } from '../version.ts'
 
 /** The router serves requests. */
@@ -26,12 +27,7 @@ export async function readiness(context: Context<AppEnv>): Promise<Response> {
   const { config, mirror } = parts
   const freshened = mirror.ensureFresh(exchange.context.waitUntil, null)
   if (freshened !== null) await freshened
-  const up = new Set(
-    mirror
-      .view()
-      .candidates.filter(({ availability }) => availability === 'up')
-      .map(({ workerId }) => workerId),
-  )
+  const up = new Set(mirror.workers().flatMap((worker) => (answers(worker) ? [worker.id] : [])))
   const served = new Set([...up].flatMap((workerId) => [...(mirror.modelsOf(workerId) ?? [])]))
   const configured = new Set(config.workers.flatMap((worker) => worker.models ?? []))
   if (config.defaultModel !== null) configured.add(behind(config, config.defaultModel, served))
@@ -41,6 +37,11 @@ export async function readiness(context: Context<AppEnv>): Promise<Response> {
   if (up.size === 0) return notReady(context, 'no worker answers', counts)
   if (missing.length > 0) return notReady(context, `no worker for: ${missing.join(', ')}`, counts)
   return context.json({ status: 'ready', ...counts })
+}
+
+/** One that has more to do than it can take is no reason to send requests to another router. */
+function answers({ availability, reason }: WorkerStatus): boolean {
+  return availability === 'up' || (availability === 'suspect' && reason === 'busy')
 }
 
 /** The model that a request for `name` is routed to. */

@@ -113,13 +113,16 @@ describe('workers in trouble', () => {
     expect(noted).toEqual([['ejected', 'panic']])
   })
 
-  test('workers set aside on purpose, or of other models, are no trouble; ranks count one by one', () => {
+  test('workers set aside on purpose, or of other models, are no trouble; the ranks of one are one worker', () => {
     const aside = (['draining', 'parked', 'asleep'] as const).map((word) => candidateOf(word, { availability: word }))
     const others = ['x', 'y'].map((id) => candidateOf(id, { availability: 'down', models: new Set(['other']) }))
     expect(decideAt([candidateOf('a'), ...aside, ...others], 0.5).isPanic).toBe(false)
     expect(decideAt([candidateOf('a'), candidateOf('b', { availability: 'open' }), ...aside], 0.5).isPanic).toBe(false)
-    const ranks = [0, 1].map((rank) => candidateOf(`b@${rank}`, { workerId: 'b', availability: 'ejected' }))
-    expect(decideAt([candidateOf('a'), ...ranks], 0.5)).toMatchObject({ isPanic: true })
+    const ranksOf = (workerId: string, availability: CandidateView['availability']) =>
+      [0, 1, 2, 3].map((rank) => candidateOf(`${workerId}@${rank}`, { workerId, rank, availability }))
+    const sick = ranksOf('b', 'ejected')
+    expect(decideAt([candidateOf('a'), ...sick], 0.5)).toMatchObject({ chosen: { id: 'a' }, isPanic: false })
+    expect(decideAt([...ranksOf('a', 'down'), ...sick, candidateOf('c')], 0.5)).toMatchObject({ isPanic: true })
   })
 
   test('a threshold of 1, or none, is no panic at all', () => {

@@ -1,7 +1,7 @@
 // Which model a request goes to when the configuration has rules about its name. Pure: who is available, the caller's
 // headers and the session come in.
 
-import { hashState, rendezvousPlace } from './hash.ts'
+import { hash64, hashState, rendezvousPlace } from './hash.ts'
 import { naturalLog } from './natural-log.ts'
 import type { Affinity } from './policy.ts'
 
@@ -159,4 +159,9 @@ export function drawSplit(match: string, { shares, session }: Split, seed: numbe
     .map(({ model, weight }) => ({ model, place: naturalLog(rendezvousPlace(key, model)) / weight }))
     .sort((a, b) => b.place - a.place)
     .map(({ model }) => model)
+}
+
+/** Stands in for a session that is missing: from the id that the record keeps, so that a split can be drawn again. */
+export function splitSeed(decisionId: string): number {
+  return Number.parseInt(hash64(decisionId).slice(0, 8), 16)
 }

@@ -84,8 +84,9 @@ export function rule(
   for (const candidate of candidates) {
     const { availability } = candidate
     const mismatch = mismatchOf(candidate, input.model)
-    // Ranks count one by one, and what was set aside on purpose is no trouble.
-    if (mismatch === null && !isSetAside(availability)) {
+    // Ranks share their worker's fate, so the first counts for all; what was set aside on purpose is no trouble.
+    const isWorker = candidate.rank === null || candidate.rank === 0
+    if (isWorker && mismatch === null && !isSetAside(availability)) {
       serving += 1
       if (!isUsable(availability)) inTrouble += 1
     }

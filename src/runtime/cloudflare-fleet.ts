@@ -11,6 +11,7 @@ import { FleetState } from '../store/fleet-state.ts'
 import type { FleetSnapshot, ResponseOwner } from '../store/fleet-store.ts'
 import { completeReport, completeSnapshot, type SentReport } from '../store/older-versions.ts'
 import { PoolTransition, PREPARE_MS } from '../store/pool-transition.ts'
+import { hasUnservedModel } from '../store/unserved-models.ts'
 import {
   createPoolProber,
   createSliceProber,
@@ -52,6 +53,7 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
   #changes: Promise<unknown> = Promise.resolve()
   #resumed: Promise<FleetState> | null = null
   #firstRound: Promise<FleetState> | null = null
+  #awakening: Promise<void> | null = null
   #lastSyncAtMs = 0
   /** When the alarm is due, or began to run; 0 when there is none. */
   #alarmAtMs = 0
@@ -81,6 +83,7 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     if (!this.#isRoot()) return this.#relay.sync(report)
     this.#lastSyncAtMs = Date.now()
     const state = await this.#whenKnown()
+    await this.#whenAwake(state)
     state.note(report, Date.now())
     for (const { workerId } of report.unreachable) this.#doubted.add(workerId)
     if (!this.#isProbing && (report.unreachable.length > 0 || !this.#isArmed())) await this.#arm(RECHECK_MS)
@@ -211,6 +214,21 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     if (state.workers(Date.now()).every(({ checkedAtMs }) => checkedAtMs === null)) await this.#probe()
     await this.#arm(RECHECK_MS)
     return state
+  }
+
+  /** Waits for a look at the workers where all that is known of a model is old, and bad. */
+  async #whenAwake(state: FleetState): Promise<void> {
+    const nowMs = Date.now()
+    const workers = state.workers(nowMs)
+    const askedAtMs = Math.max(...workers.map(({ checkedAtMs }) => checkedAtMs ?? 0))
+    // Rounds are never further apart than this while anybody sends requests.
+    if (nowMs - askedAtMs <= IDLE_MS + 2 * (await this.#configuration()).health.intervalMs) return
+    state.lookAnew()
+    if (!hasUnservedModel(workers)) return
+    this.#awakening ??= this.#probe().finally(() => {
+      this.#awakening = null
+    })
+    await this.#awakening
   }
 
   async #probe(): Promise<void> {

@@ -73,6 +73,10 @@ export class FleetHealth {
     for (const observation of observations) this.#of(observation.workerId)?.observe(observation)
   }
 
+  lookAnew(): void {
+    for (const { health } of this.#members.values()) health.lookAnew()
+  }
+
   noteUnreachable(workerId: string, atMs: number): void {
     this.#of(workerId)?.noteUnreachable(atMs)
   }

@@ -14,6 +14,9 @@ import { createTicketDesk, type TicketDesk } from './ticket-desk.ts'
 /** While requests run, the fleet hears of them this often at least, traffic or not. */
 const HEARTBEAT_MS = 4_000
 
+/** Times of different clocks in milliseconds: what is this little older than the question need not be. */
+const AGE_TOLERANCE_MS = 50
+
 export interface LinkOptions {
   readonly store: FleetStore
   now(): number
@@ -142,6 +145,8 @@ export class FleetLink {
       this.#reported = inFlight
       this.permits.accept(fresh.permits, askedAtMs)
       this.evidence.markDelivered(outcomes)
+      // A copy in between may have the report and hand on what the fleet knew before it, while it can't ask.
+      if (fresh.ageMs <= this.#options.now() - askedAtMs + AGE_TOLERANCE_MS) this.evidence.markWeighed()
       this.desk.accept(fresh.tickets)
       this.#didLastSyncFail = false
       this.#copy.adopt(fresh, askedAtMs, this.#options.now())
@@ -178,7 +183,8 @@ export class FleetLink {
     else if (isIdle) beside(this.refresh())
   }
 
-  #renewed({ beside }: FleetLease): void {
+  #renewed({ activity, permit, beside }: FleetLease): void {
+    if (permit !== null && activity.lastByteAtMs === null) this.permits.renew(permit)
     if (this.#options.now() - this.#askedAtMs < HEARTBEAT_MS) return
     // Work that the fleet has not heard of at all could pass for a worker without any.
     const isUnknown = [...this.leases.report().keys()].some((candidateId) => !this.#reported.has(candidateId))

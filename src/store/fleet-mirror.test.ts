@@ -360,6 +360,23 @@ describe('attempts', () => {
     expect(availabilities(rig)).toEqual(['up', 'up'])
   })
 
+  test('keep it out while the store only has a copy that is older than what it was told', async () => {
+    const rig = rigOf()
+    await rig.look()
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers: [upAt(START_MS)], ageMs: 3_000 }))
+    for (let at = 0; at < BREAKER.failureThreshold; at += 1) fault(rig, 'sent')
+    await Promise.all(rig.beside)
+    expect(availabilities(rig)).toEqual(['open', 'unknown'])
+    rig.clock.advance(1_500)
+    await rig.look()
+    expect(availabilities(rig)).toEqual(['open', 'unknown'])
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers: [upAt(START_MS)] }))
+    rig.clock.advance(1_500)
+    await rig.look()
+    await Promise.all(rig.beside)
+    expect(availabilities(rig)).toEqual(['up', 'unknown'])
+  })
+
   test('that a worker answered with a wish to be left alone take it out of the usual, and lower its share', async () => {
     const rig = rigOf()
     await rig.look()
@@ -399,6 +416,28 @@ describe('attempts', () => {
     lease.note({ kind: 'ok' })
     lease.release()
     expect(rig.calls[2]).toMatchObject({ isUrgent: true, permits: [], outcomes: { workers: [{ epoch: 3, oks: 1 }] } })
+  })
+
+  test('keep their permit for as long as nothing comes back, however long, and a while from the first byte on', async () => {
+    const rig = rigOf()
+    const workers = [workerStateOf('a', { availability: 'half_open', epoch: 3 })]
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers, permits: [{ id: 5, workerId: 'a' }] }))
+    await rig.look()
+    rig.mirror.reservePermit('a')
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers }))
+    const lease = rig.mirror.acquire('a', beside(rig))
+    const runFor = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 5_000) {
+        rig.clock.advance(5_000)
+        lease.renew()
+        await Promise.all(rig.beside)
+      }
+      return rig.calls.at(-1)?.permits
+    }
+    expect(await runFor(300_000)).toEqual([{ id: 5, workerId: 'a', isInUse: true }])
+    lease.activity.lastByteAtMs = rig.clock.now()
+    expect(await runFor(10_000)).toHaveLength(1)
+    expect(await runFor(10_000)).toEqual([])
   })
 
   test('that run on without traffic are told every few seconds, with the last byte of each worker', async () => {
@@ -512,6 +551,7 @@ describe('workers as operators see them', () => {
         drain: null,
         breaker,
         share: 0.4,
+        busyUntilMs: null,
       },
       {
         id: 'b',
@@ -527,8 +567,24 @@ describe('workers as operators see them', () => {
         drain: null,
         breaker: { state: 'closed', retryAtMs: null, errorRate: null },
         share: 1,
+        busyUntilMs: null,
       },
     ])
+  })
+
+  test('one that asked to be left alone, here or elsewhere, is busy, and until when', async () => {
+    const rig = rigOf()
+    const told = workerStateOf('b', { reason: 'busy', busyUntilMs: START_MS + 2_000, share: 0.5 })
+    rig.answerWith(async () => snapshotAt(rig.clock.now(), { workers: [workerStateOf('a'), told] }))
+    await rig.look()
+    end(rig, { kind: 'busy', waitMs: 3_000 })
+    const busy = { availability: 'suspect', reason: 'busy' }
+    expect(rig.mirror.workers()).toMatchObject([
+      { ...busy, busyUntilMs: START_MS + 3_000 },
+      { ...busy, busyUntilMs: START_MS + 2_000 },
+    ])
+    rig.clock.advance(3_000)
+    expect(rig.mirror.workers().map(({ busyUntilMs }) => busyUntilMs)).toEqual([null, null])
   })
 
   test('what only this process knows yet is shown too', async () => {

@@ -86,6 +86,18 @@ export class FleetMirror {
     return this.#link.store.ticketNow?.(key) ?? this.#link.desk.next(key)
   }
 
+  /** The turn that would come next, which stays whose it is; null where nobody here knows. */
+  peekTicket(key: string): number | null {
+    const { store, desk } = this.#link
+    if (store.peekTicket !== undefined) return store.peekTicket(key)
+    return store.ticketNow === null ? desk.peek(key) : null
+  }
+
+  /** The same of the one count of the whole fleet. */
+  peekStrictTicket(key: string): number | null {
+    return this.#link.store.peekTicket?.(key) ?? null
+  }
+
   /** The next turn of a key from the one count of the whole fleet. */
   strictTicket(key: string): Promise<number> {
     return this.#link.store.takeTicket(key)
@@ -105,6 +117,7 @@ export class FleetMirror {
         nowMs,
         availability: this.#availabilityOf(worker.id),
         ownShare: this.#link.evidence.share(worker.id),
+        ownBusyUntilMs: this.#link.evidence.busyUntilMs(worker.id),
         inFlightHere: (candidateId) => this.#link.leases.count(candidateId),
       }),
     )

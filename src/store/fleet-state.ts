@@ -45,9 +45,16 @@ export class FleetState {
   note(report: HolderReport, nowMs: number): void {
     const outcomes = this.#holders.file(report, nowMs)
     this.#permits.heard(report.holder, report.permits, nowMs)
-    for (const { workerId, atMs } of report.unreachable) this.#health.noteUnreachable(workerId, atMs)
+    // Times of another clock, which may be ahead of this one.
+    for (const { workerId, atMs } of report.unreachable) this.#health.noteUnreachable(workerId, Math.min(atMs, nowMs))
     for (const [workerId, quietMs] of report.quietMs) this.#health.noteByte(workerId, nowMs - quietMs)
     if (outcomes !== null) this.#health.noteOutcomes(outcomes, nowMs)
+    this.#health.noteWork(this.#holders.work(this.#health.workerOf), nowMs)
+  }
+
+  /** A holder is known to be dead: what it had in flight is no more. */
+  forgetHolder(holder: string, nowMs: number): void {
+    this.#holders.forget(holder)
     this.#health.noteWork(this.#holders.work(this.#health.workerOf), nowMs)
   }
 
@@ -71,6 +78,11 @@ export class FleetState {
   /** Files what a round of probes learned. */
   observe(observations: readonly WorkerObservation[]): void {
     this.#health.observe(observations)
+  }
+
+  /** Nobody has been asked for long, so that what probes said before says little: the next ones count at once. */
+  lookAnew(): void {
+    this.#health.lookAnew()
   }
 
   drain(workerId: string, deadlineMs: number, nowMs: number): void {

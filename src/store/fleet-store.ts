@@ -1,5 +1,6 @@
 // The contract for what processes or isolates must agree on: who serves what, who is reachable, how much is in flight,
-// whose turn it is, and which worker holds a stored response. Implementations: memory.ts, durable-object.ts.
+// whose turn it is, and which worker holds a stored response. Implementations: memory.ts, durable-object.ts,
+// redis-fleet.ts.
 
 import type { Availability } from '../routing/policy.ts'
 import type { ConfigPointer } from './config-store.ts'
@@ -180,6 +181,7 @@ export interface FleetSnapshot {
 /** Who a stored response belongs to. */
 export interface ResponseOwner {
   readonly workerId: string
+  /** Its party: a tenant, or one of those that are none (`partyOf`). */
   readonly tenant: string | null
 }
 
@@ -194,6 +196,8 @@ export interface FleetStore {
   undrain(workerId: string): Promise<void>
   /** The next turn of a key where the count is in this very process; null where asking for it takes a call. */
   readonly ticketNow: ((key: string) => number) | null
+  /** The turn that would come next, left where it is; only where the count is in this very process. */
+  readonly peekTicket?: (key: string) => number
   /** One turn from the single count of the whole fleet (`strict: true`). */
   takeTicket(key: string): Promise<number>
   /**

@@ -46,6 +46,12 @@ export class HeldPermits {
     return permit
   }
 
+  /** Its request still waits for the first byte. One that gets bytes says enough: others may be tried beside it. */
+  renew({ id }: ProbePermit): void {
+    const permit = this.#held.get(id)
+    if (permit !== undefined) permit.untilMs = this.#now() + IN_USE_MS
+  }
+
   giveBack({ id }: ProbePermit): void {
     this.#held.delete(id)
   }

@@ -39,6 +39,10 @@ export class HolderBook {
     }
   }
 
+  forget(holder: string): void {
+    this.#holders.delete(holder)
+  }
+
   /** In flight by candidate, added to `start`; `exceptHolder` is left out. */
   sum(start: ReadonlyMap<string, number>, exceptHolder: string | null): ReadonlyMap<string, number> {
     const sum = new Map(start)

@@ -43,6 +43,7 @@ export class OwnEvidence {
   readonly #now: () => number
   readonly #ledger: OutcomeLedger
   readonly #findings = new Map<string, Findings>()
+  #deliveredSeq = 0
   /** Workers others have not been told of yet, with the last time: one line each, however long nobody can be told. */
   #unreported = new Map<string, number>()
 
@@ -86,6 +87,11 @@ export class OwnEvidence {
     return this.#findings.get(workerId)?.share.at(this.#now()) ?? 1
   }
 
+  /** Until when a worker asked our own requests to leave it alone; 0 when it did not. */
+  busyUntilMs(workerId: string): number {
+    return this.#findings.get(workerId)?.busyUntilMs ?? 0
+  }
+
   /** True while nothing was found out about anybody. */
   isEmpty(): boolean {
     return this.#findings.size === 0
@@ -110,12 +116,16 @@ export class OwnEvidence {
     return this.#ledger.batch()
   }
 
-  /** The fleet has these outcomes: what it makes of them counts from now on. */
+  /** These outcomes need not be told again. */
   markDelivered(batch: OutcomeBatch | null): void {
     this.#ledger.markDelivered(batch)
-    if (batch === null) return
+    if (batch !== null) this.#deliveredSeq = batch.seq
+  }
+
+  /** The fleet has weighed what was delivered: what it makes of it counts from now on. */
+  markWeighed(): void {
     for (const findings of this.#findings.values()) {
-      if (findings.open === null || findings.open.seq > batch.seq) continue
+      if (findings.open === null || findings.open.seq > this.#deliveredSeq) continue
       findings.open = null
       findings.faultsInRow = 0
     }

@@ -26,12 +26,17 @@ test('one that its holder does not list any more is free; a report that was unde
   expect(book.outstanding('a', 2_501)).toBe(0)
 })
 
-test('one in use counts until it is no longer listed, half a minute at most', () => {
+test('one in use counts for as long as it is listed, and fifteen seconds beyond the last word of its holder', () => {
   const book = new PermitBook()
   book.add(permit, 'x', 0)
-  book.heard('x', held(true), 1_000)
-  expect(book.outstanding('a', 30_000)).toBe(1)
-  expect(book.outstanding('a', 30_001)).toBe(0)
+  for (let atMs = 1_000; atMs <= 120_000; atMs += 9_000) {
+    book.heard('x', held(true), atMs)
+    expect(book.outstanding('a', atMs + 9_000)).toBe(1)
+  }
+  book.heard('x', held(true), 120_000)
+  book.heard('y', [], 134_000)
+  expect(book.outstanding('a', 135_000)).toBe(1)
+  expect(book.outstanding('a', 135_001)).toBe(0)
   book.add(permit, 'x', 40_000)
   book.heard('x', held(true), 40_100)
   book.heard('x', [], 40_200)
@@ -67,7 +72,18 @@ test('a holder may begin with one within a second and a half, and uses it once',
   expect(permits.take('a')).toMatchObject(permit)
   expect([permits.has('a'), permits.take('a')]).toEqual([false, null])
   expect(permits.list()).toEqual(held(true))
+  nowMs += 15_000
+  permits.renew(permit)
+  nowMs += 15_000
+  expect(permits.list()).toEqual(held(true))
+  nowMs += 1
+  expect(permits.list()).toEqual([])
+  nowMs = 1_500
+  permits.accept([permit], 1_500)
+  permits.reserve('a')
+  permits.take('a')
   permits.giveBack(permit)
+  permits.renew(permit)
   expect(permits.list()).toEqual([])
   permits.accept([permit], 0)
   permits.reserve('a')

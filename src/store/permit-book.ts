@@ -12,8 +12,8 @@ const UNLISTED_MS = 2_000
 /** One that nobody below asked for is given back after this long, so that whoever gets it can still start in time. */
 const UNCLAIMED_MS = 1_000
 
-/** A permit in use counts for this long at most: its request may stream on for an hour, or its holder be gone. */
-export const IN_USE_MS = 30_000
+/** A permit in use counts for this long after its holder last spoke of it: the holder may be gone. */
+export const IN_USE_MS = 15_000
 
 /** How long a holder may wait with the request it was given a permit for, from when it asked. */
 export const START_WITHIN_MS = 1_500
@@ -23,6 +23,8 @@ interface Entry {
   /** Null while nobody below has it. */
   holder: string | null
   readonly sinceMs: number
+  /** When its holder last said that it is in use. */
+  usedAtMs: number
   isInUse: boolean
 }
 
@@ -41,7 +43,7 @@ export class PermitBook {
   /** Notes a permit, given to `holder` or, null, at hand for whoever asks. */
   add({ id, workerId }: ProbePermit, holder: string | null, nowMs: number): void {
     this.#highestId = Math.max(this.#highestId, id)
-    this.#entries.set(id, { workerId, holder, sinceMs: nowMs, isInUse: false })
+    this.#entries.set(id, { workerId, holder, sinceMs: nowMs, usedAtMs: nowMs, isInUse: false })
   }
 
   /** A holder says which permits it has. One it lists that is not known here is taken over: this memory is a new one. */
@@ -50,7 +52,9 @@ export class PermitBook {
     for (const permit of listed) {
       if (!this.#entries.has(permit.id)) this.add(permit, holder, nowMs)
       const entry = this.#entries.get(permit.id)
-      if (entry !== undefined) entry.isInUse ||= permit.isInUse
+      if (entry === undefined || !permit.isInUse) continue
+      entry.isInUse = true
+      entry.usedAtMs = nowMs
     }
     const ids = new Set(listed.map(({ id }) => id))
     for (const [id, entry] of this.#entries) {
@@ -86,9 +90,9 @@ export class PermitBook {
   }
 
   #expire(nowMs: number): void {
-    for (const [id, { holder, sinceMs, isInUse }] of this.#entries) {
-      const lastsMs = isInUse ? IN_USE_MS : holder === null ? UNCLAIMED_MS : UNUSED_MS
-      if (nowMs - sinceMs > lastsMs) this.#entries.delete(id)
+    for (const [id, { holder, sinceMs, usedAtMs, isInUse }] of this.#entries) {
+      const unusedMs = holder === null ? UNCLAIMED_MS : UNUSED_MS
+      if (isInUse ? nowMs - usedAtMs > IN_USE_MS : nowMs - sinceMs > unusedMs) this.#entries.delete(id)
     }
   }
 }

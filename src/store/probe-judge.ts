@@ -47,6 +47,11 @@ export class ProbeJudge {
     else this.#noteFailure(health)
   }
 
+  /** Nobody has asked for long: like one that was never asked, its next answer counts at once. */
+  lookAnew(): void {
+    this.#hasBeenUp = false
+  }
+
   memo(): ProbeMemo {
     return { word: this.#word, last: this.#last }
   }

@@ -23,6 +23,18 @@ function report(desk: TicketDesk, root: FleetState, holder = 'x'): boolean {
 const turnsOf = (desk: TicketDesk, count: number, key = 'm') => Array.from({ length: count }, () => desk.next(key))
 
 describe('one desk', () => {
+  test('shows the turn that comes next without giving it', () => {
+    const [desk, root] = [createTicketDesk(() => 41), rootServing('m')]
+    expect(desk.peek('m')).toBeNull()
+    desk.expect('m')
+    // Over blocks that end, that are overdrawn, and that follow each other.
+    for (let n = 0; n < 400; n += 1) {
+      if (n % 97 === 0) report(desk, root)
+      const [one, again] = [desk.peek('m'), desk.peek('m')]
+      expect([one, again]).toEqual([desk.next('m'), one])
+    }
+  })
+
   test('counts on from a start of its own while it has no block', () => {
     const desk = createTicketDesk(() => 41)
     expect(turnsOf(desk, 3)).toEqual([41, 42, 43])

@@ -8,6 +8,8 @@ const FIRST_BLOCK = 64
 export interface TicketDesk {
   /** The next turn of a key. Never waits: past the end of its block it counts on, and the next block makes up for it. */
   next(key: string): number
+  /** What `next` would give, without giving it; null for a key that was not used yet. */
+  peek(key: string): number | null
   /** Makes sure that the next report leases a block for this key. */
   expect(key: string): void
   /**
@@ -41,14 +43,17 @@ export function createTicketDesk(firstTurn: () => number): TicketDesk {
   }
 
   return {
+    peek(key) {
+      const counter = counters.get(key)
+      if (counter === undefined) return null
+      return counter.left <= 0 && counter.following !== null ? afterOverdraft(counter, counter.following) : counter.next
+    },
     expect: (key) => void counterOf(key),
     next(key) {
       const counter = counterOf(key)
       if (counter.left <= 0 && counter.following !== null) {
-        // Turns counted past the end of the last block are taken off the new one: nobody gets a turn twice.
-        const overdrawn = Math.min(-counter.left, counter.following.count - 1)
-        counter.next = counter.following.first + overdrawn
-        counter.left = counter.following.count - overdrawn
+        counter.next = afterOverdraft(counter, counter.following)
+        counter.left = counter.following.first + counter.following.count - counter.next
         counter.following = null
       }
       counter.left -= 1
@@ -71,4 +76,9 @@ export function createTicketDesk(firstTurn: () => number): TicketDesk {
       }
     },
   }
+}
+
+/** Turns counted past the end of the last block are taken off the new one: nobody gets a turn twice. */
+function afterOverdraft({ left }: Counter, { first, count }: TicketBlock): number {
+  return first + Math.min(-left, count - 1)
 }

@@ -136,7 +136,7 @@ describe('requests', () => {
       advance(1_000)
       note({ busies: 3 })
     }
-    expect([word(), state().share]).toEqual(['up', 0.1])
+    expect([word(), reason(), state().share, state().busyUntilMs]).toEqual(['up', 'busy', 0.1, null])
     advance(15_000)
     expect([state().share, state().busyUntilMs, reason()]).toEqual([1, null, 'probe_ok'])
   })

@@ -110,6 +110,11 @@ export class WorkerHealth {
     this.#settle(atMs)
   }
 
+  /** Nobody has asked it for long: its next answer counts at once. */
+  lookAnew(): void {
+    this.#probes.lookAnew()
+  }
+
   /** A request could not reach it. One that a later probe could reach is past that. */
   noteUnreachable(atMs: number): void {
     if (this.#isLate(atMs)) return
@@ -165,11 +170,12 @@ export class WorkerHealth {
     this.#settle(nowMs)
     const isBusy = this.#busyUntilMs !== null && this.#busyUntilMs > nowMs
     const share = this.#share.at(nowMs)
+    const isPressed = isBusy || this.#share.isRelieved(nowMs)
     const reason = reasonFor(this.#word, this.#signs(nowMs))
     return {
       workerId: this.#workerId,
       availability: this.#word,
-      reason: this.#word !== 'up' ? reason : isBusy ? 'busy' : share < 1 ? 'recovering' : reason,
+      reason: this.#word !== 'up' ? reason : isPressed ? 'busy' : share < 1 ? 'recovering' : reason,
       sinceMs: this.#sinceMs,
       models: this.#models,
       checkedAtMs: this.#checkedAtMs,

@@ -47,6 +47,11 @@ export class WorkerShare {
     return warm * relieved
   }
 
+  /** Whether part of it is off for pressure. */
+  isRelieved(nowMs: number): boolean {
+    return climbed(this.#relief, RELIEF.overMs, nowMs) < 1
+  }
+
   memo(): ShareMemo {
     return { warmUp: this.#warmUp, relief: this.#relief }
   }

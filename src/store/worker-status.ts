@@ -24,6 +24,8 @@ export interface WorkerStatus {
   readonly drain: DrainState | null
   readonly breaker: BreakerState
   readonly share: number
+  /** Until when it wants to be left alone; null when it does not. */
+  readonly busyUntilMs: number | null
 }
 
 /** What a status is made of. */
@@ -34,6 +36,8 @@ export interface StatusSources {
   readonly availability: Availability
   /** The share that our own requests' answers leave it. */
   readonly ownShare: number
+  /** Until when it asked our own requests to leave it alone; 0 when it did not. */
+  readonly ownBusyUntilMs: number
   inFlightHere(candidateId: string): number
 }
 
@@ -46,11 +50,13 @@ export function toWorkerStatus(worker: WorkerConfig, from: StatusSources): Worke
   const models = roster.modelsByWorker.get(worker.id)
   // The fleet has not said why when it does not know yet what our own requests found out.
   const isOwn = availability !== (state?.availability ?? 'unknown')
+  const busyUntilMs = Math.max(state?.busyUntilMs ?? 0, from.ownBusyUntilMs)
+  const isBusy = busyUntilMs > nowMs
   return {
     id: worker.id,
     url: worker.url,
     availability,
-    reason: isOwn ? ownReason(availability) : (state?.reason ?? 'not_asked_yet'),
+    reason: isOwn ? ownReason(availability, isBusy) : (state?.reason ?? 'not_asked_yet'),
     sinceMs: isOwn ? null : (state?.sinceMs ?? null),
     checkedAtMs: state?.checkedAtMs ?? null,
     models: models === undefined ? null : [...models],
@@ -60,9 +66,11 @@ export function toWorkerStatus(worker: WorkerConfig, from: StatusSources): Worke
     drain: state?.drain ?? null,
     breaker: state?.breaker ?? { state: 'closed', retryAtMs: null, errorRate: null },
     share: Math.min(state?.share ?? 1, from.ownShare),
+    busyUntilMs: isBusy ? busyUntilMs : null,
   }
 }
 
-function ownReason(availability: Availability): AvailabilityReason {
-  return availability === 'open' ? 'faults_in_row' : 'request_failed'
+function ownReason(availability: Availability, isBusy: boolean): AvailabilityReason {
+  if (availability === 'open') return 'faults_in_row'
+  return isBusy ? 'busy' : 'request_failed'
 }

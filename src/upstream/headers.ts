@@ -2,6 +2,7 @@
 // cookie or a header that steers another layer can't leak through by being new.
 
 import type { WorkerConfig } from '../config/config.ts'
+import { dropBadTraceContext } from './trace-context.ts'
 
 /** Request headers that reach a worker as the client sent them. */
 export const FORWARDED_REQUEST_HEADERS: readonly string[] = [
@@ -49,6 +50,7 @@ export interface RequestHeaderOptions {
 export function toWorkerHeaders(incoming: Headers, options: RequestHeaderOptions): Headers {
   const headers = new Headers()
   copyPlain(incoming, headers, FORWARDED_REQUEST_HEADERS)
+  dropBadTraceContext(headers)
   copyPlain(incoming, headers, options.forward)
   for (const [name, value] of incoming) {
     if (name.startsWith(FORWARDED_PREFIX) && PLAIN_VALUE.test(value)) headers.set(name, value)

@@ -27,6 +27,18 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Resolves when `signal` fires, and says so at that very moment. */
+async function aborted(signal: AbortSignal, onAbort: () => void): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const leave = () => {
+      onAbort()
+      resolve()
+    }
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  })
+}
+
 /** Who asks a slice: connections of its own, and a switch to be slow or broken. */
 interface Asker {
   readonly orders: SliceOrder[]
@@ -39,10 +51,15 @@ function rigOf(count: number) {
   const clock = new VirtualClock(1_000_000)
   const askers: Asker[] = []
   const failed: number[] = []
+  /** Workers that accept connections and answer nothing. */
+  const hanging = new Set<string>()
+  const sent: string[] = []
   const rig = {
     clock,
     askers,
     failed,
+    hanging,
+    sent,
     targets: { workers: workersNamed(count), health: HEALTH, modelRefreshMs: 30_000 } as ProbeTargets,
   }
   /** Workers that all are well, seen from one place with connections of its own. */
@@ -53,10 +70,13 @@ function rigOf(count: number) {
       random: () => 0.5,
       after: (ms: number, task: () => void) => clock.after(ms, task),
       binding: () => null,
-      async send(url: string) {
+      async send(url: string, { signal }: { readonly signal: AbortSignal }) {
+        sent.push(url)
         connections += 1
         asker.mostConnections = Math.max(asker.mostConnections, connections)
-        await new Promise((resolve) => setImmediate(resolve))
+        const isHanging = hanging.has(new URL(url).hostname.slice(0, -'.test'.length))
+        await (isHanging ? aborted(signal, () => (connections -= 1)) : new Promise((resolve) => setImmediate(resolve)))
+        signal.throwIfAborted()
         connections -= 1
         if (url.endsWith('/v1/models')) return Response.json({ data: [{ id: 'm' }] })
         return new Response('', { status: url.endsWith('/health') ? 200 : 404 })
@@ -94,6 +114,41 @@ test('nobody asks more than sixteen workers, nor over more than six connections'
   expect(idsOf(observations).sort()).toEqual(rig.targets.workers.map(({ id }) => id).sort())
   expect(askers.slice(1).map(({ orders }) => orders.map(({ targets }) => targets.workers.length))).toEqual([[16], [8]])
   expect(askers.map(({ mostConnections }) => mostConnections)).toEqual([6, 6, 6])
+})
+
+test('one that hangs holds up no news of the others, takes no second connection, and is told of later', async () => {
+  const { prober, hanging, clock, sent, rig } = rigOf(16)
+  rig.targets = { ...rig.targets, health: { ...HEALTH, timeoutMs: 30_000 } }
+  hanging.add('w1')
+  const round = prober.round()
+  await settle()
+  clock.advance(2_500)
+  expect(idsOf(await round)).toEqual(rig.targets.workers.map(({ id }) => id).filter((id) => id !== 'w1'))
+  for (let passed = 0; passed < 27; passed += 1) {
+    expect(prober.nextRoundMs()).toBe(1_000)
+    clock.advance(1_000)
+    expect(idsOf(await prober.round())).not.toContain('w1')
+  }
+  expect(sent.filter((url) => url.startsWith('http://w1.'))).toHaveLength(1)
+  clock.advance(1_000)
+  await settle()
+  expect(await prober.round()).toMatchObject([{ workerId: 'w1', health: 'timeout' }])
+})
+
+test('however many hang, no more than six connections wait for them', async () => {
+  const { prober, hanging, clock, askers } = rigOf(16)
+  for (let at = 0; at < 10; at += 1) hanging.add(`w${at}`)
+  const seen = new Set<string>()
+  for (let passed = 0; passed < 12; passed += 1) {
+    const round = prober.round()
+    await settle()
+    clock.advance(500)
+    await settle()
+    clock.advance(2_000)
+    for (const id of idsOf(await round)) seen.add(id)
+  }
+  expect(seen.size).toBe(16)
+  expect(askers[0]?.mostConnections).toBe(6)
 })
 
 test('a small pool is asked here', async () => {

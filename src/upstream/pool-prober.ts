@@ -3,17 +3,21 @@
 // none of them goes on by itself, and none asks for a configuration that has been replaced.
 
 import type { WorkerObservation } from '../store/fleet-store.ts'
-import { CONNECTIONS_AT_ONCE } from './connection-slots.ts'
 import {
   createProber,
   EAGER_MS,
   type Prober,
   type ProbeTargets,
+  ROUND_MS,
+  startTimer,
   stillTrue,
   WORKERS_PER_PROBER,
   withJitter,
 } from './probe.ts'
 import type { ProbePlatform } from './probe-request.ts'
+
+/** The longest a round waits for whoever asks a slice: as long as that takes, and as much again for the way there. */
+const SLICE_MS = 2 * ROUND_MS
 
 /** Whom to ask, and how: at most sixteen workers of a pool. */
 export interface SliceOrder {
@@ -62,10 +66,7 @@ interface Slice {
   nextRoundMs: number
 }
 
-/**
- * A prober whose round takes no longer than a slice may take in which all is well or all is dead. What a slower one learns
- * comes with a later round; until then it is not asked again.
- */
+/** A prober whose round takes no longer than it should: what a slower slice learns comes with a later one. */
 export function createPoolProber({ platform, targets, sliceProber, onSliceFailed }: PoolProberOptions): Prober {
   const slices: Slice[] = []
   let arrived: { readonly order: SliceOrder; readonly report: SliceReport }[] = []
@@ -96,13 +97,12 @@ export function createPoolProber({ platform, targets, sliceProber, onSliceFailed
     async round(doubted = new Set()) {
       const orders = toOrders(targets(), doubted)
       slices.splice(orders.length)
-      const late = startTimer(platform, longestRoundMs(targets()))
+      const late = startTimer(platform, SLICE_MS)
       await Promise.race([late.passed, Promise.all(orders.map(ask))])
       late.callOff()
       const reports = arrived
       arrived = []
-      const { workers } = targets()
-      return reports.flatMap(({ order, report }) => stillTrue(report.observations, order.targets.workers, workers))
+      return stillTrue(reports.flatMap(toArrived), targets().workers)
     },
     nextRoundMs() {
       const { health } = targets()
@@ -112,9 +112,13 @@ export function createPoolProber({ platform, targets, sliceProber, onSliceFailed
   }
 }
 
-/** Sixteen workers over six connections that all run into their timeouts, and as much again for the way there. */
-function longestRoundMs({ health }: ProbeTargets): number {
-  return 2 * Math.ceil(WORKERS_PER_PROBER / CONNECTIONS_AT_ONCE) * health.timeoutMs
+/** Observations with the workers as they were ordered to be asked; a prober of an older version may send others. */
+function toArrived({ order, report }: { readonly order: SliceOrder; readonly report: SliceReport }) {
+  const ordered = new Map(order.targets.workers.map((worker) => [worker.id, worker]))
+  return report.observations.flatMap((observation) => {
+    const asked = ordered.get(observation.workerId)
+    return asked === undefined ? [] : [{ asked, observation }]
+  })
 }
 
 function toOrders({ workers, health, modelRefreshMs }: ProbeTargets, doubted: ReadonlySet<string>): SliceOrder[] {
@@ -125,12 +129,4 @@ function toOrders({ workers, health, modelRefreshMs }: ProbeTargets, doubted: Re
     const inDoubt = own.filter(({ id }) => doubted.has(id)).map(({ id }) => id)
     return { targets: { workers: own, ...settings }, doubted: new Set(inDoubt) }
   })
-}
-
-function startTimer(platform: Pick<ProbePlatform, 'after'>, delayMs: number) {
-  let callOff = () => {}
-  const passed = new Promise<void>((resolve) => {
-    callOff = platform.after(delayMs, resolve)
-  })
-  return { passed, callOff }
 }

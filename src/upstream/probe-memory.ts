@@ -8,7 +8,8 @@ export class KnownWorker {
   readonly #pausedUntilMs = new Map<string, number>()
   #hasFailed = false
   #oksInRow = 0
-  isBeingAsked = false
+  /** Whether it is being asked, or what it answered has not been told yet. */
+  isUnderWay = false
   /** When it was last asked; null if never. */
   askedAtMs: number | null = null
   /** Its own list of models; null until it could be read, and again once it has been gone. */

@@ -3,13 +3,19 @@
 
 import type { WorkerConfig } from '../config/config.ts'
 import type { WorkerObservation } from '../store/fleet-store.ts'
-import { CONNECTIONS_AT_ONCE, createSlots } from './connection-slots.ts'
-import { ProbeMemory } from './probe-memory.ts'
+import { CONNECTIONS_AT_ONCE, createSlots, type WithSlot } from './connection-slots.ts'
+import { type KnownWorker, ProbeMemory } from './probe-memory.ts'
 import type { ProbePlatform } from './probe-request.ts'
-import { probeWorker, type ProbeSettings } from './probe-worker.ts'
+import { type ProbeMeans, probeWorker, type ProbeSettings } from './probe-worker.ts'
 
-/** As many workers as one set of connections asks: even if all of them hang, a round is over in three timeouts. */
+/** As many workers as one set of connections asks: even if all of them hang, a round of it is over in three timeouts. */
 export const WORKERS_PER_PROBER = 16
+
+/**
+ * The longest a round takes, in milliseconds: a little longer than a probe may take by default. What slower workers say
+ * comes with a later round, as news of the others must not wait for them.
+ */
+export const ROUND_MS = 2_500
 
 /** How soon to ask a worker again that is not known to be well, in milliseconds. */
 export const EAGER_MS = 1_000
@@ -32,23 +38,52 @@ export interface Prober {
   nextRoundMs(): number
 }
 
+/** An observation of a worker as it was asked. */
+interface Arrived {
+  readonly asked: WorkerConfig
+  readonly observation: WorkerObservation
+}
+
 /** `targets` is asked before and after each round, so that a reload takes effect with the next one. */
 export function createProber(
   platform: ProbePlatform & { random(): number },
   targets: () => ProbeTargets,
   memory: ProbeMemory = new ProbeMemory(),
 ): Prober {
+  const slotsFor = slotsByPool()
+  let arrived: (Arrived & { readonly known: KnownWorker })[] = []
+
+  async function ask(worker: WorkerConfig, means: ProbeMeans): Promise<void> {
+    const known = memory.of(worker)
+    known.askedAtMs = platform.now()
+    known.isUnderWay = true
+    const observation = await probeWorker(means, worker, known)
+    arrived.push({ asked: worker, observation, known })
+  }
+  /** What has come so far; who has been told of may be asked anew. */
+  function collect(): readonly Arrived[] {
+    const news = arrived
+    arrived = []
+    for (const { known } of news) known.isUnderWay = false
+    return news
+  }
   return {
     async round(doubted = new Set()) {
       const { workers, ...settings } = targets()
       memory.keepOnly(workers)
       const due = workers.filter((worker) => isDue(worker, { platform, settings, memory, doubted }))
-      const observations = await probeRound(platform, due, settings, memory)
-      return stillTrue(observations, due, targets().workers)
+      const means = { platform, settings, withSlot: slotsFor(workers.length) }
+      const late = startTimer(platform, ROUND_MS)
+      await Promise.race([late.passed, Promise.all(due.map((worker) => ask(worker, means)))])
+      late.callOff()
+      return stillTrue(collect(), targets().workers)
     },
     nextRoundMs() {
       const { workers, health } = targets()
-      const isCalm = workers.every((worker) => memory.of(worker).isSettled(health.successThreshold))
+      const isCalm = workers.every((worker) => {
+        const known = memory.of(worker)
+        return known.isSettled(health.successThreshold) && !known.isUnderWay
+      })
       return withJitter(isCalm ? health.intervalMs : Math.min(EAGER_MS, health.intervalMs), platform.random())
     },
   }
@@ -59,25 +94,16 @@ export function withJitter(waitMs: number, random: number): number {
   return waitMs * (0.9 + 0.2 * random)
 }
 
-/** Asks all of `workers`, in their order, six connections at a time for each sixteen of them. */
-export async function probeRound(
-  platform: ProbePlatform,
-  workers: readonly WorkerConfig[],
-  settings: ProbeSettings,
-  memory: ProbeMemory,
-): Promise<readonly WorkerObservation[]> {
-  const withSlot = createSlots(CONNECTIONS_AT_ONCE * Math.ceil(workers.length / WORKERS_PER_PROBER))
-  const ask = async (worker: WorkerConfig) => {
-    const known = memory.of(worker)
-    known.askedAtMs = platform.now()
-    known.isBeingAsked = true
-    try {
-      return await probeWorker({ platform, settings, withSlot }, worker, known)
-    } finally {
-      known.isBeingAsked = false
-    }
+/** Six connections for each sixteen workers, whatever round asks over them: one may begin before another's last answer. */
+function slotsByPool(): (workers: number) => WithSlot {
+  let count = 0
+  let withSlot = createSlots(count)
+  return (workers) => {
+    const wanted = CONNECTIONS_AT_ONCE * Math.ceil(workers / WORKERS_PER_PROBER)
+    if (wanted !== count) withSlot = createSlots(wanted)
+    count = wanted
+    return withSlot
   }
-  return Promise.all(workers.map(ask))
 }
 
 interface DueContext {
@@ -90,25 +116,34 @@ interface DueContext {
 function isDue(worker: WorkerConfig, { platform, settings, memory, doubted }: DueContext): boolean {
   const known = memory.of(worker)
   // Two rounds at once, as alarms that run twice make them, are one.
-  if (known.isBeingAsked) return false
+  if (known.isUnderWay) return false
   if (known.askedAtMs === null || doubted.has(worker.id)) return true
   const { intervalMs, successThreshold } = settings.health
   return !known.isSettled(successThreshold) || platform.now() - known.askedAtMs >= DUE_AFTER * intervalMs
 }
 
-/** Those observations whose worker, as it was asked, is still one of the pool: a reload may have come in between. */
-export function stillTrue(
-  observations: readonly WorkerObservation[],
-  asked: readonly WorkerConfig[],
-  current: readonly WorkerConfig[],
-): readonly WorkerObservation[] {
-  if (asked === current) return observations
-  const before = new Map(asked.map((worker) => [worker.id, worker]))
-  const now = new Map(current.map((worker) => [worker.id, worker]))
-  return observations.filter(({ workerId }) => isSameServer(before.get(workerId), now.get(workerId)))
+/**
+ * Those observations whose worker, as it was asked, is still one of the pool, in the pool's order: a reload may have come
+ * in between.
+ */
+export function stillTrue(arrived: readonly Arrived[], pool: readonly WorkerConfig[]): readonly WorkerObservation[] {
+  const places = new Map(pool.map((worker, at) => [worker.id, { worker, at }]))
+  const placed = arrived.flatMap(({ asked, observation }) => {
+    const place = places.get(asked.id)
+    return place !== undefined && isSameServer(asked, place.worker) ? [{ at: place.at, observation }] : []
+  })
+  return placed.sort((one, other) => one.at - other.at).map(({ observation }) => observation)
 }
 
-function isSameServer(one: WorkerConfig | undefined, other: WorkerConfig | undefined): boolean {
-  if (one === undefined || other === undefined) return false
+function isSameServer(one: WorkerConfig, other: WorkerConfig): boolean {
   return one.url === other.url && one.binding === other.binding && one.apiKey === other.apiKey
+}
+
+/** A time that passes once, unless it is called off. */
+export function startTimer(platform: Pick<ProbePlatform, 'after'>, delayMs: number) {
+  let callOff = () => {}
+  const passed = new Promise<void>((resolve) => {
+    callOff = platform.after(delayMs, resolve)
+  })
+  return { passed, callOff }
 }

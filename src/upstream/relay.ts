@@ -27,6 +27,8 @@ export interface RelayOptions {
   readonly tap: BodyTap | null
   /** Called for the first bytes that reach the client's stream. */
   onFirstByte(): void
+  /** Sees all bytes that do; null where nobody looks. */
+  readonly onBytes: ((bytes: Uint8Array) => void) | null
   /** Called once, however the body ends. */
   onEnd(end: StreamEnd): void
 }
@@ -150,6 +152,7 @@ class Relay {
       this.#hasPassed = true
       this.#options.onFirstByte()
     }
+    this.#options.onBytes?.(bytes)
     controller.enqueue(bytes)
   }
 

@@ -15,6 +15,9 @@ export type FailureClass = 'not_sent' | 'declined' | 'maybe_sent' | 'failed' | '
 /** The reason of a runtime that doesn't tell whether a request that failed had left; see `Platform.classifySendError`. */
 export const UNTOLD_REASON = 'network'
 
+/** The reason where a connection stood, but no TLS over it. Never tried in the clear. */
+export const TLS_REASON = 'tls'
+
 /** What one request has used up. */
 export interface RetryUse {
   /** Attempts made that may have reached a worker, the first included. */

@@ -56,6 +56,11 @@ export type AttemptOutcome =
  * fires: handing the caller's signal to `fetch` does not stop the worker on every runtime and version.
  */
 export async function sendAttempt(platform: Platform, request: AttemptRequest): Promise<AttemptOutcome> {
+  const { binding } = request.worker
+  if (binding !== null && platform.binding(binding) === null) {
+    // Deployed without it: nothing was sent, and nothing will be until somebody adds it.
+    return { kind: 'unreachable', phase: 'not_sent', reason: 'no_binding' }
+  }
   const controller = new AbortController()
   const interruption = watchInterruptions(platform, request, controller)
   try {

@@ -19,6 +19,7 @@ export interface Shown {
   readonly availability: string
   readonly reason: string
   readonly share: number
+  readonly busy_until: string | null
   readonly load: number
   readonly breaker: { readonly state: string; readonly error_rate: number | null }
   readonly drain: { readonly state: string; readonly in_flight: number; readonly left_running: number | null } | null

@@ -5,8 +5,10 @@ import type { RuntimeName } from '../support/launch.ts'
 import { until } from '../support/launch.ts'
 import { send } from '../support/http-client.ts'
 import { parseEvents } from './dialect.ts'
+import { ask } from '../support/ask.ts'
 import { healthBench, NAMES } from './health-bench.ts'
 import { drainConformance } from './http-health-drain.ts'
+import { panicConformance } from './http-health-panic.ts'
 import { recoveryConformance } from './http-health-recovery.ts'
 
 /** Probes so seldom that what these suites see is what requests found out. */
@@ -17,6 +19,7 @@ export function healthConformance(runtime: RuntimeName): void {
   storms(runtime)
   hangs(runtime)
   recoveryConformance(runtime)
+  panicConformance(runtime)
   drainConformance(runtime)
 }
 
@@ -98,6 +101,19 @@ function storms(runtime: RuntimeName): void {
       const isBack = async () => (await bench.chat()).worker === 'b'
       await until(isBack, 10_000, () => 'b was never used again')
       expect((await bench.worker('b')).breaker.state).toBe('closed')
+    })
+
+    test('a fleet that wants to be left alone for a while is shown as busy, asked all the same, and ready', async () => {
+      const readiness = async () => (await ask(`${bench.fleet.url}/readiness`)).status
+      for (const name of NAMES) {
+        await bench.fleet.worker(name).setFaults({ status: 503, retry_after: 60, times: 1 })
+        expect((await bench.chat(`only-${name}`)).status).toBe(503)
+        const shown = await bench.worker(name)
+        expect(shown).toMatchObject({ availability: 'suspect', reason: 'busy', breaker: { state: 'closed' } })
+        expect(Date.parse(shown.busy_until ?? '')).toBeGreaterThan(Date.now())
+      }
+      expect((await bench.chat()).status).toBe(200)
+      expect(await readiness()).toBe(200)
     })
   })
 }

@@ -13,6 +13,7 @@ import {
   fleetObject,
   type Isolate,
   POOL,
+  probes,
   root,
   useFleet,
 } from './rig.ts'
@@ -125,6 +126,59 @@ test('a probe that fails, or several, are known for what they are after an evict
   }
   await evictDurableObject(root())
   expect(stateOf(await root().sync(reportOf('x')), 'c')?.availability).toBe('down')
+})
+
+describe('after hours in which nobody asked for anything', () => {
+  const HOSTS = ['a.test', 'b.test', 'c.test']
+
+  /** All workers are found down, requests stop, and so does probing. */
+  async function losesAll(isolate: Isolate): Promise<void> {
+    await isolate.chat()
+    for (const host of HOSTS) fake.down.add(host)
+    for (let round = 0; round < 4; round += 1) {
+      advance(6_000)
+      await runDurableObjectAlarm(root())
+    }
+    expect((await root().sync(reportOf('x'))).workers.map(({ availability }) => availability)).toEqual(
+      HOSTS.map(() => 'down'),
+    )
+    advance(61_000)
+    await runDurableObjectAlarm(root())
+    expect(await runDurableObjectAlarm(root())).toBe(false)
+    advance(5 * 3_600_000)
+    fake.down.clear()
+  }
+
+  for (const isEvicted of [false, true]) {
+    test(`the first request is served by workers that are back${isEvicted ? ', though the object was put away' : ''}`, async () => {
+      const isolate = createIsolate()
+      await losesAll(isolate)
+      if (isEvicted) await evictAllDurableObjects()
+      expect(HOSTS).toContain(await isolate.chat())
+    })
+  }
+
+  test('workers that were well serve it without being asked first', async () => {
+    const isolate = createIsolate()
+    await isolate.chat()
+    advance(61_000)
+    await runDurableObjectAlarm(root())
+    advance(5 * 3_600_000)
+    const before = fake.requests.length
+    fake.onRequest = ({ method }) => expect(method).toBe('POST')
+    expect(HOSTS).toContain(await isolate.chat())
+    fake.onRequest = null
+    expect(fake.requests.slice(before).filter((line) => line.startsWith('GET'))).toEqual([])
+  })
+
+  test('several requests at once ask the workers once', async () => {
+    const isolate = createIsolate()
+    await losesAll(isolate)
+    const before = probes()
+    const answers = await Promise.all([1, 2, 3, 4].map(() => createIsolate().chat()))
+    expect(answers.every((host) => HOSTS.includes(host))).toBe(true)
+    expect(probes() - before).toBe(3)
+  })
 })
 
 describe('how soon everybody knows', () => {
