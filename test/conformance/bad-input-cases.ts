@@ -26,7 +26,7 @@ export interface BadRequest {
   readonly version?: string
 }
 
-interface Refused extends BadRequest {
+export interface Refused extends BadRequest {
   /** The router's own refusal. */
   readonly code: ErrorCodeName
 }
@@ -263,7 +263,7 @@ export const WIRE: readonly RefusedBelow[] = [
   { ...exact('B30 an HTTP version that is none', [STATED_LENGTH], [400, 505]), version: 'HTTP/9.9' },
 ]
 
-interface Accepted extends BadRequest {
+export interface Accepted extends BadRequest {
   /** What the worker must have got; the body as it was sent when not said. */
   readonly seen?: (call: { readonly headers: Readonly<Record<string, string>>; readonly body: string }) => void
   /** Statuses of the worker that pass; 200 when not said. */
@@ -306,11 +306,6 @@ export const ACCEPTED: readonly Accepted[] = [
   { name: 'B22 no messages', body: '{"model":"org/m","messages":[]}', statuses: [200, 400] },
   { name: 'B22 nothing at all', body: '{}', statuses: [400] },
   { name: 'B26 a header of four kilobytes', headers: [JSON_TYPE, `X-A: ${'a'.repeat(4_000)}`], body: GOOD },
-  {
-    name: 'B28 a traceparent that is none is the worker’s to ignore',
-    headers: [JSON_TYPE, 'traceparent: zz'],
-    body: GOOD,
-  },
   { name: 'B31 Expect', headers: [JSON_TYPE, 'Expect: 100-continue'], body: GOOD },
   { name: 'B31 TE and trailers', headers: [JSON_TYPE, 'TE: trailers, deflate'], body: GOOD },
   {
