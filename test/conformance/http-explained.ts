@@ -21,10 +21,12 @@ export function explainedConformance(runtime: RuntimeName): void {
       expectTold(answer, told)
     })
 
-    test('routes that no worker answers have the request id alone', async () => {
+    test('routes that no worker answers have the request id, and the decision id where they leave a record', async () => {
       for (const path of ['/health', '/version', '/v1/models', '/nope']) {
         const answer = await ask(fleet.url + path, { headers: keyed })
-        expect([path, explaining(answer)]).toEqual([path, {}])
+        const told =
+          path === '/v1/models' ? { 'x-vllm-router-decision-id': expect.stringMatching(/^[0-9a-f]{32}$/) } : {}
+        expect([path, explaining(answer)]).toEqual([path, told])
         expect(answer.headers.get('x-request-id')).toMatch(/^req-/)
       }
     })
