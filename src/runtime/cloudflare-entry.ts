@@ -10,3 +10,4 @@ export default worker.handler
 export const Fleet = worker.Fleet
 export const TenantLimits = worker.TenantLimits
 export const DecisionLog = worker.DecisionLog
+export const ReplayLog = worker.ReplayLog

@@ -12,7 +12,9 @@ export interface RouterEnv {
   readonly CONFIG?: KVNamespace
   /** Objects that keep decision records; without them records are kept in the memory of each isolate alone. */
   readonly DECISION_LOG?: DurableObjectNamespace
-  /** Where those export them to. */
+  /** Objects that keep records of Router Replay. */
+  readonly REPLAY_LOG?: DurableObjectNamespace
+  /** Where decision records are exported to. */
   readonly DECISIONS?: R2Bucket
   /** The configuration as YAML text, in place of the bundled one. */
   readonly ROUTER_CONFIG?: string

@@ -20,6 +20,8 @@ import { DecisionLog } from './cloudflare-decision-log.ts'
 import { decisionLogOf } from './cloudflare-decisions.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
 import { createFleetClass } from './cloudflare-fleet.ts'
+import { ReplayLog } from './cloudflare-replay-log.ts'
+import { type BroughtReplayStore, replayPlatformOf, replayStoreOf } from './cloudflare-replays.ts'
 import { toRefusal } from './cloudflare-refusal.ts'
 import { TenantLimits } from './cloudflare-tenant.ts'
 
@@ -37,6 +39,8 @@ export interface CreateWorkerOptions {
   readonly config: string
   /** Policies beyond the built-in ones, by the name YAML uses. */
   readonly policies?: Record<string, PolicyDefinition>
+  /** Where else Router Replay can keep records: vllm-edge-router/cloudflare-redis and /cloudflare-postgres have some. */
+  readonly replayStores?: readonly BroughtReplayStore[]
 }
 
 /** The policies that plugin modules export, by name, for `createWorker`. */
@@ -49,7 +53,7 @@ export function policiesOf(modules: readonly Readonly<Record<string, unknown>>[]
  * `export const Fleet = worker.Fleet`.
  */
 export function createWorker(options: CreateWorkerOptions) {
-  const policies = policyRegistry(options.policies)
+  const built: Built = { policies: policyRegistry(options.policies), replayStores: options.replayStores ?? [] }
   const textOf = (env: RouterEnv) => env.ROUTER_CONFIG ?? options.config
   // Settled values only: on workerd a request may not wait for a promise that another request made.
   const routers = new WeakMap<RouterEnv, Router>()
@@ -61,7 +65,7 @@ export function createWorker(options: CreateWorkerOptions) {
     if (known !== undefined) return known
     if (refusal !== null && Date.now() - refusal.atMs < REFUSAL_MS) throw refusal.error
     try {
-      const router = await startRouter(env, textOf(env), policies)
+      const router = await startRouter(env, textOf(env), built)
       routers.set(env, router)
       return router
     } catch (error) {
@@ -84,19 +88,25 @@ export function createWorker(options: CreateWorkerOptions) {
       return toRefusal(request, error)
     }
   }
-  const Fleet = createFleetClass((env, text) => loadOrRefuse(env, text ?? textOf(env), policies))
-  return { handler: { fetch }, Fleet, TenantLimits, DecisionLog }
+  const Fleet = createFleetClass((env, text) => loadOrRefuse(env, text ?? textOf(env), built))
+  return { handler: { fetch }, Fleet, TenantLimits, DecisionLog, ReplayLog }
+}
+
+/** What an entry has put into its Worker. */
+interface Built {
+  readonly policies: PolicyRegistry
+  readonly replayStores: readonly BroughtReplayStore[]
 }
 
 /** A router on the configuration that was deployed; it asks for the one that was agreed on before its first request. */
-async function startRouter(env: RouterEnv, text: string, policies: PolicyRegistry): Promise<Router> {
-  const config = await loadOrRefuse(env, text, policies)
+async function startRouter(env: RouterEnv, text: string, built: Built): Promise<Router> {
+  const config = await loadOrRefuse(env, text, built)
   let current = config
   const root = () => fleetObject(env, config, rootName(POOL))
   const source: ConfigSource = {
     store: createCloudflareConfigStore({ root, documents: env.CONFIG ?? null, bundled: { text, hash: config.hash } }),
     start: null,
-    load: (given, besides) => loadText(env, given, policies, besides),
+    load: (given, besides) => loadText(env, given, built, besides),
   }
   const onConfig = (next: Config) => {
     current = next
@@ -104,20 +114,27 @@ async function startRouter(env: RouterEnv, text: string, policies: PolicyRegistr
   return assembleRouter(
     config,
     platformOf(env, () => current),
-    { source, onConfig, decisionLog: decisionLogOf(env, POOL, () => current) },
+    {
+      source,
+      onConfig,
+      decisionLog: decisionLogOf(env, POOL, () => current),
+      openReplayStore: replayStoreOf(env, POOL, built.replayStores),
+    },
   )
 }
 
 async function loadText(
   env: RouterEnv,
   text: string,
-  policies: PolicyRegistry,
+  { policies, replayStores }: Built,
   besides: DeliveredBeside | null,
 ): Promise<LoadResult> {
   const result = await loadConfig(text, {
     env: (name) => (typeof env[name] === 'string' ? env[name] : undefined),
     policies,
     showsConnectPhase: false,
+    hasSockets: false,
+    replayPlatform: replayPlatformOf(env, replayStores),
     ...(besides === null ? {} : { besides }),
   })
   if (!result.ok || env.ROUTER_SERVE === 'local' || wantsKeys(result.config) || result.config.allowAnonymous)
@@ -129,8 +146,8 @@ async function loadText(
 const NO_ACCESS = 'is not set, and neither is `allow_anonymous: true`: a deployed router would refuse all requests'
 
 /** Throws what a request is answered with while there is no configuration to serve it under. */
-async function loadOrRefuse(env: RouterEnv, text: string, policies: PolicyRegistry): Promise<Config> {
-  const result = await loadText(env, text, policies, null)
+async function loadOrRefuse(env: RouterEnv, text: string, built: Built): Promise<Config> {
+  const result = await loadText(env, text, built, null)
   if (result.ok) return result.config
   if (result.findings.every(({ message }) => message === NO_ACCESS)) {
     throw new RouterError(

@@ -1,6 +1,8 @@
 // Answers as the worker meant them: fetches differ in which encodings they undo, and those that do keep the header, so
 // that nobody downstream could tell what the body is.
 
+import type { WorkerAnswer } from '../platform.ts'
+
 /** What `DecompressionStream` can undo on every runtime, by the names it goes by (RFC 9110, 8.4.1). */
 const FORMATS = new Map<string, 'gzip' | 'deflate'>([
   ['gzip', 'gzip'],
@@ -12,7 +14,7 @@ const FORMATS = new Map<string, 'gzip' | 'deflate'>([
  * The answer decoded, and then without `content-encoding`. `undone` matches what this runtime's fetch has decoded by
  * itself. An encoding that nobody here can undo stays, body and header alike.
  */
-export function toDecoded(response: Response, undone: RegExp | null): Response {
+export function toDecoded(response: Response, undone: RegExp | null): Response & Pick<WorkerAnswer, 'isDecoded'> {
   const encoding = response.headers.get('content-encoding')
   if (encoding === null || response.body === null) return response
   const isUndone = undone?.test(encoding) === true
@@ -22,7 +24,7 @@ export function toDecoded(response: Response, undone: RegExp | null): Response {
   headers.delete('content-encoding')
   headers.delete('content-length')
   const body = isUndone || format === undefined ? response.body : decode(response.body, format)
-  return new Response(body, { status: response.status, headers })
+  return Object.assign(new Response(body, { status: response.status, headers }), { isDecoded: true })
 }
 
 function decode(body: ReadableStream<Uint8Array>, format: 'gzip' | 'deflate'): ReadableStream<Uint8Array> {

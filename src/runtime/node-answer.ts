@@ -18,24 +18,26 @@ const DECODERS = new Map([
 export function toWorkerAnswer({ statusCode, headers: incoming, body }: Dispatcher.ResponseData): WorkerAnswer {
   const headers = toHeaders(incoming)
   const createDecoder = DECODERS.get(headers.get('content-encoding')?.toLowerCase() ?? '')
-  if (createDecoder === undefined) return new ReadableAnswer(statusCode, headers, body)
+  if (createDecoder === undefined) return new ReadableAnswer(statusCode, headers, { body, isDecoded: false })
   headers.delete('content-encoding')
   headers.delete('content-length')
   // Whoever reads the decoded stream meets an error of either; there is nothing to add here.
   const decoded = pipeline(body, createDecoder(), () => {})
-  return new ReadableAnswer(statusCode, headers, decoded)
+  return new ReadableAnswer(statusCode, headers, { body: decoded, isDecoded: true })
 }
 
 class ReadableAnswer implements WorkerAnswer {
   readonly status: number
   readonly ok: boolean
   readonly headers: Headers
+  readonly isDecoded: boolean
   readonly #body: Readable
 
-  constructor(status: number, headers: Headers, body: Readable) {
+  constructor(status: number, headers: Headers, { body, isDecoded }: { body: Readable; isDecoded: boolean }) {
     this.status = status
     this.ok = status >= 200 && status < 300
     this.headers = headers
+    this.isDecoded = isDecoded
     this.#body = body
   }
 

@@ -26,7 +26,22 @@ const NOT_SENT: FailureTable = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'tls',
 }
 
-const MAYBE_SENT: FailureTable = { ECONNRESET: 'reset', EPIPE: 'reset', UND_ERR_SOCKET: 'closed' }
+const MAYBE_SENT: FailureTable = {
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  UND_ERR_SOCKET: 'closed',
+  // What came is no answer; whoever sent it had the request.
+  HPE_INVALID_CONSTANT: 'not_http',
+  HPE_INVALID_VERSION: 'not_http',
+  HPE_INVALID_STATUS: 'not_http',
+  HPE_INVALID_HEADER_TOKEN: 'not_http',
+  HPE_INVALID_CONTENT_LENGTH: 'not_http',
+  HPE_INVALID_TRANSFER_ENCODING: 'not_http',
+  HPE_UNEXPECTED_CONTENT_LENGTH: 'not_http',
+  HPE_CR_EXPECTED: 'not_http',
+  HPE_LF_EXPECTED: 'not_http',
+  UND_ERR_HEADERS_OVERFLOW: 'not_http',
+}
 
 const NO_LIMIT = 0
 

@@ -4,9 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Host } from '../cli/host.ts'
 import type { ServerRuntime } from '../server.ts'
+import { findFiles } from './find-files.ts'
 import { importPlugin } from './import-plugin.ts'
 import { createLineWriter } from './line-writer.ts'
 import { createLogFiles } from './node-log-files.ts'
+import { connectRedis } from './redis-client.ts'
+import { openReplayStore, PROCESS_REPLAYS } from './process-replays.ts'
 import { runUnder } from './run-under.ts'
 import { codeOf, createTextFiles } from './text-files.ts'
 
@@ -26,7 +29,21 @@ export async function createProcessHost(): Promise<Host> {
       }
     },
     files: createTextFiles(),
+    connectRedis,
     logFiles: createLogFiles(),
+    replayPlatform: PROCESS_REPLAYS,
+    openReplayStore,
+    findFiles,
+    standardInput: () => process.stdin,
+    outTerminal: process.stdout.isTTY ? { columns: process.stdout.columns } : null,
+    isErrorTerminal: process.stderr.isTTY,
+    async fetch(url, init) {
+      try {
+        return await fetch(url, init)
+      } catch (cause) {
+        throw new Error(`cannot reach ${new URL(url).host} (${whyUnreachable(cause)})`, { cause })
+      }
+    },
     importModule: importPlugin,
     absolutePath: (path) => resolve(path),
     writeOut: (text) => void process.stdout.write(text),
@@ -36,6 +53,8 @@ export async function createProcessHost(): Promise<Host> {
     // Loaded when asked for: an installed package has Miniflare and the simulator's server only where they are used.
     startWorkerd: async (options) => (await import('./workerd-process.ts')).startWorkerd(options),
     startSimulatedWorker: async (options) => (await import('./node-simulator.ts')).startSimulatedWorker(options),
+    startSimulatedController: async (options) =>
+      (await import('./node-simulator.ts')).startSimulatedController(options),
     onReloadAsked(reload) {
       // A terminal that is closed sends the same signal, and then there is nobody left to reload for.
       if (!isInTerminal()) process.on('SIGHUP', reload)
@@ -57,6 +76,12 @@ async function loadServerRuntime(runtime: Host['runtime']): Promise<ServerRuntim
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const module: { serverRuntime(): ServerRuntime } = await import(`./${runtime}.${extension}`)
   return module.serverRuntime()
+}
+
+/** Node has the reason in the cause of the error, Bun in the error itself, and Deno in neither. */
+function whyUnreachable(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time'
+  return codeOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)
 }
 
 function isInTerminal(): boolean {

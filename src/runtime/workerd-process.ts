@@ -5,11 +5,15 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { StartWorkerdOptions, WorkerdServer } from '../cli/host.ts'
+import { REPLAY_STORE_MODULES } from './replay-store-modules.ts'
 import { startLeaveRelay } from './leave-relay.ts'
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = '2026-10-01'
 export const COMPATIBILITY_FLAGS: readonly string[] = ['enable_request_signal']
+
+/** Whose client the Worker has to bring. */
+type ReplayClient = keyof typeof REPLAY_STORE_MODULES
 
 const WORKER_NAME = 'vllm-edge-router'
 
@@ -17,7 +21,8 @@ const LOOPBACK = '127.0.0.1'
 
 export async function startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer> {
   const { convertV4MiniflareOptions, Miniflare } = await importOptional<typeof import('miniflare')>('miniflare')
-  const contents = await bundleWorker(options.plugins)
+  const { client = null, hyperdrives = {} } = options.replays ?? {}
+  const contents = await bundleWorker(options.plugins, client)
   const port = options.port === 0 ? await freePort(options.host) : options.port
   await refuseTakenPort(options.host, port)
   const socket = options.isDirect ? { host: options.host, port } : { host: LOOPBACK, port: await freePort(LOOPBACK) }
@@ -27,7 +32,7 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
       name: WORKER_NAME,
       modules: [{ type: 'ESModule', path: 'worker.js', contents }],
       compatibilityDate: COMPATIBILITY_DATE,
-      compatibilityFlags: [...COMPATIBILITY_FLAGS],
+      compatibilityFlags: client === 'postgres' ? [...COMPATIBILITY_FLAGS, 'nodejs_compat'] : [...COMPATIBILITY_FLAGS],
       bindings: {
         ...options.variables,
         ROUTER_CONFIG: options.configText,
@@ -38,9 +43,11 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
         FLEET: { className: 'Fleet', useSQLite: true },
         TENANTS: { className: 'TenantLimits', useSQLite: true },
         DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
+        REPLAY_LOG: { className: 'ReplayLog', useSQLite: true },
       },
       kvNamespaces: ['CONFIG'],
       r2Buckets: ['DECISIONS'],
+      hyperdrives: { ...hyperdrives },
       unsafeDirectSockets: [socket],
       handleStructuredLogs: ({ level, message }) => {
         const stream = level === 'error' || level === 'warn' ? process.stderr : process.stdout
@@ -75,11 +82,11 @@ function takeSignalsBack(own: ReadonlySet<NodeJS.SignalsListener>): void {
 }
 
 /** The Worker as one module: built ahead in an installed package, bundled now in a checkout or with plugins. */
-async function bundleWorker(plugins: readonly string[]): Promise<string> {
+async function bundleWorker(plugins: readonly string[], client: ReplayClient | null): Promise<string> {
   const source = fileURLToPath(new URL('./cloudflare.ts', import.meta.url))
   const isCheckout = existsSync(source)
   const built = fileURLToPath(new URL('./cloudflare-local.js', import.meta.url))
-  if (!isCheckout && plugins.length === 0) {
+  if (!isCheckout && plugins.length === 0 && client === null) {
     const { readFile } = await import('node:fs/promises')
     return readFile(built, 'utf8')
   }
@@ -87,7 +94,7 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
   const worker = isCheckout ? source : fileURLToPath(new URL('./cloudflare.js', import.meta.url))
   const result = await build({
     stdin: {
-      contents: entryFor(worker, plugins),
+      contents: entryFor(worker, plugins, client),
       resolveDir: fileURLToPath(new URL('.', import.meta.url)),
       loader: 'js',
     },
@@ -95,7 +102,7 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
     format: 'esm',
     target: 'es2023',
     conditions: ['workerd', 'worker'],
-    external: ['cloudflare:workers'],
+    external: ['cloudflare:workers', 'cloudflare:sockets', 'node:*'],
     // A plugin that imports the package gets the very router it is bundled with.
     alias: { 'vllm-edge-router': fileURLToPath(new URL(isCheckout ? '../index.ts' : '../index.js', import.meta.url)) },
     nodePaths: [fileURLToPath(new URL('../../node_modules', import.meta.url))],
@@ -108,17 +115,26 @@ async function bundleWorker(plugins: readonly string[]): Promise<string> {
 }
 
 /** The source of an entry that registers what the plugins export. The configuration comes as a variable. */
-export function entryFor(workerModule: string, plugins: readonly string[]): string {
+export function entryFor(workerModule: string, plugins: readonly string[], client: ReplayClient | null = null): string {
+  const brought = client === null ? null : REPLAY_STORE_MODULES[client]
+  const replays =
+    brought === null
+      ? []
+      : [
+          `import { ${brought.name} } from ${JSON.stringify(workerModule.replace(/cloudflare(?=\.[jt]s$)/, brought.module))}`,
+        ]
   const imports = plugins.map((path, index) => `import * as plugin${index} from ${JSON.stringify(path)}`)
   const modules = plugins.map((_, index) => `plugin${index}`).join(', ')
   return [
     ...imports,
+    ...replays,
     `import { createWorker, policiesOf } from ${JSON.stringify(workerModule)}`,
-    `const worker = createWorker({ config: '', policies: policiesOf([${modules}]) })`,
+    `const worker = createWorker({ config: '', policies: policiesOf([${modules}]), replayStores: [${brought?.name ?? ''}] })`,
     'export default worker.handler',
     'export const Fleet = worker.Fleet',
     'export const TenantLimits = worker.TenantLimits',
     'export const DecisionLog = worker.DecisionLog',
+    'export const ReplayLog = worker.ReplayLog',
     '',
   ].join('\n')
 }

@@ -276,6 +276,29 @@ describe('a file that others touch', () => {
     const { records } = await other.query({ filters: {}, after: null, limit: 1_000 })
     expect(records.map((record) => record.decision_id)).toEqual(ids(0, 200).toReversed())
   })
+
+  test('and that another process is in the middle of writing to loses nothing by it', async () => {
+    const [before, line] = [0, 1].map((n) => `${JSON.stringify(recordNumber(n))}\n`)
+    if (before === undefined || line === undefined) throw new Error('no lines')
+    await mkdir(directory)
+    await writeFile(path(), before + line.slice(0, 300))
+    // What is seen of its line is half; the rest follows at once.
+    const read = disk.files.read
+    let isWritten = false
+    Object.assign(disk.files, {
+      async read(name: string, from: number, length: number) {
+        const content = await read(name, from, length)
+        if (!isWritten && name === path()) await appendFile(path(), line.slice(300))
+        isWritten = true
+        return content
+      },
+    } satisfies Partial<typeof disk.files>)
+    const log = await openLog()
+    await settled(log, log.append([recordNumber(2)], []))
+    expect(isWritten).toBe(true)
+    expect((await allLines()).map(idOf)).toEqual(ids(0, 3))
+    expect(await log.find(decisionId(1))).toEqual(recordNumber(1))
+  })
 })
 
 describe('a file from before', () => {
@@ -411,6 +434,34 @@ describe('files that are put aside', () => {
     await vi.waitFor(async () => expect(await allLines()).toEqual([]))
   })
 
+  test('are looked for between two writes, and never during one', async () => {
+    const log = await openLog({ fsync: 'interval', retentionMs: 1_800_000 })
+    await settled(log, log.append([recordNumber(0)], []))
+    clock.advance(3_599_000)
+    const [write, sync, rename] = [createGate(), createGate(), createGate()]
+    disk.writeGate = write.passed
+    disk.renameGate = rename.passed
+    const one = log.append([recordNumber(1)], [])
+    void log.flush()
+    await turn()
+    // The hour of tidying strikes while it is written.
+    clock.advance(1_000)
+    write.open()
+    await one
+    // More comes while the file is put aside, and its sync would take longer than that.
+    disk.syncGate = sync.passed
+    const other = log.append([recordNumber(2)], [])
+    void log.flush()
+    for (let at = 0; at < 10; at += 1) await turn()
+    rename.open()
+    for (let at = 0; at < 10; at += 1) await turn()
+    sync.open()
+    await inTime(other)
+    expect(await rotatedNames()).toHaveLength(1)
+    expect(changes).toEqual([])
+    expect((await allLines()).map(idOf).sort()).toEqual([...ids(0, 3)].sort())
+  })
+
   test('are deleted when all of them are too large', async () => {
     const log = await openLog({ rotateBytes: 4_000, retentionBytes: 12_000 })
     for (let n = 0; n < 100; n += 1) await settled(log, log.append([recordNumber(n)], []))
@@ -438,6 +489,12 @@ describe('a thinned export', () => {
 async function settled(log: DecisionFile, written: Promise<void>): Promise<void> {
   await log.flush()
   await written
+}
+
+function createGate() {
+  let open = () => {}
+  const passed = new Promise<void>((resolve) => (open = resolve))
+  return { passed, open }
 }
 
 /** Moves the clock until something has happened. */

@@ -18,6 +18,7 @@ import { type Batch, WaitingLines } from './waiting-lines.ts'
 export interface DecisionFileOptions {
   readonly files: LogFiles
   readonly path: string
+  /** Settings to begin with. */
   readonly config: DecisionLogConfig
   now(): number
   /** Calls `task` once after `delayMs`; the function returned calls it off. */
@@ -46,6 +47,7 @@ const RETENTION_MS = 3_600_000
 export class DecisionFile implements DecisionLogStore {
   readonly noteOpen = null
   readonly #options: DecisionFileOptions
+  #config: DecisionLogConfig
   readonly #file: ExportFile
   readonly #reader: DecisionFileReader
   readonly #views: ViewFiles
@@ -65,13 +67,14 @@ export class DecisionFile implements DecisionLogStore {
   #exported = 0
 
   constructor(options: DecisionFileOptions) {
-    const { files, path, config, now } = options
+    const { files, path, now } = options
     const paths = new ExportPaths(path)
     this.#options = options
+    this.#config = options.config
     this.#file = new ExportFile({ files, paths, now })
     this.#reader = new DecisionFileReader({ files, paths, file: this.#file })
     this.#views = new ViewFiles({ files, paths })
-    this.#retention = new ExportRetention({ files, paths, config, now })
+    this.#retention = new ExportRetention({ files, paths, config: () => this.#config, now })
     this.#health = new LogHealth({ waiting: () => this.#waiting.count, onChange: options.onChange })
   }
 
@@ -86,10 +89,18 @@ export class DecisionFile implements DecisionLogStore {
     this.#keepTidy()
   }
 
+  /** Other settings from now on; the file stays. What waits is written at once: it may have waited long enough by now. */
+  use(config: DecisionLogConfig): void {
+    this.#config = config
+    if (this.#isClosed) return
+    void this.flush()
+    this.#keepTidy()
+  }
+
   async append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> {
-    const { config, now } = this.#options
-    const exported = records.filter(({ decision_id: id }) => isSampled(id, config.exportSample))
-    const written = exported.length === 0 ? Promise.resolve() : this.#waiting.add(exported, views, now())
+    const { exportSample } = this.#config
+    const exported = records.filter(({ decision_id: id }) => isSampled(id, exportSample))
+    const written = exported.length === 0 ? Promise.resolve() : this.#waiting.add(exported, views, this.#options.now())
     if (written === null) {
       this.#health.lose(exported.length, TOO_SLOW)
       throw new Error(`the decision log has no room: ${this.#health.failing ?? TOO_SLOW}`)
@@ -156,30 +167,38 @@ export class DecisionFile implements DecisionLogStore {
   /** A write that has failed waits for its next try; else the budget of time or of bytes decides. */
   #writeSoon(): void {
     if (this.#writing !== null || this.#waiting.isEmpty) return
-    const { fsync, exportIntervalMs } = this.#options.config
+    const { fsync, exportIntervalMs } = this.#config
     const isDue = this.#retryMs === 0 && (fsync === 'always' || this.#waiting.bytes >= BATCH_BYTES)
     if (isDue) void this.flush()
     else if (this.#callOffWrite === null) {
       this.#callOffWrite = this.#options.after(this.#retryMs === 0 ? exportIntervalMs : this.#retryMs, () => {
         this.#callOffWrite = null
-        void this.#write()
+        void this.flush()
       })
     }
   }
 
-  /** One at a time. */
   #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
+    return this.#writing ?? this.#inTurn(() => this.#writeAll())
+  }
+
+  /** What touches the file does so after all that is under way, and nothing else does meanwhile. */
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const before = this.#writing
+    const turn = (before === null ? task() : before.then(task)).finally(() => {
+      // Another may have got in line behind this one.
+      if (this.#writing !== turn) return
       this.#writing = null
       if (!this.#isClosed) this.#writeSoon()
     })
-    return this.#writing
+    this.#writing = turn
+    return turn
   }
 
   async #writeAll(): Promise<void> {
     try {
       while (!this.#waiting.isEmpty) {
-        const batch = this.#waiting.first(Math.min(BATCH_BYTES, this.#options.config.rotateBytes))
+        const batch = this.#waiting.first(Math.min(BATCH_BYTES, this.#config.rotateBytes))
         await this.#writeBatch(batch)
         this.#exported += batch.lines.length
         this.#waiting.remove(batch, null)
@@ -191,7 +210,7 @@ export class DecisionFile implements DecisionLogStore {
   }
 
   async #writeBatch({ lines, views }: Batch): Promise<void> {
-    const { rotateBytes, fsync } = this.#options.config
+    const { rotateBytes, fsync } = this.#config
     await this.#file.ensureOpen()
     const encoded = encodeLines(lines)
     if (!this.#file.hasRoom(encoded.bytes, rotateBytes)) await this.#makeRoom()
@@ -218,17 +237,10 @@ export class DecisionFile implements DecisionLogStore {
   }
 
   #keepTidy(): void {
+    this.#callOffRetention()
     if (this.#isClosed || !this.#retention.isWanted) return
     this.#callOffRetention = this.#options.after(RETENTION_MS, () => {
-      // Between two writes, never during one.
-      this.#writing = (this.#writing ?? Promise.resolve())
-        .then(() => this.#tidy())
-        .catch((cause: unknown) => this.#failed(cause))
-        .finally(() => {
-          this.#writing = null
-          this.#writeSoon()
-          this.#keepTidy()
-        })
+      void this.#inTurn(() => this.#tidy().catch((cause: unknown) => this.#failed(cause))).then(() => this.#keepTidy())
     })
   }
 

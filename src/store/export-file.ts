@@ -183,12 +183,18 @@ export class ExportFile {
     if (tail.length === 0) return size
     const text = new TextDecoder().decode(tail)
     // Only what is surely the beginning of a record of ours is thrown away.
-    if (text.startsWith('{"schema_version":') && !isWhole(text)) {
-      await file.truncate(size - tail.length)
-      return size - tail.length
+    const isTorn = text.startsWith('{"schema_version":') && !isWhole(text)
+    try {
+      // Comes after whatever another process is writing at this moment.
+      await file.append(Uint8Array.of(LINE_FEED))
+    } catch (cause) {
+      // A disk that is full has room again once that is gone.
+      if (!isTorn) throw cause
     }
-    await file.append(Uint8Array.of(LINE_FEED))
-    return size + 1
+    const sizeNow = await file.size()
+    if (!isTorn || sizeNow > size + 1) return sizeNow
+    await file.truncate(size - tail.length)
+    return size - tail.length
   }
 
   /** One more than any file has: also those that another process has put aside. */

@@ -8,7 +8,8 @@ import type { SegmentIndex } from './segment-index.ts'
 export interface ExportRetentionOptions {
   readonly files: LogFiles
   readonly paths: ExportPaths
-  readonly config: Pick<DecisionLogConfig, 'retentionMs' | 'retentionBytes'>
+  /** Settings as they are now. */
+  config(): Pick<DecisionLogConfig, 'retentionMs' | 'retentionBytes'>
   now(): number
 }
 
@@ -24,27 +25,28 @@ export class ExportRetention {
   }
 
   get isWanted(): boolean {
-    const { retentionMs, retentionBytes } = this.#options.config
+    const { retentionMs, retentionBytes } = this.#options.config()
     return retentionMs !== null || retentionBytes !== null
   }
 
   /** Whole files are deleted, so one that goes on growing must not hold more than a day. */
   isTooOldToGrow({ count, firstMs }: SegmentIndex): boolean {
-    const { config, now } = this.#options
-    if (config.retentionMs === null || count === 0) return false
-    return now() - firstMs > Math.min(DAY_MS, config.retentionMs)
+    const { retentionMs } = this.#options.config()
+    if (retentionMs === null || count === 0) return false
+    return this.#options.now() - firstMs > Math.min(DAY_MS, retentionMs)
   }
 
   async apply(): Promise<void> {
     if (!this.isWanted) return
-    const { files, paths, config, now } = this.#options
+    const { files, paths, now } = this.#options
+    const { retentionMs, retentionBytes } = this.#options.config()
     const rotated = toRotated(await files.list(paths.directory), paths)
     // A file has no record that is younger than the moment it was put aside.
-    const oldestMs = config.retentionMs === null ? Number.NEGATIVE_INFINITY : now() - config.retentionMs
+    const oldestMs = retentionMs === null ? Number.NEGATIVE_INFINITY : now() - retentionMs
     let bytes = 0
     const outdated = rotated.filter((file) => {
       bytes += file.bytes
-      return file.atMs < oldestMs || (config.retentionBytes !== null && bytes > config.retentionBytes)
+      return file.atMs < oldestMs || (retentionBytes !== null && bytes > retentionBytes)
     })
     for (const file of outdated) await this.#remove(file)
     const [newest] = outdated

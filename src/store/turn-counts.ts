@@ -4,7 +4,7 @@
 import type { TicketBlock } from './fleet-store.ts'
 
 /** Turns handed out at once at most; a holder asks for about what it, or those below it, used since it last asked. */
-const MAX_TICKET_BLOCK = 65_536
+export const MAX_TICKET_BLOCK = 65_536
 
 /** The counts of turns by key: leased in blocks, or taken one by one. */
 export type TurnCount = 'leased' | 'strict'

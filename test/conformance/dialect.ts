@@ -106,13 +106,40 @@ function completeStream(spec: DialectSpec, bytes: Uint8Array, usage: TokenUsage 
     )
   })
 
-  test('cut at every byte: whole events and one error, never complete', () => {
+  test('cut at every byte: whole events and one error, never complete while a byte of them is missing', () => {
     const whole = parseEvents(bytes).length
     let lastCut = bytes.length - 1
     // What follows the last event's end (comments, the line feed after its last CR) adds nothing to it.
     while (parseEvents(bytes.subarray(0, lastCut)).length === whole) lastCut--
-    for (let cut = 0; cut <= lastCut; cut++) expectReported(spec, bytes, cut)
+    // Where no more is missing than the blank line, nothing is lost, and the tap adds it.
+    const firstWhole = firstIndex(lastCut, (cut) => isAllThere(bytes, cut))
+    for (let cut = 0; cut < firstWhole; cut++) expectReported(spec, bytes, cut)
+    for (let cut = firstWhole; cut <= lastCut; cut++) expectCompleted(spec, bytes, cut)
   })
+}
+
+/** The first of the indices up to `last` from which on all hold; `last + 1` when none does. */
+function firstIndex(last: number, holds: (index: number) => boolean): number {
+  let first = last + 1
+  while (first > 0 && holds(first - 1)) first--
+  return first
+}
+
+/** Whether the events up to a cut say the same as all of them, were the last one ended. */
+function isAllThere(bytes: Uint8Array, cut: number): boolean {
+  const said = (stream: Uint8Array) => JSON.stringify(parseEvents(stream).map(({ event, data }) => [event, data]))
+  return said(joinBytes([bytes.subarray(0, cut), new TextEncoder().encode('\n\n')])) === said(bytes)
+}
+
+// The terminator is all there but for the blank line that has parsers see it: the tap adds that.
+function expectCompleted(spec: DialectSpec, bytes: Uint8Array, cut: number): void {
+  const tap = createStreamTap(spec.kind)
+  const passed = tap.push(bytes.slice(0, cut))
+  const end = tap.end()
+  expect(end.outcome).toBe('complete')
+  const said = parseEvents(joinBytes([passed, end.bytes])).map(({ event, data }) => [event, data])
+  expect(said).toEqual(parseEvents(bytes).map(({ event, data }) => [event, data]))
+  expect(tap.fail('too late')).toBeNull()
 }
 
 // The cut shows as a clean end, as a broken connection, and in pieces of every size.

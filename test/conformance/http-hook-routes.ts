@@ -133,7 +133,7 @@ export function hookRoutes(runtime: RuntimeName): void {
           model: 'plain',
           route: path,
           tenant: null,
-          stream: null,
+          stream: false,
           body_bytes: worker.bodyBytes,
           content_type: worker.headers['content-type'],
         })

@@ -1,9 +1,8 @@
 // Model rules over HTTP, second half: conditions, splits, chains, names that lead to nobody, and lists of models.
 
 import { expect, test } from 'vitest'
-import { splitSeed } from '../../src/pipeline/choose-model.ts'
 import type { DecisionRecord } from '../../src/record/schema.ts'
-import { drawSplit } from '../../src/routing/model-rules.ts'
+import { drawSplit, splitSeed } from '../../src/routing/model-rules.ts'
 import { ask, chatBody, expectAnthropicRefusal, expectExplained, expectRefusal, postJson } from '../support/ask.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
 import type { LiveFleet } from '../support/live-fleet.ts'

@@ -2,7 +2,8 @@
 
 import { expect } from 'vitest'
 import { type AdminClient, adminClient } from '../support/admin-client.ts'
-import type { RuntimeName } from '../support/launch.ts'
+import type { Answered } from '../support/ask.ts'
+import { type RuntimeName, until } from '../support/launch.ts'
 import { type LiveFleet, liveFleet } from '../support/live-fleet.ts'
 
 export const CHAT = '/v1/chat/completions'
@@ -17,7 +18,8 @@ export const TOKENS = 2_000
 const TENANTS = {
   free: {},
   rate: { rate_limit_rps: RATE },
-  failing: { rate_limit_rps: RATE },
+  routes: { rate_limit_rps: 1 },
+  failing: { rate_limit_rps: 1 },
   slow: { rate_limit_rps: 1 },
   patient: { rate_limit_rps: 1 },
   impatient: { rate_limit_rps: 0.05 },
@@ -78,6 +80,20 @@ function configOf(urls: Readonly<Record<string, string>>, tenants: Readonly<Reco
     allowed_worker_hosts: ['http://127.0.0.1:*'],
     api_keys: Object.entries(tenants).map(([name, limits]) => ({ name, key: keyOf(name), ...limits })),
   }
+}
+
+/** Asks until the limit refuses: on a slow machine what was used comes back between two requests. */
+export async function untilRefused(ask: () => Promise<Answered>): Promise<Answered> {
+  let answer = await ask()
+  await until(
+    async () => {
+      if (answer.status !== 429) answer = await ask()
+      return answer.status === 429
+    },
+    10_000,
+    () => `never refused, but ${answer.status}`,
+  )
+  return answer
 }
 
 function keyOf(tenant: string): string {

@@ -9,8 +9,8 @@ import { type LaunchedRouter, launchRouter, type RuntimeName, until } from '../s
 import { type RawWorker, startRawWorker } from '../support/raw-worker.ts'
 import { STREAM_ROUTES, type StreamRoute } from '../support/stream-routes.ts'
 
-/** How soon a worker must be rid of a request whose client has left. */
-export const ABORT_MS = 500
+/** How soon a worker must be rid of a request whose client has left: before any timeout would have seen to it. */
+export const ABORT_MS = 1_000
 
 export const FIRST_BYTE_MS = 1_200
 export const IDLE_MS = 1_500

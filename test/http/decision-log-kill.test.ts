@@ -2,7 +2,7 @@
 // was acknowledged is there.
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ import { readRecord } from '../../src/record/read-record.ts'
 import { DecisionFile } from '../../src/store/decision-file.ts'
 import { chatBody, postJson } from '../support/ask.ts'
 import { send } from '../support/http-client.ts'
-import { launchRouter } from '../support/launch.ts'
+import { type LaunchOptions, launchRouter, until } from '../support/launch.ts'
 import { decisionLogConfig } from '../support/decision-log-config.ts'
 import { decisionId, recordNumber } from '../support/made-up-records.ts'
 
@@ -120,8 +120,9 @@ describe.each(['node', 'bun', 'deno'] as const)('a router that ends, on %s', (ru
   })
   afterEach(() => sim.close())
 
-  async function start(settings: object) {
+  async function start(settings: object, given: Pick<LaunchOptions, 'maxFileBytes'> = {}) {
     const router = await launchRouter(runtime, {
+      ...given,
       config: JSON.stringify({
         workers: [{ id: 'sim', url: sim.url }],
         shutdown_grace_secs: 1,
@@ -172,5 +173,17 @@ describe.each(['node', 'bun', 'deno'] as const)('a router that ends, on %s', (ru
     expect(await router.signal('SIGTERM')).toBe(0)
     expect(router.output()).toMatch(/"event":"decision_log_failing","reason":"cannot write [^"]*decisions.jsonl \(/)
     expect(router.output()).toMatch(/"event":"decision_log_losing",[^\n]*"waiting":1,"lost":1/)
+  })
+
+  test('not at all by a log that the system lets grow no further', async () => {
+    const maxFileBytes = 64 * 1024 * 1024
+    await writeFile(path(), '')
+    await truncate(path(), maxFileBytes - 3)
+    const { router, chat } = await start({ export_interval_secs: 0.05, rotate_bytes: '1GiB' }, { maxFileBytes })
+    expect((await chat('r-0')).status).toBe(200)
+    const isTold = () => /"event":"decision_log_failing","reason":"cannot write [^"]*\(EFBIG\)/.test(router.output())
+    await until(isTold, 10_000, () => router.output())
+    expect((await chat('r-1')).status).toBe(200)
+    expect(await router.signal('SIGTERM')).toBe(0)
   })
 })

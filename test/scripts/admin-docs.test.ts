@@ -52,6 +52,7 @@ describe('the examples', () => {
       admin_api_key: KEY,
       allowed_worker_hosts: ['http://127.0.0.1:*'],
       config_env: ['ADMIN_KEY'],
+      router_replay: { enabled: true },
     }),
     env: { ADMIN_KEY: KEY },
   })

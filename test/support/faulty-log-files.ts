@@ -14,6 +14,10 @@ export interface FaultyDisk {
   renameFault: string | null
   /** Writes that neither succeed nor fail. */
   hangs: boolean
+  /** What each call waits for before it begins. */
+  writeGate: Promise<void>
+  syncGate: Promise<void>
+  renameGate: Promise<void>
   /** Calls that succeeded, by name. */
   readonly calls: Map<string, number>
 }
@@ -31,6 +35,9 @@ export function createFaultyDisk(): FaultyDisk {
     openFault: null,
     renameFault: null,
     hangs: false,
+    writeGate: Promise.resolve(),
+    syncGate: Promise.resolve(),
+    renameGate: Promise.resolve(),
     calls: new Map(),
     files: {
       ...real,
@@ -39,6 +46,7 @@ export function createFaultyDisk(): FaultyDisk {
         return faulty(await real.openAppend(path), path)
       },
       async rename(from, to) {
+        await disk.renameGate
         fail(disk.renameFault, `rename ${from}`)
         await real.rename(from, to)
         count('rename')
@@ -55,6 +63,7 @@ export function createFaultyDisk(): FaultyDisk {
       ...file,
       async append(content) {
         if (disk.hangs) await new Promise(() => {})
+        await disk.writeGate
         const { writeFault, bytesBeforeFault } = disk
         if (writeFault !== null) await file.append(content.subarray(0, bytesBeforeFault))
         fail(writeFault, `write ${path}`)
@@ -62,6 +71,7 @@ export function createFaultyDisk(): FaultyDisk {
         count('append')
       },
       async sync() {
+        await disk.syncGate
         fail(disk.syncFault, `write ${path}`)
         await file.sync()
         count('sync')

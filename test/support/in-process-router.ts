@@ -6,6 +6,7 @@ import type { DecisionRecord } from '../../src/record/schema.ts'
 import type { Platform, SendFailure, SendRequestInit } from '../../src/platform.ts'
 import { assembleRouter, type Router } from '../../src/router.ts'
 import { policyRegistry } from '../../src/routing/policies/index.ts'
+import type { DecisionLogStore } from '../../src/store/decision-log.ts'
 import { createMemoryFleetStore } from '../../src/store/memory.ts'
 import { createMemoryLimitStore } from '../../src/store/memory-limits.ts'
 import { observationOf } from './observation.ts'
@@ -43,6 +44,7 @@ export async function inProcessRouter(
   yaml: string,
   respond: (call: UpstreamCall) => Promise<Response>,
   onWait?: () => Promise<void>,
+  decisionLog: DecisionLogStore | null = null,
 ): Promise<InProcessRouter> {
   const loaded = await loadConfig(yaml, { env: () => undefined, policies: policyRegistry(undefined) })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.findings, null, 2))
@@ -67,7 +69,7 @@ export async function inProcessRouter(
     probe: async () => config.workers.map(({ id, models }) => observationOf(id, { models, atMs: nowMs })),
     nextProbeMs: () => 1_000,
   })
-  const router = assembleRouter(config, {
+  const platform: Platform = {
     now,
     after,
     fleet,
@@ -82,7 +84,8 @@ export async function inProcessRouter(
     wakesAcrossRequests: true,
     defaultMaxPayloadBytes: 1_000_000,
     classifySendError: toSendFailure,
-  })
+  }
+  const router = assembleRouter(config, platform, { decisionLog })
   async function post(path: string, init: RequestInit): Promise<Asked> {
     const request = new Request(`http://router${path}`, { method: 'POST', ...init })
     const response = await router.fetch(request, { waitUntil: () => {}, rawTarget: null })

@@ -21,6 +21,8 @@ export interface LaunchOptions {
   readonly config: string
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** Size that no file it writes may grow beyond. */
+  readonly maxFileBytes?: number
 }
 
 export interface LaunchedRouter {
@@ -46,7 +48,10 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   await writeFile(configPath, options.config)
   const port = await freePort()
   const args = ['serve', '--config', configPath, '--port', String(port), '--runtime', runtime, ...(options.args ?? [])]
-  const child = spawn(process.execPath, [BIN, ...args], {
+  // A shell that becomes the router; `ulimit` counts in blocks of 512 bytes.
+  const limited = options.maxFileBytes === undefined ? [] : [`ulimit -f ${options.maxFileBytes / 512}; exec "$@"`, 'sh']
+  const [program = '', ...rest] = [...(limited.length === 0 ? [] : ['sh', '-c', ...limited]), process.execPath, BIN]
+  const child = spawn(program, [...rest, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -8,6 +8,7 @@ declare namespace Cloudflare {
     readonly TENANTS: DurableObjectNamespace
     readonly DECISION_LOG: DurableObjectNamespace
     readonly UNBOUND_DECISION_LOG: DurableObjectNamespace
+    readonly REPLAY_LOG: DurableObjectNamespace
     readonly DECISIONS: R2Bucket
     readonly GPU_NETWORK: Fetcher
   }

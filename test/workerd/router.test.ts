@@ -388,6 +388,8 @@ describe('a worker behind a binding', () => {
   })
 
   test('whose binding is missing is as good as gone: 503, and no word of where it is', async () => {
+    const said: string[] = []
+    vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)))
     const isolate = createIsolate({
       config:
         'allow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
@@ -396,6 +398,8 @@ describe('a worker behind a binding', () => {
     const { response } = await isolate.fetch('/v1/chat/completions', chatInit({ model: 'private' }))
     expect(response.status).toBe(503)
     expect(await response.text()).not.toContain('10.0.0.7')
+    const record = said.find((line) => line.includes('"event":"request"')) ?? '{}'
+    expect(JSON.parse(record).attempts).toMatchObject([{ outcome: 'unreachable', reason: 'no_binding' }])
   })
 })
 

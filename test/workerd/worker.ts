@@ -27,6 +27,7 @@ const bound = createWorker({ config: BOUND_CONFIG })
 export default plain.handler
 export const Fleet = plain.Fleet
 export const TenantLimits = plain.TenantLimits
+export const ReplayLog = plain.ReplayLog
 
 /** Over a bucket that fails when a test says so. */
 export class DecisionLog extends plain.DecisionLog {

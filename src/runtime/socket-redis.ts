@@ -1,0 +1,80 @@
+// Redis over sockets, for Node, Bun and Deno. The connection is made when it is first needed, and made again whenever it
+// breaks; meanwhile every call fails after a moment, and nothing is saved up.
+
+import type { ReplayRedisConfig } from '../config/config.ts'
+import type { RedisScripts } from '../store/replay-redis.ts'
+
+const CONNECT_TIMEOUT_MS = 3_000
+const MAX_PAUSE_MS = 2_000
+
+export function openSocketRedis({ url, skipsVerification }: ReplayRedisConfig): RedisScripts {
+  // One for all calls: those of a process may wait for each other.
+  let connecting: Promise<Connection> | null = null
+  async function connection(): Promise<Connection> {
+    connecting ??= connect(url ?? '', skipsVerification)
+    const connected = await connecting
+    await connected.whenReady()
+    return connected
+  }
+  return {
+    async run(script, keys, values) {
+      const { client } = await connection()
+      return client.sendCommand(['EVAL', script, String(keys.length), ...keys, ...values])
+    },
+    async close() {
+      const connected = await connecting
+      connected?.client.destroy()
+    },
+  }
+}
+
+type Connection = Awaited<ReturnType<typeof connect>>
+
+async function connect(url: string, skipsVerification: boolean) {
+  // Loaded when it is needed: most routers have no Redis.
+  const { createClient } = await import('@redis/client')
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (tries) => Math.min(MAX_PAUSE_MS, 50 * 2 ** Math.min(tries, 6)),
+      ...(skipsVerification ? { tls: true, rejectUnauthorized: false } : {}),
+    },
+  })
+  let failure: unknown = null
+  // Whoever calls hears of it; without a listener the process would end.
+  client.on('error', (error: unknown) => {
+    failure = error
+  })
+  // Goes on trying until it succeeds.
+  const connected = client.connect()
+  connected.catch(() => {})
+  let waiting: Promise<void> | null = null
+  async function wait(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const ready = new Promise<void>((resolve) => client.once('ready', resolve))
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Redis can not be reached (${codeOf(failure)})`)), CONNECT_TIMEOUT_MS)
+    })
+    try {
+      await Promise.race([ready, late])
+    } finally {
+      clearTimeout(timer)
+      waiting = null
+    }
+  }
+  return {
+    client,
+    async whenReady(): Promise<void> {
+      if (!client.isReady) await (waiting ??= wait())
+    },
+  }
+}
+
+/** A word, not a sentence: that one might have the password in it. */
+function codeOf(failure: unknown): string {
+  if (typeof failure === 'object' && failure !== null && 'code' in failure) return String(failure.code)
+  return failure instanceof Error ? failure.message.slice(0, 60) : 'no answer'
+}

@@ -1,0 +1,36 @@
+// Redis over HTTP, as Upstash speaks it: for Workers, and wherever nothing but HTTP gets out.
+
+import { Redis } from '@upstash/redis/cloudflare'
+import type { ReplayRedisConfig } from '../config/config.ts'
+import type { RedisScripts } from '../store/replay-redis.ts'
+
+export function openUpstash({ restUrl, token }: Pick<ReplayRedisConfig, 'restUrl' | 'token'>): RedisScripts {
+  const redis = new Redis({
+    url: restUrl ?? '',
+    token: token ?? '',
+    // A record is text, whatever its text looks like.
+    automaticDeserialization: false,
+    responseEncoding: false,
+    // Calls of several requests in one would make one request of a Worker wait for another's.
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    retry: { retries: 2, backoff: (count) => 100 * 2 ** count },
+  })
+  return {
+    async run(script, keys, values) {
+      try {
+        return await redis.eval(script, [...keys], [...values])
+      } catch (cause) {
+        // The client's own words repeat the command, and with it what the records say.
+        // oxlint-disable-next-line preserve-caught-error -- a cause is logged with what it holds
+        throw new Error(`Redis over HTTP: ${wordsOf(cause)}`)
+      }
+    },
+    close: async () => {},
+  }
+}
+
+function wordsOf(cause: unknown): string {
+  const [words = ''] = (cause instanceof Error ? cause.message : '').split(', command was', 1)
+  return words === '' ? 'it failed' : words.slice(0, 120)
+}

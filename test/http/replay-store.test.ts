@@ -1,0 +1,115 @@
+// Router Replay's stores off the edge: memory, a real Redis over sockets and over HTTP, and a real PostgreSQL.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ReplayStoreConfig } from '../../src/config/config.ts'
+import { openReplayStore } from '../../src/runtime/process-replays.ts'
+import { MemoryReplayStore } from '../../src/store/replay-memory.ts'
+import type { ReplayStore } from '../../src/store/replay-store.ts'
+import { replayStoreConformance } from '../conformance/replay-store.ts'
+import { replayNumber, replayNumbers } from '../support/made-up-replays.ts'
+import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts'
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
+import { startUpstashProxy, type UpstashProxy } from '../support/upstash-proxy.ts'
+
+const NONE: ReplayStoreConfig = { backend: 'memory', redis: null, postgres: null, r2: { prefix: '' } }
+const KEEPS = { maxRecords: 100, ttlMs: null }
+
+replayStoreConformance('memory', async () => {
+  const store = new MemoryReplayStore({ now: () => Date.now() })
+  return { open: () => store }
+})
+
+/** Closed after the tests that opened them. */
+const opened: ReplayStore[] = []
+let places = 0
+
+function open(config: Partial<ReplayStoreConfig>): ReplayStore {
+  const store = openReplayStore({ ...NONE, ...config })
+  opened.push(store)
+  return store
+}
+
+describe('Redis', () => {
+  let server: RedisServer
+  let proxy: UpstashProxy
+  beforeAll(async () => {
+    server = await startRedisServer({ password: 'pass word/ö' })
+    proxy = await startUpstashProxy(server.url)
+  })
+  afterAll(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()))
+    await proxy?.close()
+    await server?.stop()
+  })
+
+  const connections = {
+    sockets: () => ({ url: server.url, restUrl: null, token: null }),
+    HTTP: () => ({ url: null, restUrl: proxy.url, token: proxy.token }),
+  }
+  for (const [name, connection] of Object.entries(connections)) {
+    replayStoreConformance(`Redis over ${name}`, async () => {
+      const keyPrefix = `replays:${(places += 1)}:`
+      const redis = { ...connection(), keyPrefix, skipsVerification: false }
+      return { open: () => open({ backend: 'redis', redis }) }
+    })
+  }
+
+  test('what cannot be reached says so in words without a secret, and is used again when it is back', async () => {
+    const own = await startRedisServer({ password: 'sesame-42' })
+    const redis = { url: own.url, restUrl: null, token: null, keyPrefix: '', skipsVerification: false }
+    const store = open({ backend: 'redis', redis })
+    await store.put('', [replayNumber(1)], KEEPS)
+    await own.stop()
+    const failure = await store.put('', [replayNumber(2)], KEEPS).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(Error)
+    expect(String(failure)).not.toContain('sesame-42')
+    const again = await startRedisServer({ password: 'sesame-42', port: own.port })
+    await expect
+      .poll(() => store.put('', [replayNumber(3)], KEEPS).then(() => 'kept'), { timeout: 20_000 })
+      .toBe('kept')
+    await store.close()
+    await again.stop()
+  })
+
+  test('a refusal over HTTP repeats nothing of the record', async () => {
+    const redis = { url: null, restUrl: proxy.url, token: 'wrong', keyPrefix: '', skipsVerification: false }
+    const store = open({ backend: 'redis', redis })
+    const failure = await store.put('', [replayNumber(1, { request_body: 'MARKER' })], KEEPS).catch((e: unknown) => e)
+    expect(String(failure)).toContain('WRONGPASS')
+    expect(String(failure)).not.toContain('MARKER')
+  })
+})
+
+describe('PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgresServer()
+  })
+  afterAll(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()))
+    await server?.stop()
+  })
+  const place = (url: string) => {
+    const schema = `place_${(places += 1)}`
+    return { url, hyperdriveBinding: null, schema, table: 'router_replay_records', maxConnections: 4 }
+  }
+
+  replayStoreConformance('PostgreSQL over TCP', async () => {
+    const postgres = place(server.url)
+    return { open: () => open({ backend: 'postgres', postgres }) }
+  })
+
+  test('over a socket of the machine', async () => {
+    const url = `postgres://router@localhost:${server.port}/postgres?host=${server.socketDirectory}`
+    const store = open({ backend: 'postgres', postgres: place(url) })
+    await store.put('', replayNumbers(0, 3), KEEPS)
+    expect((await store.list({ filters: {}, after: null, offset: 0, limit: 9 })).total).toBe(3)
+  })
+
+  test('many that start at the same moment make one table', async () => {
+    const postgres = place(server.url)
+    const stores = Array.from({ length: 6 }, () => open({ backend: 'postgres', postgres }))
+    await Promise.all(stores.map((store, n) => store.put('', [replayNumber(n)], KEEPS)))
+    expect((await stores[0]?.list({ filters: {}, after: null, offset: 0, limit: 9 }))?.total).toBe(6)
+  })
+})
