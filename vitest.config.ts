@@ -13,6 +13,7 @@ const workerd = cloudflareTest({
       BOUND_FLEET: { className: 'BoundFleet', useSQLite: true },
       TENANTS: { className: 'TenantLimits', useSQLite: true },
       DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
+      REPLAY_LOG: { className: 'ReplayLog', useSQLite: true },
       UNBOUND_DECISION_LOG: { className: 'UnboundDecisionLog', useSQLite: true },
     },
     r2Buckets: ['DECISIONS'],
@@ -32,8 +33,9 @@ const workerd = cloudflareTest({
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'] } },
-      { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'] } },
+      // A property or a real socket may take its time while the other projects use both cores.
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 } },
+      { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], testTimeout: 20_000 } },
       {
         // Real processes on real ports: few at a time, so that timings mean something on two cores.
         test: {

@@ -15,7 +15,7 @@ import { closeExchange } from './pipeline/close.ts'
 import { type Exchange, openExchange } from './pipeline/exchange.ts'
 import { LIMIT_HEADERS, setLimitHeaders } from './pipeline/limit-headers.ts'
 import type { RouterParts } from './pipeline/router-parts.ts'
-import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID } from './pipeline/routing-headers.ts'
+import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID, setDecisionId } from './pipeline/routing-headers.ts'
 import type { RequestContext } from './platform.ts'
 import { addAdminRoutes } from './routes/admin/admin-routes.ts'
 import { isAdminPath } from './routes/admin/catalogue.ts'
@@ -163,6 +163,7 @@ function knownPaths(passthroughPaths: readonly string[]): Iterable<KnownPath> {
 /** What every answer has, whoever made it. */
 function withOwnHeaders(response: Response, exchange: Exchange): Response {
   if (!response.headers.has(HEADER_REQUEST_ID)) response.headers.set(HEADER_REQUEST_ID, exchange.requestId)
+  if (!exchange.isInference) setDecisionId(response.headers, exchange)
   setLimitHeaders(response.headers, exchange)
   return response
 }

@@ -19,12 +19,12 @@ async function start() {
     random: () => 0.5,
     send: () => Promise.reject(new Error('nobody is there')),
     binding: () => null,
+    randomId: () => crypto.randomUUID(),
   }
   const platform: Platform = {
     ...outgoing,
-    fleet: createServerFleet(loaded.config, outgoing).store,
+    fleet: createServerFleet(loaded.config, outgoing, null).store,
     limits: createMemoryLimitStore(outgoing.now),
-    randomId: () => crypto.randomUUID(),
     writeLine() {},
     showsConnectPhase: true,
     adminOpenTo: 'nobody',

@@ -2,6 +2,7 @@
 
 import { formatFindings } from './config/print.ts'
 import { loadConfig } from './config/load.ts'
+import type { ReplayPlatform } from './config/router-replay-checks.ts'
 import type { ConfigSource } from './control/config-source.ts'
 import type { Platform } from './platform.ts'
 import { assembleRouter, type Router } from './router.ts'
@@ -19,6 +20,14 @@ export interface CreateRouterOptions {
   readonly env?: (name: string) => string | undefined
 }
 
+const NOT_BROUGHT = 'a program that brings its own platform has memory alone'
+
+const MEMORY_ALONE: ReplayPlatform = {
+  missing: { durable_object: NOT_BROUGHT, redis: NOT_BROUGHT, postgres: NOT_BROUGHT, r2: NOT_BROUGHT },
+  hasSockets: false,
+  hyperdrives: null,
+}
+
 /** Loads the configuration and assembles a router. Rejects with every finding when the configuration is not valid. */
 export async function createRouter(options: CreateRouterOptions): Promise<Router> {
   const { config: text, platform } = options
@@ -28,6 +37,7 @@ export async function createRouter(options: CreateRouterOptions): Promise<Router
       env: options.env ?? (() => undefined),
       policies,
       showsConnectPhase: platform.showsConnectPhase,
+      replayPlatform: MEMORY_ALONE,
       ...(besides === null ? {} : { besides }),
     })
   const result = await load(text, null)

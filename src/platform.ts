@@ -23,6 +23,8 @@ export interface WorkerAnswer {
   readonly ok: boolean
   readonly headers: Headers
   readonly body: ReadableStream<Uint8Array> | null
+  /** Its body came encoded and is decoded here; it may turn out not to be what its headers said. */
+  readonly isDecoded?: boolean
   arrayBuffer(): Promise<ArrayBuffer>
   text(): Promise<string>
 }
@@ -50,6 +52,8 @@ export interface Platform {
   binding(name: string): Fetcher | null
   /** The truth about the fleet that processes or isolates agree on. */
   readonly fleet: FleetStore
+  /** What this process is among those it shares its state with through Redis; null where it shares none that way. */
+  readonly fleetRole?: (() => 'leader' | 'follower' | 'alone') | null
   /** What they agree on about tenants' limits. */
   readonly limits: LimitStore
   /** One line of the log, already serialised. */

@@ -1,7 +1,7 @@
 // Puts a router together: what lasts as long as it does, and the generation of parts that its configuration makes.
 
 import type { FetchHandler } from './app.ts'
-import type { Config, LogLevel } from './config/config.ts'
+import type { Config, LogLevel, ReplayStoreConfig } from './config/config.ts'
 import type { AdminParts } from './control/admin-parts.ts'
 import { ConfigControl } from './control/config-control.ts'
 import { ConfigFollower } from './control/config-follower.ts'
@@ -10,17 +10,21 @@ import { createGeneration, type Generation } from './generation.ts'
 import { createCounters, type Counters } from './observe/counters.ts'
 import { DecisionLog } from './observe/decision-log.ts'
 import { createLog } from './observe/log.ts'
+import { createReplayLog, toReplayLogLine } from './observe/replay-log.ts'
 import { createTenantCounters } from './observe/tenant-counters.ts'
 import { AdmissionQueue } from './pipeline/admission-queue.ts'
 import { fanOut, type PipelineEvents } from './pipeline/events.ts'
 import { ticketKey } from './pipeline/facts.ts'
-import type { Platform } from './platform.ts'
+import type { Platform, RequestContext } from './platform.ts'
 import { createViewDocuments } from './record/view-document.ts'
 import { isLivenessProbe } from './routes/catalogue.ts'
 import type { DecisionLogStore, DecisionSource } from './store/decision-log.ts'
 import { EVERY_MODEL } from './store/every-model.ts'
 import { FleetLink } from './store/fleet-link.ts'
 import { LimitDesk } from './store/limit-desk.ts'
+import { ReplayDesk } from './store/replay-desk.ts'
+import { MemoryReplayStore } from './store/replay-memory.ts'
+import type { ReplayStore } from './store/replay-store.ts'
 
 export interface Router {
   readonly fetch: FetchHandler
@@ -47,6 +51,8 @@ export interface AssembleOptions {
   onConfig?(config: Config): void
   /** Where decision records go besides memory. */
   readonly decisionLog?: DecisionLogStore | null
+  /** Where records of Router Replay go; memory without it. */
+  openReplayStore?(config: ReplayStoreConfig): ReplayStore
   /** Gets ready for one that is about to. Never rejects. */
   prepare?(config: Config): Promise<void>
   /** What was prepared does not come. */
@@ -57,10 +63,9 @@ export interface AssembleOptions {
 export function assembleRouter(config: Config, platform: Platform, options: AssembleOptions = {}): Router {
   const { source = unchangingSource(config, platform.now), onConfig, decisionLog = null, ...preparation } = options
   const level = () => control.running().logLevel
-  const { decisions, counters, tenants, log, events } = createObservers(level, platform, decisionLog)
-  const link = createLink(platform, events)
-  const admission = new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests })
-  const limits = createLimits(platform, events)
+  const replays = createReplayDesk(config, platform, options)
+  const { decisions, counters, tenants, log, events } = createObservers(level, platform, { decisionLog, replays })
+  const { link, admission, limits } = createShared(platform, events)
   let isDraining = false
   const control = new ConfigControl({
     ...preparation,
@@ -70,6 +75,7 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     refresh: () => link.refresh({ isUrgent: true }),
     use(next) {
       generation = createGeneration(next, context, generation)
+      replays.use(next.routerReplay)
       onConfig?.(next)
     },
   })
@@ -85,6 +91,8 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
       await follower?.catchUp()
     },
     decisions,
+    decisionsCover: decisionLog !== null ? 'log' : follower !== null ? 'isolate' : 'process',
+    replays,
     counts: counters.snapshot,
     tenantCounts: tenants.of,
   }
@@ -93,8 +101,7 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
   let generation: Generation = createGeneration(config, context, null)
   return {
     fetch(request, requestContext) {
-      const needsNone = follower === null || isLivenessProbe(request.url)
-      const following = needsNone ? null : follower.ensureCurrent(requestContext.waitUntil)
+      const following = follow(follower, request.url, requestContext)
       if (following === null) return generation.fetch(request, requestContext)
       return following.then(() => generation.fetch(request, requestContext))
     },
@@ -108,12 +115,40 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     reload: async (by) => void (await control.reload(by)),
     decisions,
     counters,
-    close: () => decisions.close(),
+    close: async () => void (await Promise.all([decisions.close(), replays.close()])),
+  }
+}
+
+/** Null when there is nothing to wait for. */
+function follow(
+  follower: ConfigFollower | null,
+  url: string,
+  { waitUntil }: Pick<RequestContext, 'waitUntil'>,
+): Promise<void> | null {
+  return follower === null || isLivenessProbe(url) ? null : follower.ensureCurrent(waitUntil)
+}
+
+/** What every generation works with. */
+function createShared(platform: Platform, events: PipelineEvents) {
+  return {
+    link: createLink(platform, events),
+    admission: new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests }),
+    limits: createLimits(platform, events),
   }
 }
 
 function createLink({ fleet: store, now, random, randomId }: Platform, events: PipelineEvents): FleetLink {
   return new FleetLink({ store, now, random, randomId, onSyncFailed: events.fleetSyncFailed })
+}
+
+function createReplayDesk(
+  { routerReplay }: Config,
+  { now, after, writeLine }: Platform,
+  { openReplayStore: open = () => new MemoryReplayStore({ now }) }: AssembleOptions,
+): ReplayDesk {
+  const desk = new ReplayDesk({ open, now, after, onChange: (change) => writeLine(toReplayLogLine(change)) })
+  desk.use(routerReplay)
+  return desk
 }
 
 function createLimits({ limits: store, now, after, randomId }: Platform, events: PipelineEvents): LimitDesk {
@@ -123,13 +158,19 @@ function createLimits({ limits: store, now, after, randomId }: Platform, events:
 function createObservers(
   level: () => LogLevel,
   { now, writeLine }: Pick<Platform, 'now' | 'writeLine'>,
-  store: DecisionLogStore | null,
+  { decisionLog, replays }: { readonly decisionLog: DecisionLogStore | null; readonly replays: ReplayDesk },
 ) {
-  const decisions = new DecisionLog({ store, now })
+  const decisions = new DecisionLog({ store: decisionLog, now })
   const counters = createCounters()
   const tenants = createTenantCounters()
   const log = createLog(level, writeLine)
-  return { decisions, counters, tenants, log, events: fanOut([decisions, counters, tenants, log]) }
+  return {
+    decisions,
+    counters,
+    tenants,
+    log,
+    events: fanOut([decisions, counters, tenants, log, createReplayLog(replays)]),
+  }
 }
 
 interface FollowerParts {

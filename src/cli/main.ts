@@ -3,8 +3,12 @@
 import { ROUTER_VERSION } from '../version.ts'
 import { EXIT, type Host } from './host.ts'
 import { askWorkers } from '../server.ts'
+import { explain } from './explain.ts'
 import { loadPolicies } from './plugins.ts'
+import { replay } from './replay.ts'
 import { serve } from './serve.ts'
+import type { SimulatorHost } from './run-simulator.ts'
+import { runSimLmcache } from './sim-lmcache.ts'
 import { runSimWorker } from './sim-worker.ts'
 import { runValidate } from './validate.ts'
 
@@ -16,7 +20,16 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: { about: 'route requests to a fleet of vLLM workers', run: serve },
   validate: { about: 'check a configuration and say everything that is wrong with it', run: validate },
-  'sim-worker': { about: 'run a simulated vLLM worker, for demos and tests', run: simWorker },
+  explain: { about: 'say in words why a request went where it went, or where one would go', run: explain },
+  replay: { about: 'make recorded decisions again under another configuration', run: replay },
+  'sim-worker': {
+    about: 'run a simulated vLLM worker, for demos and tests',
+    run: (host, args) => runSimWorker(args, simulatorHost(host, host.startSimulatedWorker)),
+  },
+  'sim-lmcache': {
+    about: 'run a simulated LMCache controller, for demos and tests',
+    run: (host, args) => runSimLmcache(args, simulatorHost(host, host.startSimulatedController)),
+  },
 }
 
 function validate(host: Host, args: readonly string[]): Promise<number> {
@@ -31,13 +44,13 @@ function validate(host: Host, args: readonly string[]): Promise<number> {
   })
 }
 
-function simWorker(host: Host, args: readonly string[]): Promise<number> {
-  return runSimWorker(args, {
-    start: host.startSimulatedWorker,
+function simulatorHost<Options>(host: Host, start: SimulatorHost<Options>['start']): SimulatorHost<Options> {
+  return {
+    start,
     printLine: (line) => host.writeOut(`${line}\n`),
     printError: (line) => host.writeError(`${line}\n`),
     untilStopped: host.untilAsked,
-  })
+  }
 }
 
 function help(): string {

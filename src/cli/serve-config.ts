@@ -27,7 +27,7 @@ export async function loaderFor(host: Host, { path, runtime, plugins }: LoaderOp
       showsConnectPhase: runtime === 'node',
       ...(besides === null ? {} : { besides }),
       // Only Workers have bindings; there their names are known to the deployment, not here.
-      ...(runtime === 'workerd' ? {} : { bindings: [] }),
+      ...(runtime === 'workerd' ? { hasSockets: false } : { bindings: [], replayPlatform: host.replayPlatform }),
     })
 }
 

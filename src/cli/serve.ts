@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { ConfigSource } from '../control/config-source.ts'
 import { startServer } from '../server.ts'
 import { type Flags, parseFlags } from './flags.ts'
-import { EXIT, type Host, RUNTIME_NAMES, type RuntimeName } from './host.ts'
+import { EXIT, type Host, RUNTIME_NAMES, type RuntimeName, type StartWorkerdOptions } from './host.ts'
 import { loaderFor, openSource, reload } from './serve-config.ts'
 
 const HELP = `vllm-edge-router serve: route requests until stopped
@@ -97,6 +97,8 @@ async function serveHere(host: Host, { config, source, path }: Serving): Promise
     source,
     runtime: host.serverRuntime,
     logFiles: host.logFiles,
+    openReplayStore: (store) => host.openReplayStore(store),
+    connectRedis: host.connectRedis,
     writeLine: host.writeLine,
   })
   host.onReloadAsked(() => void reload(host, server.router, path))
@@ -119,6 +121,7 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
     variables: variablesFor(config, configText, host),
     isDirect: flags.has('direct'),
     plugins: flags.list('plugin').map((path) => host.absolutePath(path)),
+    replays: replaysFor(config, host),
   })
   host.writeOut(`listening on ${server.url}\n`)
   await asked
@@ -135,6 +138,21 @@ function variablesFor({ configEnv }: Config, text: string, host: Host): Record<s
     if (value !== undefined) variables[name] = value
   }
   return variables
+}
+
+/** As in `wrangler dev`, a variable says where the database of a Hyperdrive binding is. */
+const HYPERDRIVE_VARIABLE = 'CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_'
+
+function replaysFor(
+  { routerReplay: { isEnabled, store } }: Config,
+  host: Host,
+): NonNullable<StartWorkerdOptions['replays']> {
+  const binding = isEnabled ? (store.postgres?.hyperdriveBinding ?? null) : null
+  const url = binding === null ? undefined : host.env(HYPERDRIVE_VARIABLE + binding)
+  return {
+    client: isEnabled && (store.backend === 'redis' || store.backend === 'postgres') ? store.backend : null,
+    hyperdrives: binding === null || url === undefined ? {} : { [binding]: url },
+  }
 }
 
 function isRuntimeName(name: string): name is RuntimeName {

@@ -40,11 +40,14 @@ export const ERROR_CODES = {
   model_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no worker serves this name
   response_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no such stored response (for this caller)
   worker_not_found: { status: 404, type: 'not_found_error', retryable: false }, // an operator named a worker that is not there
+  decision_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no record with this id is kept
+  replay_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no such record of Router Replay, or none at all
   config_version_not_found: { status: 404, type: 'not_found_error', retryable: false }, // no such earlier configuration
   method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false }, // the route exists, not this method
   request_timeout: { status: 408, type: 'timeout_error', retryable: true }, // the request's body came too slowly
   worker_exists: { status: 409, type: 'invalid_request_error', retryable: false }, // an operator added a worker twice
   config_conflict: { status: 409, type: 'invalid_request_error', retryable: false }, // another change of the configuration came first
+  replay_incomplete: { status: 409, type: 'invalid_request_error', retryable: false }, // a record without what it takes to send it again
   config_mismatch: { status: 412, type: 'invalid_request_error', retryable: false }, // `If-Match` names another configuration
   body_too_large: { status: 413, type: 'invalid_request_error', retryable: false }, // more than max_payload_size
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false }, // not what the route takes
@@ -54,10 +57,14 @@ export const ERROR_CODES = {
   internal_error: { status: 500, type: 'api_error', retryable: false }, // a defect of the router
   hook_failed: { status: 502, type: 'api_error', retryable: true }, // a hook with `on_error: block` could not judge
   upstream_unreachable: { status: 502, type: 'api_error', retryable: true }, // no connection, or it broke before an answer
+  upstream_tls: { status: 502, type: 'api_error', retryable: false }, // the worker's certificate, or its TLS, is not accepted
   upstream_truncated: { status: 502, type: 'api_error', retryable: true }, // the worker's stream ended before its answer did
   upstream_invalid: { status: 502, type: 'api_error', retryable: false }, // an answer that can't be passed on
   config_invalid: { status: 503, type: 'api_error', retryable: false }, // deployed with a configuration that can't be used
+  decision_log_unavailable: { status: 503, type: 'api_error', retryable: true }, // what keeps the records is out of reach
+  replay_store_unavailable: { status: 503, type: 'api_error', retryable: true }, // what keeps those records is out of reach
   config_unavailable: { status: 503, type: 'api_error', retryable: true }, // documents of the configuration are out of reach
+  fleet_unavailable: { status: 503, type: 'api_error', retryable: true }, // an operator's order could not reach the fleet's state
   key_check_unavailable: { status: 503, type: 'api_error', retryable: true }, // no service can say whether the key is good
   overloaded: { status: 503, type: 'overloaded_error', retryable: true }, // the router has too much to do for this request
   no_worker: { status: 503, type: 'overloaded_error', retryable: true }, // the model is known, no worker can take it now

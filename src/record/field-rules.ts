@@ -30,6 +30,10 @@ const view: FieldRule = {
   holds: (value) => isFields(value) && isText(value['source']) && isAmount(value['age_ms']),
   wanted: 'an object with `source` and `age_ms`',
 }
+const split: FieldRule = {
+  holds: (value) => isFields(value) && isFields(value['weights']) && isAbsentOr(affinity, value['affinity']),
+  wanted: 'an object with `weights`, and `affinity` as records have it',
+}
 const attempts: FieldRule = {
   holds: (value) => isListOf(value, (item) => isFields(item) && isText(item['worker'])),
   wanted: 'a list of objects with `worker`',
@@ -83,6 +87,7 @@ export const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map(
     request_bytes: count,
     candidates_omitted: count,
     affinity,
+    split,
     view,
     attempts,
     candidates,
@@ -115,6 +120,10 @@ function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {
 
 function isAbsent(value: unknown): boolean {
   return value === undefined
+}
+
+function isAbsentOr(rule: FieldRule, value: unknown): boolean {
+  return isAbsent(value) || rule.holds(value)
 }
 
 function isCandidate(value: unknown): boolean {

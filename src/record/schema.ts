@@ -148,7 +148,10 @@ const optionalShape = {
   cached_tokens: openObject({ predicted: count.optional(), actual: count.optional() })
     .optional()
     .describe('Prompt tokens found in the cache of the worker: as foreseen, and as the worker counted them.'),
-  prefix_hashes: z.array(z.string()).optional().describe('Hashes of the blocks of the prompt; only when switched on.'),
+  prefix_hashes: z
+    .array(z.string())
+    .optional()
+    .describe('A hash for each 2 KiB of the prompt, each of its block and all before it; only when switched on.'),
   request_text: z.string().optional().describe('Text of the prompt, at most 32 KiB; only when switched on.'),
   request_bytes: count.optional().describe('Size of the request body.'),
 }

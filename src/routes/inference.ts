@@ -21,7 +21,8 @@ export function inference(route: InferenceRoute): (context: Context<AppEnv>) => 
   return async function infer(context) {
     const { parts, exchange } = context.env
     const request = context.req.raw
-    const read = route.body === 'json' ? await readJson(parts, request) : await readMultipart(parts, exchange, request)
+    const read =
+      route.body === 'json' ? await readJson(parts, exchange, request) : await readMultipart(parts, exchange, request)
     const { discard, ...body } = read
     const answer = run(parts, exchange, {
       method: route.method,
@@ -48,13 +49,15 @@ interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault' | 
   discard(): Promise<void>
 }
 
-async function readJson(parts: RouterParts, request: Request): Promise<ReadRequest> {
+async function readJson(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
   if (!/^application\/(?:json|[a-z0-9.+-]+\+json)\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type.trim())) {
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')
   }
   checkContentEncoding(request.headers)
-  return { ...readJsonRequest(await readBody(parts, request)), bodyFault: () => null, discard: async () => {} }
+  const bytes = await readBody(parts, request)
+  exchange.replay?.noteRequest(bytes, type)
+  return { ...readJsonRequest(bytes), bodyFault: () => null, discard: async () => {} }
 }
 
 async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
@@ -62,6 +65,7 @@ async function readMultipart(parts: RouterParts, exchange: Exchange, request: Re
   if (!/^multipart\/form-data\b/i.test(type.trim())) {
     throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: multipart/form-data`.')
   }
+  exchange.replay?.noteOpaqueRequest(type)
   checkContentEncoding(request.headers)
   const maxBytes = maxBodyBytes(parts)
   checkStatedLength(request.headers, maxBytes)

@@ -16,6 +16,7 @@ export function passthrough(path: string): (context: Context<AppEnv>) => Promise
     const request = context.req.raw
     checkContentEncoding(request.headers)
     const body = request.method === 'POST' ? await readBody(parts, request) : null
+    if (body !== null) exchange.replay?.noteRequest(body, request.headers.get('content-type'))
     return run(parts, exchange, {
       method: request.method,
       target: workerTarget(path, request.url),

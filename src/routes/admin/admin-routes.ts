@@ -7,8 +7,12 @@ import { adminAccess } from '../../middleware/admin-access.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
 import { ADMIN_ROUTES, type AdminRoute, type AdminRouteName } from './catalogue.ts'
 import { listVersions, putConfig, reload, rollBack, showConfig } from './config.ts'
+import { explainDecision, explainDryRun } from './explain.ts'
+import { exportDecisions, listDecisions, showDecision } from './decisions.ts'
 import { drain, showDrain, undrain } from './drain.ts'
-import { listDecisions, listTenants, showStats } from './stats.ts'
+import { replayDecisions } from './replay.ts'
+import { aggregateReplays, listReplays, showReplay } from './router-replay.ts'
+import { listTenants, showStats } from './stats.ts'
 import { addWorker, listWorkers, removeWorker, showWorker, showWorkerMetrics } from './workers.ts'
 
 /** The handler of one route; `context.get('admin')` says whose key it came with. */
@@ -22,7 +26,15 @@ const HANDLERS: Readonly<Record<AdminRouteName, AdminHandler>> = {
   reload,
   showStats,
   listDecisions,
+  exportDecisions,
+  showDecision,
+  explainDecision,
+  explainDryRun,
+  replayDecisions,
   listTenants,
+  listReplays,
+  aggregateReplays,
+  showReplay,
   drain,
   showDrain,
   undrain,

@@ -9,6 +9,8 @@ export interface AdminRoute {
 }
 
 const READ: readonly AdminScope[] = ['read']
+/** Bodies are in the answers for the last of them alone. */
+const REPLAYS: readonly AdminScope[] = ['replay.read', 'read', 'replay.detail']
 const DRAIN: readonly AdminScope[] = ['drain']
 const CONFIG: readonly AdminScope[] = ['config']
 const WORKERS: readonly AdminScope[] = ['workers']
@@ -23,7 +25,16 @@ export const ADMIN_ROUTES = {
   reload: { method: 'POST', path: '/admin/reload', scopes: CONFIG },
   showStats: { method: 'GET', path: '/admin/stats', scopes: READ },
   listDecisions: { method: 'GET', path: '/admin/decisions', scopes: READ },
+  exportDecisions: { method: 'GET', path: '/admin/decisions.jsonl', scopes: READ },
+  showDecision: { method: 'GET', path: '/admin/decisions/:id', scopes: READ },
+  explainDecision: { method: 'GET', path: '/admin/explain/:id', scopes: READ },
+  explainDryRun: { method: 'POST', path: '/admin/explain', scopes: READ },
+  /** A configuration says more than decisions do: what it resolves variables to shows in the names of its workers. */
+  replayDecisions: { method: 'POST', path: '/admin/replay', scopes: CONFIG },
   listTenants: { method: 'GET', path: '/admin/tenants', scopes: READ },
+  listReplays: { method: 'GET', path: '/v1/router_replay', scopes: REPLAYS },
+  aggregateReplays: { method: 'GET', path: '/v1/router_replay/aggregate', scopes: REPLAYS },
+  showReplay: { method: 'GET', path: '/v1/router_replay/:id', scopes: REPLAYS },
   drain: { method: 'POST', path: '/admin/drain', scopes: DRAIN },
   showDrain: { method: 'GET', path: '/admin/drain/status', scopes: SEE_WORKERS },
   undrain: { method: 'POST', path: '/admin/undrain', scopes: DRAIN },
@@ -38,5 +49,5 @@ export type AdminRouteName = keyof typeof ADMIN_ROUTES
 
 /** Whether a path belongs to operators, known or not. Access does not hang on it: each route has a stage of its own. */
 export function isAdminPath(path: string): boolean {
-  return /^\/(?:admin|workers)(?:\/|$)/.test(path)
+  return /^\/(?:admin|workers|v1\/router_replay)(?:\/|$)/.test(path)
 }
