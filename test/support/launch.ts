@@ -50,8 +50,9 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   const args = ['serve', '--config', configPath, '--port', String(port), '--runtime', runtime, ...(options.args ?? [])]
   // A shell that becomes the router; `ulimit` counts in blocks of 512 bytes.
   const limited = options.maxFileBytes === undefined ? [] : [`ulimit -f ${options.maxFileBytes / 512}; exec "$@"`, 'sh']
-  const [program = '', ...rest] = [...(limited.length === 0 ? [] : ['sh', '-c', ...limited]), process.execPath, BIN]
-  const child = spawn(program, [...rest, ...args], {
+  const shell = limited.length === 0 ? [] : ['sh', '-c', ...limited]
+  const [program, ...rest] = [...shell, process.execPath, BIN, ...args]
+  const child = spawn(program ?? process.execPath, rest, {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
