@@ -45,6 +45,8 @@ describe('state', () => {
     '{redis_url: [s3cret]}',
     '{redis_url: "***"}',
     '{redis_uri: "redis://u:s3cret@redis"}',
+    '{redis_url: "redis://u:s3cret%@redis"}',
+    '{redis_url: "redis://u:s3cret@redis/fleet"}',
     '{redis_url: "redis://u:s3cret@redis", key_prefix: "a b"}',
     '{redis_url: "redis://u:s3cret@redis", connect_timeout_secs: 0}',
   ])('%s is refused, and its password not shown', async (state) => {

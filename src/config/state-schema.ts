@@ -4,12 +4,12 @@ import * as z from 'zod'
 import type { CrossCheckInput } from './cross-checks.ts'
 import type { RedisConfig } from './config.ts'
 import { errorAt, type Problem, warningAt } from './finding.ts'
-import { secretUrl } from './router-replay-schema.ts'
+import { redisUrl } from './router-replay-schema.ts'
 import { seconds } from './scalars.ts'
 
 export const stateSchema = z.strictObject({
   /** Without one, each process is a fleet of its own. */
-  redis_url: secretUrl(['redis', 'rediss'], 'redis://user:password@10.0.0.9:6379/0, or rediss:// for TLS').optional(),
+  redis_url: redisUrl().optional(),
   /** What every key begins with. Processes with the same one are one fleet. */
   key_prefix: z
     .string({ error: 'must be text; put quotes around numbers' })

@@ -1,5 +1,6 @@
 // The connection to a real Redis: quick to fail while there is none, and whole again when there is one.
 
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort, until } from '../../test/support/launch.ts'
 import { type RedisServer, startRedisServer } from '../../test/support/redis-server.ts'
@@ -80,7 +81,7 @@ test('does not wait for a server that hangs', { timeout: 60_000 }, async () => {
   const server = await serverOf()
   const link = await linkTo(server.url, { commandTimeoutMs: 200 })
   server.process.kill('SIGSTOP')
-  await expect(link.get('k')).rejects.toThrow('Redis did not answer within 200 ms')
+  await expect(link.get('k')).rejects.toThrow('Redis: no answer within 200 ms')
   server.process.kill('SIGCONT')
   await until(
     () =>
@@ -109,3 +110,98 @@ test('goes on trying when it is refused: its password may be right later', { tim
     () => 'it gave up',
   )
 })
+
+test('says why it is refused, and no password with it', { timeout: 60_000 }, async () => {
+  const { url } = await serverOf({ password: 's3cret%40' })
+  const port = new URL(url).port
+  const refusalOf = async (address: string) => {
+    const link = await linkTo(address, { connectTimeoutMs: 300 })
+    let words = ''
+    await until(
+      async () => {
+        words = String(await link.get('k').catch(String))
+        return !words.includes('no answer')
+      },
+      20_000,
+      () => 'it does not say why',
+    )
+    return words
+  }
+  const wrong = await refusalOf(`redis://:wr0ng%25word@127.0.0.1:${port}`)
+  expect(wrong).toContain("Redis can't be reached: WRONGPASS")
+  expect(wrong).not.toContain('wr0ng')
+  expect(await refusalOf(`redis://127.0.0.1:${port}`)).toContain("Redis can't be reached: NOAUTH")
+})
+
+test('hides a password that the server says again', { timeout: 60_000 }, async () => {
+  // As one older than HELLO does.
+  const old = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () =>
+      socket.write("-ERR unknown command 'HELLO', with args: '3', 'AUTH', 'u', 'p@ss word'\r\n"),
+    )
+  })
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void old.close())
+  const { port } = old.address() as AddressInfo
+  const link = await linkTo(`redis://u:p%40ss%20word@127.0.0.1:${port}`, { connectTimeoutMs: 300 })
+  const words = String(await link.get('k').catch(String))
+  expect(words).toContain('unknown command')
+  expect(words).not.toMatch(/p@ss|p%40ss/)
+})
+
+test('is of no use where it may not listen, and says so, until it may', { timeout: 60_000 }, async () => {
+  const { url, port } = await serverOf()
+  const owner = await linkTo(url)
+  const user = (...rules: string[]) => runCommand(port, ['ACL', 'SETUSER', 'deaf', ...rules])
+  await user('on', '>pw', '~*', 'resetchannels', '+@all')
+  const link = await linkTo(`redis://deaf:pw@127.0.0.1:${port}`)
+  const heard: string[] = []
+  link.subscribe('news', (message) => heard.push(message))
+  await until(
+    () =>
+      link.get('k').then(
+        () => false,
+        (error: unknown) => /can't listen.*NOPERM/.test(String(error)),
+      ),
+    20_000,
+    () => 'it does not say that it is deaf',
+  )
+  await user('allchannels')
+  await until(
+    () =>
+      link.get('k').then(
+        () => true,
+        () => false,
+      ),
+    20_000,
+    () => 'it stays deaf',
+  )
+  await owner.publish('news', 'one')
+  await until(
+    () => heard.length > 0,
+    20_000,
+    () => 'it hears nothing',
+  )
+})
+
+test('goes on when its server may be written to again', { timeout: 60_000 }, async () => {
+  const { url, port } = await serverOf()
+  const link = await linkTo(url)
+  await runCommand(port, ['REPLICAOF', '127.0.0.1', '1'])
+  await expect(link.eval(WRITE, { keys: ['k'], args: [7] })).rejects.toThrow('READONLY')
+  await runCommand(port, ['REPLICAOF', 'NO', 'ONE'])
+  await link.eval(WRITE, { keys: ['k'], args: [7] })
+})
+
+/** A command by another way than the one that is tested. */
+async function runCommand(port: number, words: readonly string[]): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  const answered = new Promise<string>((resolve, reject) => {
+    socket.once('data', (text: Buffer) => resolve(text.toString()))
+    socket.once('error', reject)
+  })
+  socket.write(`${words.join(' ')}\r\n`)
+  expect(await answered).toMatch(/^\+OK/)
+  socket.destroy()
+}

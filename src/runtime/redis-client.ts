@@ -3,6 +3,8 @@
 
 import type { RedisConfig } from '../config/config.ts'
 import type { RedisLink, RedisReply, ScriptCall } from '../store/redis-link.ts'
+import { failureWords } from './redis-failure.ts'
+import { RedisSubscriptions } from './redis-subscriptions.ts'
 
 const FIRST_RETRY_MS = 50
 const MAX_RETRY_MS = 1_000
@@ -31,18 +33,26 @@ export async function connectRedis(config: RedisConfig): Promise<RedisLink> {
       reconnectStrategy: (retries) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(retries, 10), MAX_RETRY_MS),
     },
   })
+  const words = failureWords(config.url)
+  let failure: unknown = null
   // Whoever needs it meets the error at the next command.
-  client.on('error', () => {})
-  const subscriptions = new Map<string, (message: string) => void>()
-  const run = async (args: readonly string[]): Promise<RedisReply> =>
-    answered(client.sendCommand<RedisReply>(args), config.commandTimeoutMs)
-  client.on('ready', () => {
-    for (const [channel, listener] of subscriptions) subscribe(channel, listener)
+  client.on('error', (error: unknown) => {
+    failure = error
   })
+  const subscriptions = new RedisSubscriptions(client)
+  client.on('ready', () => subscriptions.renew())
 
-  function subscribe(channel: string, listener: (message: string) => void): void {
-    // A connection that breaks meanwhile brings `ready` once more; subscribing twice to one listener is once.
-    client.subscribe(channel, listener).catch(() => {})
+  async function run(args: readonly string[]): Promise<RedisReply> {
+    if (!client.isReady) throw new Error(`Redis can't be reached: ${words(failure)}`)
+    // Who hears nothing can neither lead nor follow.
+    const refusal = subscriptions.refusal()
+    if (refusal !== null) throw new Error(`Redis can't listen to ${refusal.channel}: ${words(refusal.cause)}`)
+    try {
+      return await answered(client.sendCommand<RedisReply>(args), config.commandTimeoutMs)
+    } catch (cause) {
+      // oxlint-disable-next-line preserve-caught-error -- a server may say again what it was told, a password included
+      throw new Error(`Redis: ${words(cause)}`)
+    }
   }
 
   const connected = client.connect().catch(() => {})
@@ -58,10 +68,7 @@ export async function connectRedis(config: RedisConfig): Promise<RedisLink> {
     eval: (script, { keys, args }: ScriptCall) =>
       run(['EVAL', script, String(keys.length), ...keys, ...args.map(String)]),
     publish: async (channel, message) => Number(await run(['PUBLISH', channel, message])),
-    subscribe(channel, listener) {
-      subscriptions.set(channel, listener)
-      if (client.isReady) subscribe(channel, listener)
-    },
+    subscribe: (channel, listener) => subscriptions.add(channel, listener),
     close: () => client.destroy(),
   }
 }
@@ -76,7 +83,7 @@ function toTimeMs(reply: RedisReply): number {
 async function answered<Reply>(reply: Promise<Reply>, limitMs: number): Promise<Reply> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${limitMs} ms`)), limitMs)
+    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
   })
   try {
     return await Promise.race([reply, late])

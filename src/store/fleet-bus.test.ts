@@ -27,6 +27,7 @@ function busBench() {
       link,
       keyPrefix: 'p',
       name,
+      now: time.now,
       after: time.after,
       answer: async (question) => answer(question),
     })

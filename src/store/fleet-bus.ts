@@ -5,8 +5,9 @@ import { fromFleetJson, toFleetJson } from './fleet-json.ts'
 import type { HolderReport } from './fleet-store.ts'
 import type { RedisLink } from './redis-link.ts'
 
-/** What processes ask their leader. */
+/** What processes ask their leader; `hello` only whether it answers. */
 export type FleetQuestion =
+  | { readonly op: 'hello' }
   | { readonly op: 'sync'; readonly report: HolderReport }
   | { readonly op: 'drain'; readonly workerId: string; readonly deadlineMs: number }
   | { readonly op: 'undrain'; readonly workerId: string }
@@ -17,15 +18,23 @@ export interface FleetAnswer {
   readonly value: unknown
 }
 
-type Message =
-  | { readonly kind: 'question'; readonly id: number; readonly from: string; readonly question: FleetQuestion }
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: FleetAnswer }
+interface QuestionMessage {
+  readonly kind: 'question'
+  readonly id: number
+  readonly from: string
+  /** By the clock of whoever asks. */
+  readonly sentAtMs: number
+  readonly question: FleetQuestion
+}
+
+type Message = QuestionMessage | { readonly kind: 'answer'; readonly id: number; readonly answer: FleetAnswer }
 
 export interface FleetBusOptions {
   readonly link: RedisLink
   readonly keyPrefix: string
   /** Random name of this process. */
   readonly name: string
+  now(): number
   after(delayMs: number, task: () => void): () => void
   /** Answers a question of another process; null from one that does not lead, which then says nothing. */
   answer(question: FleetQuestion, from: string): Promise<FleetAnswer | null>
@@ -57,13 +66,18 @@ export class FleetBus {
     // Nobody waits for it yet while the question is on its way.
     answered.catch(() => {})
     try {
-      const listeners = await this.#send(leader, { kind: 'question', id, from: this.#options.name, question })
+      const listeners = await this.#send(leader, this.#toMessage(id, question))
       if (listeners === 0) throw new Error('the leader of the fleet is gone')
       return await answered
     } finally {
       callOff()
       this.#pending.delete(id)
     }
+  }
+
+  #toMessage(id: number, question: FleetQuestion): QuestionMessage {
+    const { name, now } = this.#options
+    return { kind: 'question', id, from: name, sentAtMs: now(), question }
   }
 
   #receive(text: string): void {
@@ -73,8 +87,9 @@ export class FleetBus {
   }
 
   /** A question that can't be answered is not: whoever asked does without, and asks again. */
-  async #answer({ id, from, question }: Extract<Message, { kind: 'question' }>): Promise<void> {
-    const answer = await this.#options.answer(question, from)
+  async #answer({ id, from, sentAtMs, question }: QuestionMessage): Promise<void> {
+    const { answer: answerTo, now } = this.#options
+    const answer = await answerTo(inOwnTime(question, now() - sentAtMs), from)
     if (answer !== null) await this.#send(from, { kind: 'answer', id, answer })
   }
 
@@ -84,6 +99,21 @@ export class FleetBus {
 
   #channel(process: string): string {
     return `${this.#options.keyPrefix}:inbox:${process}`
+  }
+}
+
+/** Times of a question by the clock of whoever reads it: clocks of machines may be seconds apart. */
+function inOwnTime(question: FleetQuestion, aheadMs: number): FleetQuestion {
+  switch (question.op) {
+    case 'sync': {
+      const { report } = question
+      const unreachable = report.unreachable.map(({ workerId, atMs }) => ({ workerId, atMs: atMs + aheadMs }))
+      return { ...question, report: { ...report, unreachable } }
+    }
+    case 'drain':
+      return { ...question, deadlineMs: question.deadlineMs + aheadMs }
+    default:
+      return question
   }
 }
 

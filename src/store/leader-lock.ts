@@ -19,7 +19,8 @@ redis.call('HSET', KEYS[1], 'name', ARGV[1], 'term', term)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {ARGV[1], term, version}`
 
-const RELEASE = `
+/** Gives up the lock, and this process's life, where they are its own. */
+export const RELEASE = `
 redis.call('DEL', KEYS[2])
 if redis.call('HGET', KEYS[1], 'name') == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`
@@ -28,6 +29,9 @@ return 1`
 export const FENCE = `
 local holder = redis.call('HMGET', KEYS[1], 'name', 'term')
 if holder[1] ~= ARGV[1] or holder[2] ~= ARGV[2] then return 0 end`
+
+const LOCK_MS = 3_000
+const PRESENCE_MS = 6_000
 
 /** Part of its time after which a leader no longer counts on the lock: its clock may run slower than the server's. */
 const TRUSTED_PART = 0.8
@@ -45,10 +49,10 @@ export interface LeaderLockOptions {
   readonly keyPrefix: string
   /** Random name of this process. */
   readonly name: string
-  /** How long the fleet waits for a leader that is gone. */
-  readonly lockMs: number
-  /** After how long without a word a process counts as dead. */
-  readonly presenceMs: number
+  /** How long the fleet waits for a leader that is gone; three seconds when left out. */
+  readonly lockMs?: number
+  /** After how long without a word a process counts as dead; six seconds when left out. */
+  readonly presenceMs?: number
   now(): number
 }
 
@@ -71,7 +75,7 @@ export class LeaderLock {
 
   /** Takes the lock, or keeps it; says who has it. */
   async claim(): Promise<Seat> {
-    const { link, keyPrefix, name, lockMs, presenceMs, now } = this.#options
+    const { link, keyPrefix, name, lockMs = LOCK_MS, presenceMs = PRESENCE_MS, now } = this.#options
     const askedAtMs = now()
     const keys = [lockKey(keyPrefix), presenceKey(keyPrefix, name), keptVersionKey(keyPrefix)]
     const seat = toSeat(await link.eval(CLAIM, { keys, args: [name, lockMs, presenceMs] }), name)

@@ -8,9 +8,12 @@ import { until } from '../../test/support/launch.ts'
 import { observationOf } from '../../test/support/observation.ts'
 import { useRedis } from '../../test/support/redis-rig.ts'
 import { VirtualClock } from '../simulator/clock.ts'
+import type { FleetRole } from './fleet-seat.ts'
 import type { FleetSnapshot } from './fleet-store.ts'
+import { FENCE, RELEASE } from './leader-lock.ts'
+import { type OpenRoot, SHARED_DRAIN_SETTLE_MS } from './led-state.ts'
 import { createMemoryFleetStore } from './memory.ts'
-import { type FleetRole, type OpenRoot, RedisFleet, SHARED_DRAIN_SETTLE_MS } from './redis-fleet.ts'
+import { RedisFleet } from './redis-fleet.ts'
 import type { RedisLink } from './redis-link.ts'
 
 const redis = useRedis()
@@ -35,6 +38,8 @@ interface Member {
   scripts(): number
   /** Cuts its connection, or mends it. */
   setCut(isCut: boolean): void
+  /** Called with each script it sends, before it is sent; one that throws makes it fail. */
+  onScript(hear: (script: string) => void): void
   /** Ends without a word, as a process that is killed. */
   kill(): void
 }
@@ -45,7 +50,12 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
   const members: Member[] = []
   const waiting: (() => void)[] = []
 
-  async function join({ lockMs = LONG_MS, presenceMs = LONG_MS, workers = ['a', 'b'] } = {}): Promise<Member> {
+  async function join({
+    lockMs = LONG_MS,
+    presenceMs = LONG_MS,
+    workers = ['a', 'b'],
+    skewMs = 0,
+  } = {}): Promise<Member> {
     const real = await redis.connect(() => clock.now())
     let isCut = false
     const reach = <Reply>(call: () => Promise<Reply>) => (isCut ? Promise.reject(new Error('cut')) : call())
@@ -54,7 +64,10 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
       get: (key) => reach(() => real.get(key)),
       eval(script, call) {
         scripts += 1
-        return reach(() => real.eval(script, call))
+        return reach(async () => {
+          onScript(script)
+          return real.eval(script, call)
+        })
       },
       publish: (channel, message) => reach(() => real.publish(channel, message)),
       subscribe: (channel, listener) => real.subscribe(channel, (message) => (isCut ? undefined : listener(message))),
@@ -62,6 +75,7 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
     }
     let rounds = 0
     let scripts = 0
+    let onScript: (script: string) => void = () => {}
     const asked: string[] = []
     let isDead = false
     const roles: FleetRole[] = []
@@ -91,7 +105,7 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
       keyPrefix,
       lockMs,
       presenceMs,
-      now: () => clock.now(),
+      now: () => clock.now() + skewMs,
       random: () => 0.5,
       randomId: () => `process-${members.length}`,
       after,
@@ -106,6 +120,7 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
       asked,
       scripts: () => scripts,
       setCut: (cut) => void (isCut = cut),
+      onScript: (hear) => void (onScript = hear),
       kill() {
         isDead = true
         isCut = true
@@ -192,6 +207,62 @@ describe('one leads', { timeout: 30_000 }, () => {
     expect(await passUntil(() => second.fleet.role() === 'leader')).toBeLessThan(1_500)
   })
 
+  test('and one that is asked something while it ends does not take the lead back', async () => {
+    const { join, passUntil } = fleetOf(redis.newPrefix())
+    const [first, second] = [await join(), await join()]
+    first.onScript((script) => {
+      if (!script.startsWith(RELEASE)) return
+      // Sent behind the script that gives up the lock.
+      queueMicrotask(() => void first.fleet.sync(reportOf('late')).catch(() => {}))
+    })
+    await first.fleet.close()
+    expect(await passUntil(() => second.fleet.role() === 'leader')).toBeLessThan(1_500)
+  })
+
+  test('and what it could not write down at once is written down before it is answered', async () => {
+    const { clock, join, passUntil } = fleetOf(redis.newPrefix())
+    const [first, second] = [await join({ lockMs: 2_000 }), await join({ lockMs: 2_000 })]
+    await first.fleet.drain('a', clock.now() + 300_000)
+    let failures = 0
+    first.onScript((script) => {
+      if (!script.startsWith(FENCE) || failures > 0) return
+      failures += 1
+      throw new Error('no answer within 500 ms')
+    })
+    let isDone = false
+    void first.fleet.undrain('a').then(() => (isDone = true))
+    await passUntil(() => isDone)
+    expect(failures).toBe(1)
+    first.kill()
+    await passUntil(() => second.fleet.role() === 'leader')
+    expect(stateOf(await second.fleet.sync(reportOf('y')), 'a')?.drain).toBeNull()
+  })
+
+  test('and one that follows a leader which does not answer is alone, once, until there is another', async () => {
+    const { clock, join, passUntil } = fleetOf(redis.newPrefix())
+    const first = await join()
+    first.kill()
+    const second = await join({ lockMs: 2_000 })
+    for (let looks = 0; looks < 8; looks += 1) {
+      const before = second.scripts()
+      await passUntil(() => second.scripts() > before)
+      const { workers } = await second.fleet.sync(reportOf('y'))
+      expect(workers.map(({ availability }) => availability)).toEqual(['up', 'up'])
+    }
+    expect(second.roles.filter((role) => role === 'alone')).toHaveLength(1)
+    expect(second.roles.at(-1)).toBe('alone')
+    expect(clock.now()).toBeGreaterThan(1_000_000)
+  })
+
+  test('and one whose clock is behind is believed all the same when it can not reach a worker', async () => {
+    const { clock, join, passUntil } = fleetOf(redis.newPrefix())
+    const [leader, behind] = [await join(), await join({ skewMs: -5_000 })]
+    await passUntil(() => leader.rounds() > 1, 1_000)
+    const atMs = clock.now() - 5_000
+    const snapshot = await behind.fleet.sync(reportOf('y', { unreachable: [{ workerId: 'b', atMs }] }))
+    expect(stateOf(snapshot, 'b')?.availability).toBe('suspect')
+  })
+
   test('and one that was away for longer than the lock lasts leads no more, and asks nobody', async () => {
     const { clock, join, passUntil } = fleetOf(redis.newPrefix())
     const [first, second] = [await join({ lockMs: 1_500 }), await join({ lockMs: 1_500 })]
@@ -251,6 +322,41 @@ describe('without Redis', { timeout: 30_000 }, () => {
     expect(stateOf(await leader.fleet.sync(reportOf('x')), 'b')?.availability).toBe('up')
     other.setCut(false)
     await passUntil(async () => stateOf(await leader.fleet.sync(reportOf('x')), 'b')?.drain !== null)
+  })
+})
+
+describe('with something else under the names of its keys', { timeout: 30_000 }, () => {
+  test('each process is alone, and they share as soon as that is gone', async () => {
+    const keyPrefix = redis.newPrefix()
+    const link = await redis.connect()
+    const keys = [`${keyPrefix}:kept`, `${keyPrefix}:kept-version`]
+    await link.eval(`redis.call('SET', KEYS[1], 'x') redis.call('SET', KEYS[2], '7')`, { keys, args: [] })
+    const { join, passUntil } = fleetOf(keyPrefix)
+    const members = [await join(), await join()]
+    expect(members.map(({ roles }) => roles.at(-1))).toEqual(['alone', 'alone'])
+    for (const { fleet } of members) {
+      const { workers } = await fleet.sync(reportOf('x'))
+      expect(workers.map(({ availability }) => availability)).toEqual(['up', 'up'])
+    }
+    await link.eval(`redis.call('DEL', KEYS[1])`, { keys, args: [] })
+    await passUntil(() => members.every(({ fleet }) => fleet.role() !== 'alone'))
+    expect(members.map(({ fleet }) => fleet.role()).sort()).toEqual(['follower', 'leader'])
+    for (const { roles } of members) expect(roles.filter((role) => role === 'alone')).toHaveLength(1)
+  })
+
+  test('what is no memo is left out', async () => {
+    const keyPrefix = redis.newPrefix()
+    const link = await redis.connect()
+    const keys = [`${keyPrefix}:kept`, `${keyPrefix}:kept-version`]
+    await link.eval(`redis.call('HSET', KEYS[1], 'a', 'x{', 'b', '7') redis.call('SET', KEYS[2], '7')`, {
+      keys,
+      args: [],
+    })
+    const { join } = fleetOf(keyPrefix)
+    const { fleet } = await join()
+    expect(fleet.role()).toBe('leader')
+    const { workers } = await fleet.sync(reportOf('x'))
+    expect(workers.map(({ availability }) => availability)).toEqual(['up', 'up'])
   })
 })
 

@@ -29,8 +29,10 @@ export interface Leading {
 
 export class RedisKept {
   readonly #options: RedisKeptOptions
-  /** As last read or written: what a server that has lost everything is told again. */
+  /** As last read or known: what a server that has lost everything is told again. */
   readonly #known = new Map<string, KeptWorker['memo']>()
+  /** Workers whose memo here is not there yet. */
+  readonly #unwritten = new Set<string>()
   #version = ''
 
   constructor(options: RedisKeptOptions) {
@@ -47,24 +49,43 @@ export class RedisKept {
     const { link } = this.#options
     const reply = await link.eval(`return redis.call('HGETALL', KEYS[1])`, { keys: [this.#key()], args: [] })
     this.#known.clear()
-    for (const [workerId, memo] of pairsOf(reply)) this.#known.set(workerId, JSON.parse(memo))
+    this.#unwritten.clear()
+    for (const [workerId, text] of pairsOf(reply)) {
+      const memo = toMemo(text)
+      if (memo !== null) this.#known.set(workerId, memo)
+    }
     this.#version = version
   }
 
-  /** What a leader knows now; not there yet when this rejects. */
+  /** What a leader knows now; there once it has been written. */
   note(changes: readonly KeptWorker[]): void {
-    for (const { workerId, memo } of changes) this.#known.set(workerId, memo)
+    for (const { workerId, memo } of changes) {
+      this.#known.set(workerId, memo)
+      this.#unwritten.add(workerId)
+    }
   }
 
-  /** Writes these; false when somebody else leads by now, and then nothing is written. */
-  async write(changes: readonly KeptWorker[], { leader, term }: Leading): Promise<boolean> {
+  /** Everything that is known here is to be written, as a new leader does. */
+  noteAll(): void {
+    for (const workerId of this.#known.keys()) this.#unwritten.add(workerId)
+  }
+
+  /** Writes what is not there yet; false when somebody else leads by now, and then nothing is written. */
+  async write({ leader, term }: Leading): Promise<boolean> {
+    if (this.#unwritten.size === 0) return true
     const { link, keyPrefix } = this.#options
+    const changes = Array.from(this.#unwritten, (workerId) => ({ workerId, memo: this.#known.get(workerId) ?? null }))
     const pairs = changes.flatMap(({ workerId, memo }) => [workerId, memo === null ? '' : JSON.stringify(memo)])
     const keys = [lockKey(keyPrefix), this.#key(), keptVersionKey(keyPrefix)]
     const reply = await link.eval(KEEP, { keys, args: [leader, term, ...pairs] })
     if (typeof reply !== 'string') return false
     this.#version = reply
-    for (const { workerId, memo } of changes) if (memo === null) this.#known.delete(workerId)
+    for (const { workerId, memo } of changes) {
+      // It may have changed again on the way.
+      if ((this.#known.get(workerId) ?? null) !== memo) continue
+      this.#unwritten.delete(workerId)
+      if (memo === null) this.#known.delete(workerId)
+    }
     return true
   }
 
@@ -78,4 +99,16 @@ function pairsOf(reply: RedisReply): readonly (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = []
   for (let at = 0; at + 1 < reply.length; at += 2) pairs.push([String(reply[at]), String(reply[at + 1])])
   return pairs
+}
+
+/** Null for what no router wrote: a fleet must not be without a leader because of it. */
+function toMemo(text: string): KeptWorker['memo'] {
+  try {
+    const memo: unknown = JSON.parse(text)
+    // A memo has the URL of its worker, whatever version wrote it.
+    const isMemo = typeof memo === 'object' && memo !== null && 'url' in memo
+    return isMemo ? (memo as KeptWorker['memo']) : null
+  } catch {
+    return null
+  }
 }

@@ -8,7 +8,10 @@ export interface ScriptCall {
   readonly args: readonly (string | number)[]
 }
 
-/** Every call rejects at once while there is no connection, and after a short while without an answer. */
+/**
+ * Every call rejects at once while there is no connection or the server refuses to be listened to, and after a short while
+ * without an answer. What it rejects with holds no password.
+ */
 export interface RedisLink {
   /** The server's clock: what several processes decide by must not depend on theirs. Milliseconds since the epoch. */
   timeMs(): Promise<number>

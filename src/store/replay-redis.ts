@@ -7,7 +7,7 @@ import type { ReplayRedisConfig } from '../config/config.ts'
 import { wantsAll } from './decision-filters.ts'
 import type { Position } from './decision-log.ts'
 import { compareInList, isAfter } from './decision-position.ts'
-import { ReplayPageBuilder } from './replay-page.ts'
+import { MAX_PAGE_LENGTH, ReplayPageBuilder } from './replay-page.ts'
 import type { ReplayKeeping, ReplayPage, ReplayQuery, ReplayStore } from './replay-store.ts'
 import { parseReplay, toStoredReplay } from './stored-replay.ts'
 
@@ -24,7 +24,7 @@ export interface RedisReplayOptions {
   now(): number
 }
 
-/** Records that are fetched at a time. */
+/** Records that are asked for at a time. */
 const FETCHED = 100
 
 // KEYS: times, expiries. ARGV: prefix, now. What has expired is out of the lists, so that they can be counted.
@@ -68,7 +68,18 @@ return redis.call('ZRANGE', KEYS[1], 0, -1, 'REV', 'WITHSCORES')
 `
 
 const DECISIONS = `return redis.call('SMEMBERS', KEYS[1])`
-const RECORDS = `return redis.call('MGET', unpack(KEYS))`
+
+// KEYS: records. ARGV: how long the answer may get. How many of the keys it got to, and their texts.
+const RECORDS = `
+local texts, length, looked = {}, 0, 0
+for at, key in ipairs(KEYS) do
+  if length > tonumber(ARGV[1]) then break end
+  local text = redis.call('GET', key)
+  texts[at], looked = text, at
+  if text then length = length + #text end
+end
+return {looked, texts}
+`
 
 export class RedisReplayStore implements ReplayStore {
   readonly backend = 'redis'
@@ -102,17 +113,17 @@ export class RedisReplayStore implements ReplayStore {
           .slice(query.offset, query.offset + query.limit + 1)
       : positions
     const builder = new ReplayPageBuilder(isWhole ? { ...query, offset: 0 } : query)
-    for (let from = 0; from < wanted.length; from += FETCHED) {
-      for (const text of await this.#texts(wanted.slice(from, from + FETCHED).map(({ id }) => id))) {
-        builder.offer(parseReplay(text), text.length)
-      }
+    for (let from = 0; from < wanted.length && !(isWhole && builder.isFull);) {
+      const { looked, texts } = await this.#texts(wanted.slice(from, from + FETCHED).map(({ id }) => id))
+      for (const text of texts) builder.offer(parseReplay(text), text.length)
+      from += looked
     }
     const page = builder.page()
     return isWhole ? { ...page, total: positions.length } : page
   }
 
   async find(id: string): Promise<ReplayRecord | null> {
-    const [text] = await this.#texts([id])
+    const [text] = (await this.#texts([id])).texts
     return text === undefined ? null : parseReplay(text)
   }
 
@@ -130,10 +141,13 @@ export class RedisReplayStore implements ReplayStore {
     return lists.flat().sort(compareInList)
   }
 
-  /** Those that are still there. */
-  async #texts(ids: readonly string[]): Promise<readonly string[]> {
+  /** Those of the first so many that are still there; fewer than were asked for when they are long. */
+  async #texts(ids: readonly string[]): Promise<{ readonly looked: number; readonly texts: readonly string[] }> {
     const keys = ids.map((id) => `${this.#prefix}record:${id}`)
-    return textsOf(await this.#redis.run(RECORDS, keys, []))
+    const answer = await this.#redis.run(RECORDS, keys, [String(MAX_PAGE_LENGTH)])
+    const [looked, texts] = Array.isArray(answer) ? (answer as readonly unknown[]) : []
+    // One at least, whatever it says: or this would never end.
+    return { looked: Math.max(1, Number(looked)), texts: textsOf(texts) }
   }
 
   #keysOf(namespace: string): readonly string[] {

@@ -16,6 +16,9 @@ const LED_WITHIN_MS = 10_000
 /** Until a process that was killed counts as dead, and the leader has looked; and something for a busy machine. */
 const GONE_WITHIN_MS = 20_000
 
+/** How long a leader stands still once another leads: with that, its connection to Redis is given up, too. */
+const STANDSTILL_MS = 8_000
+
 /** Times at which requests of callers reached a worker. */
 function callsAt(group: RouterGroup, name: WorkerName): readonly number[] {
   const calls = group
@@ -186,6 +189,22 @@ describe('three processes', { timeout: 120_000 }, () => {
     expect(new Set((await traffic.stop()).map(({ status }) => status))).toEqual(new Set([200]))
   })
 
+  test('have another leader soon after theirs was told to end', async () => {
+    const before = await group.leader()
+    const next = await group.join('node')
+    const ended = before.router.signal('SIGTERM')
+    const toldAtMs = Date.now()
+    const others = group.living().filter((member) => member !== before)
+    await until(
+      async () => (await Promise.all(others.map((member) => member.role()))).includes('leader'),
+      20_000,
+      () => 'nobody took over',
+    )
+    console.log(`another process led ${Date.now() - toldAtMs} ms after the leader was told to end`)
+    expect(await ended).toBe(0)
+    expect((await next.chat()).status).toBe(200)
+  })
+
   test('forget what ran in one that was killed', async () => {
     const leader = await group.leader()
     const victim = await group.join('node')
@@ -219,6 +238,41 @@ describe('three processes', { timeout: 120_000 }, () => {
     )
     console.log(`requests of a dead process were forgotten after ${Date.now() - killedAtMs} ms`)
     await Promise.allSettled(streams)
+  })
+})
+
+describe('a leader that stands still for longer than its lock lasts', { timeout: 120_000 }, () => {
+  const group = routerGroup({ runtimes: ['node', 'node', 'node'] })
+
+  test('has no say any more, and carries out nothing by itself that it is told meanwhile', async () => {
+    const before = await group.leader()
+    const others = group.members.filter((member) => member !== before)
+    const [other] = others
+    if (other === undefined) throw new Error('there is nobody else')
+    expect((await before.admin.post('/admin/drain', { id: 'a', timeout_secs: 600 })).status).toBe(202)
+    before.router.process.kill('SIGSTOP')
+    const late = before.admin.post('/admin/drain', { id: 'b', timeout_secs: 600 })
+    try {
+      await until(
+        async () => (await Promise.all(others.map((member) => member.role()))).includes('leader'),
+        30_000,
+        () => 'nobody took over',
+      )
+      await other.admin.post('/admin/undrain', { id: 'a' })
+      await new Promise((resolve) => setTimeout(resolve, STANDSTILL_MS))
+    } finally {
+      before.router.process.kill('SIGCONT')
+    }
+    expect((await late).status).toBe(202)
+    const leader = await group.leader()
+    expect(leader).not.toBe(before)
+    await everyone(group, async (member) => (await member.worker('b'))['draining'] === true)
+    await everyone(group, async (member) => (await member.worker('a'))['draining'] === false)
+    // What the next leader would go on from is the same.
+    await leader.router.signal('SIGKILL')
+    await group.leader()
+    await everyone(group, async (member) => (await member.worker('a'))['draining'] === false)
+    await everyone(group, async (member) => (await member.worker('b'))['draining'] === true)
   })
 })
 

@@ -42,6 +42,25 @@ describe('eight processes', { timeout: 120_000 }, () => {
     expect(passed).toBeGreaterThan(RATE * seconds * 0.5)
   })
 
+  test('let through who waits as long as it is told', async () => {
+    for (const at of [0, 5]) {
+      let waitSeconds = 0
+      await until(
+        async () => {
+          const answers = await Promise.all(Array.from({ length: 4 }, () => group.member(at).chat(by('rate'))))
+          const refused = answers.find(({ status }) => status === 429)
+          waitSeconds = Number(refused?.headers.get('retry-after') ?? 0)
+          return refused !== undefined
+        },
+        20_000,
+        () => 'nothing was ever refused',
+      )
+      expect(waitSeconds).toBeGreaterThan(0)
+      await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1_000))
+      expect((await group.member(at).chat(by('rate'))).status).toBe(200)
+    }
+  })
+
   test('run no more at a time than one would, and give every place back', async () => {
     const controller = new AbortController()
     const { signal } = controller
