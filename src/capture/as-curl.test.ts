@@ -45,12 +45,18 @@ test('a body too long for an argument is read from the command itself', () => {
   expect(input).toBe(`${body}\n`)
 })
 
+test('a sign that stands for broken text elsewhere is sent again where the caller wrote it', () => {
+  const body = '{"model":"m","prompt":"\ufffd"}'
+  expect(resendable(replayNumber(1, { request_body: body, original_model: 'm' }))).toMatchObject({ body })
+})
+
 test.each([
   [{ request_body: undefined }, '`capture_request_body` was off'],
   [{ request_body_truncated: true }, 'was cut'],
   [{ request_body: undefined, request_body_omitted: 'multipart/form-data' }, 'multipart/form-data'],
   [{ route: '/v1/responses/:id' }, 'a stored response'],
   [{ request_body: 'a\0b' }, 'NUL'],
+  [{ request_body: 'a\ufffdb', original_model: undefined }, 'no UTF-8'],
 ])('can not be made of %j', (given, why) => {
   expect(resendable(replayNumber(1, given))).toEqual({ refusal: expect.stringContaining(why) })
 })

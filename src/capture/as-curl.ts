@@ -16,10 +16,14 @@ export interface ResendableRequest {
 export function resendable(record: ReplayRecord): ResendableRequest | { readonly refusal: string } {
   const { request_body: body, request_body_omitted: omitted, route } = record
   if (omitted !== undefined) return { refusal: `its body was ${omitted}, of which nothing is kept` }
-  if (body === undefined) return { refusal: 'it has no request body: `capture_request_body` was off' }
+  if (body === undefined) return { refusal: 'it came without a body, or `capture_request_body` was off' }
   if (record.request_body_truncated) return { refusal: 'its request body was cut at `max_body_bytes`' }
   // A route with a parameter is one about a stored response, which may be gone, and takes no body.
   if (route.includes(':')) return { refusal: 'it is about a stored response' }
+  // With a model it was JSON, which is UTF-8; then the sign for what is none is one that the caller wrote.
+  if (body.includes('\ufffd') && record.original_model === undefined) {
+    return { refusal: 'its request body was no UTF-8, and is kept with signs in place of what was none' }
+  }
   if (body.includes('\0')) return { refusal: 'its request body holds a NUL, which no shell takes' }
   return { path: route, body }
 }

@@ -1,6 +1,6 @@
 // The beginning of a body as a record keeps it, copied while the body passes.
 
-import { type CutText, textOfBytes } from './cut-text.ts'
+import { textOfBytes } from './cut-text.ts'
 
 export interface CapturedText {
   readonly text: string
@@ -16,7 +16,8 @@ export type CapturedBody =
 /** Takes a body in pieces, and keeps no more than its first `maxBytes`. */
 export class BodyBeginning {
   readonly #maxBytes: number
-  readonly #pieces: Uint8Array[] = []
+  /** What is kept, in the first `#kept` bytes of a buffer that grows: copied, as chunks are the client's. */
+  #buffer = new Uint8Array(0)
   #kept = 0
   #isCut = false
 
@@ -25,29 +26,26 @@ export class BodyBeginning {
   }
 
   push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return
     const room = this.#maxBytes - this.#kept
     if (chunk.length > room) this.#isCut = true
-    if (room === 0) return
-    // A copy: the chunk is the client's, and a part of it would keep the whole of it in memory.
-    const piece = chunk.slice(0, room)
-    this.#pieces.push(piece)
+    const piece = chunk.subarray(0, room)
+    if (piece.length === 0) return
+    this.#makeRoomFor(this.#kept + piece.length)
+    this.#buffer.set(piece, this.#kept)
     this.#kept += piece.length
   }
 
   captured(): CapturedText {
-    const { text, isCut } = this.#text()
+    const { text, isCut } = textOfBytes(this.#buffer.subarray(0, this.#kept), this.#maxBytes, !this.#isCut)
     return { text, isTruncated: isCut }
   }
 
-  #text(): CutText {
-    const bytes = new Uint8Array(this.#kept)
-    let at = 0
-    for (const piece of this.#pieces) {
-      bytes.set(piece, at)
-      at += piece.length
-    }
-    return textOfBytes(bytes, this.#maxBytes, !this.#isCut)
+  #makeRoomFor(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    // Whole bodies come in one piece, and need no more room than they take.
+    const grown = new Uint8Array(this.#kept === 0 ? bytes : Math.min(this.#maxBytes, 2 * bytes))
+    grown.set(this.#buffer.subarray(0, this.#kept))
+    this.#buffer = grown
   }
 }
 

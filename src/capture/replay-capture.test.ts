@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RouterReplayConfig } from '../config/config.ts'
+import { TextBudget } from '../dialect/assembly.ts'
+import { createAssembly } from '../dialect/stream-assembly.ts'
 import { BodyBeginning } from './captured-body.ts'
 import { cutText } from './cut-text.ts'
 import { openCapture, ReplayCapture } from './replay-capture.ts'
@@ -58,6 +60,14 @@ describe('the beginning of a body', () => {
     if ('omitted' in captured) throw new Error('text was left out')
     expect(ENCODER.encode(captured.text).length).toBeLessThanOrEqual(16)
     expect(captured.isTruncated).toBe(true)
+  })
+
+  test('is a copy, also of a buffer that gives out views of itself', () => {
+    const beginning = new BodyBeginning(16)
+    const chunk = Buffer.from('as it was')
+    beginning.push(chunk)
+    chunk.fill(0)
+    expect(beginning.captured().text).toBe('as it was')
   })
 
   test('of just that many bytes is whole', () => {
@@ -234,6 +244,73 @@ describe('a stream that is put together', () => {
       expect(isTruncated).toBe(true)
       expect(ENCODER.encode(text).length).toBeLessThanOrEqual(1_000)
     }
+  })
+
+  const HUGE = 'y'.repeat(50_000)
+
+  test.each([
+    [
+      'messages',
+      (n: number) => ({ type: 'content_block_start', index: n, content_block: { type: 't', content: HUGE } }),
+    ],
+    ['chat', (n: number) => chunk({ tool_calls: [{ index: n, id: HUGE, type: HUGE }] })],
+    ['chat', (n: number) => chunk({ role: HUGE }, { finish_reason: HUGE }, n)],
+  ] as const)('of %s holds no value that has no room in it', (kind, event) => {
+    const assembly = createAssembly(kind)
+    const budget = new TextBudget(4_000)
+    for (let n = 0; n < 50; n += 1) assembly.add(event(n), budget)
+    expect(JSON.stringify(assembly.result()).length).toBeLessThan(8_000)
+    expect(budget.hasLeftOut).toBe(true)
+  })
+
+  test.each([
+    ['chat', { ...chunk({ content: 'said' }), model: HUGE }, 'said'],
+    ['responses', { type: 'response.created', response: { instructions: HUGE } }, 'said'],
+    ['messages', { type: 'message_start', message: { model: HUGE } }, 'said'],
+  ] as const)('of %s leaves out what would fill it by itself, and goes on', (kind, event, expected) => {
+    const { text, isTruncated } = capture(
+      kind,
+      [
+        event,
+        { type: 'response.output_text.delta', delta: expected },
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: expected } },
+      ],
+      1_000,
+    )
+    expect(text).toContain(expected)
+    expect(isTruncated).toBe(true)
+  })
+
+  test('splits no character, in whatever order its parts have come', () => {
+    for (const padding of ['', 'a']) {
+      const { text } = capture(
+        'chat',
+        [chunk({ content: 'x'.repeat(800) }, {}, 1), chunk({ content: padding + '🚀'.repeat(200) })],
+        1_000,
+      )
+      expect(text).not.toMatch(/\\ud83d/)
+      expect(text).toContain('🚀')
+    }
+  })
+
+  test.each([
+    ['chat', (deep: string) => `{"choices":[],"usage":${deep}}`],
+    ['chat', (deep: string) => `{"choices":[{"index":0,"delta":{"role":${deep}}}]}`],
+    ['messages', (deep: string) => `{"type":"message_start","message":{"a":${deep}}}`],
+    ['responses', (deep: string) => `{"type":"response.completed","response":{"a":${deep}}}`],
+  ] as const)('of %s fails at no event, however deeply it is nested', (kind, event) => {
+    const depth = 30_000
+    const { isTruncated } = capture(kind, [event('['.repeat(depth) + ']'.repeat(depth))])
+    expect(isTruncated).toBe(true)
+  })
+
+  test('responses: of calls that were cut what had come', () => {
+    const events = ['{"city":', '"Par'].map((delta) => ({ type: 'response.function_call_arguments.delta', delta }))
+    const begun = { type: 'response.created', response: { id: 'resp' } }
+    expect(capture('responses', [begun, ...events, { type: 'response.audio.delta', delta: 'UklGRg' }]).json).toEqual({
+      id: 'resp',
+      function_call_arguments: '{"city":"Par',
+    })
   })
 
   test('that said nothing is empty', () => {

@@ -30,9 +30,20 @@ export class StreamCapture {
   }
 
   captured(): CapturedText {
+    const whole = this.#whole()
+    const { text, isCut } = cutText(whole ?? '', this.#maxBytes)
+    return { text, isTruncated: isCut || whole === null || this.#budget.hasLeftOut || this.#hasMissed }
+  }
+
+  /** Null when it can't be written: what was parsed may be nested more deeply than what can be. */
+  #whole(): string | null {
     const result = this.#assembly.result()
-    const { text, isCut } = cutText(result === null ? '' : JSON.stringify(result), this.#maxBytes)
-    return { text, isTruncated: isCut || this.#budget.isSpent || this.#hasMissed }
+    try {
+      return result === null ? '' : JSON.stringify(result)
+    } catch {
+      // A record is never worth the answer that it is about.
+      return null
+    }
   }
 
   #add({ data, part }: SseEvent): null {

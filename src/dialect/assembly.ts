@@ -11,18 +11,29 @@ export interface Assembly {
 /** What a part of an answer costs beside its text. */
 const PART_LENGTH = 16
 
+/** What an id, a type or a role may take without counting: the part that it belongs to has paid for that. */
+const SMALL_VALUE_LENGTH = 2 * PART_LENGTH
+
 /** How much text an assembly may still take, in units of UTF-16, each of which is a byte of an answer at least. */
 export class TextBudget {
+  readonly #length: number
   #left: number
   #isSpent = false
+  #hasLeftOut = false
 
   constructor(length: number) {
+    this.#length = length
     this.#left = length
   }
 
-  /** Whether something had to be left out. */
+  /** Whether there is no room for anything more. */
   get isSpent(): boolean {
     return this.#isSpent
+  }
+
+  /** Whether something had to be left out. */
+  get hasLeftOut(): boolean {
+    return this.#isSpent || this.#hasLeftOut
   }
 
   /** As much of a text as there is room for. */
@@ -31,10 +42,30 @@ export class TextBudget {
       this.#left -= text.length
       return text
     }
-    const taken = text.slice(0, this.#left)
+    // Between the two halves of a character there is no place to cut.
+    const end = isHighSurrogate(text.charCodeAt(this.#left - 1)) ? this.#left - 1 : this.#left
+    const taken = text.slice(0, end)
     this.#left = 0
     this.#isSpent = true
     return taken
+  }
+
+  /** A value of a part, as it came; undefined when there is no room for its JSON. */
+  takeValue(value: unknown): unknown {
+    const cost = Math.max(0, jsonLength(value) - SMALL_VALUE_LENGTH)
+    if (cost <= this.#left) {
+      this.#left -= cost
+      return value
+    }
+    this.#isSpent = true
+    return undefined
+  }
+
+  /** Whether one of the few values that an answer has once may be held: not when it would fill the answer by itself. */
+  holds(value: unknown): boolean {
+    if (jsonLength(value) <= this.#length) return true
+    this.#hasLeftOut = true
+    return false
   }
 
   /** Room for one more part, such as a choice or a tool call. */
@@ -45,6 +76,21 @@ export class TextBudget {
     }
     this.#isSpent = true
     return false
+  }
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
+}
+
+/** What is nested too deeply to be written has no end. */
+function jsonLength(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  try {
+    return JSON.stringify(value)?.length ?? 0
+  } catch {
+    // Parsing goes deeper than writing does, and a worker may send what it likes.
+    return Infinity
   }
 }
 

@@ -72,6 +72,8 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
   #failures = 0
   #failing: string | null = null
   #tidiedAtMs = 0
+  /** The bucket has got more since. */
+  #isUntidy = false
 
   constructor(state: DurableObjectState, env: RouterEnv) {
     super(state, env)
@@ -195,7 +197,13 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     else if (hasMore) await this.#arm(0)
     else if (waiting.lines > 0) await this.#arm(this.#settings.exportIntervalMs)
     else if (this.#openCount > 0) await this.#arm(ORPHAN_MS)
-    else if (this.#settings.retentionMs !== null && this.#tables.counter('taken') > 0) await this.#arm(RETENTION_MS)
+    else if (this.#willOutgrow()) await this.#arm(RETENTION_MS)
+  }
+
+  /** What is there ages by itself; too much it becomes only by what has come. */
+  #willOutgrow(): boolean {
+    const { retentionMs, retentionBytes } = this.#settings
+    return (retentionMs !== null && this.#tables.counter('taken') > 0) || (retentionBytes !== null && this.#isUntidy)
   }
 
   #take(lines: readonly string[]): void {
@@ -213,12 +221,16 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     let hasMore = true
     for (let count = 0; hasMore && count < SEGMENTS_AT_ONCE; count += 1) {
       hasMore = await this.#segments.writeNext(this.#settings)
+      this.#isUntidy ||= hasMore
     }
     await this.#exportViews()
     hasMore = this.#segments.trim() || hasMore
     if (Date.now() - this.#tidiedAtMs < RETENTION_MS) return hasMore
     const hasOld = await forgetOld(this.#tables, this.#bucket(), this.#settings, Date.now())
-    if (!hasOld) this.#tidiedAtMs = Date.now()
+    if (!hasOld) {
+      this.#tidiedAtMs = Date.now()
+      this.#isUntidy = false
+    }
     return hasMore || hasOld
   }
 

@@ -84,7 +84,10 @@ export class ReplayLog extends DurableObject<RouterEnv> implements ReplayShard {
       id,
       query.offset + query.limit + 1,
     )
-    for (const { record } of rows) builder.offer(parseReplay(record), record.length)
+    for (const { record } of rows) {
+      builder.offer(parseReplay(record), record.length)
+      if (builder.isFull) break
+    }
     const { total } = this.#sql.exec<{ total: number }>('SELECT COUNT(*) AS total FROM replays').one()
     return { ...builder.page(), total }
   }

@@ -18,6 +18,7 @@ export function createLogFiles(): LogFiles {
     size: (path) => told(`cannot read ${path}`, async () => (await unlessMissing(stat(path)))?.size ?? null),
     list: (directory) => told(`cannot read ${directory}`, () => list(directory)),
     replace: (path, content) => told(`cannot write ${path}`, () => replace(path, content)),
+    claim: (path) => told(`cannot write ${path}`, () => claim(path)),
     rename: (from, to) => told(`cannot rename ${from}`, () => renameOnDisk(from, to)),
     remove: (path) => told(`cannot delete ${path}`, () => rm(path, { force: true })),
   }
@@ -96,6 +97,16 @@ async function replace(path: string, content: Uint8Array): Promise<void> {
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+async function claim(path: string): Promise<boolean> {
+  try {
+    await (await open(path, 'wx', LOG_FILE)).close()
+    return true
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return false
+    throw cause
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Sql } from 'postgres'
 import type { SqlClient, SqlQuery } from '../store/replay-postgres.ts'
+import { type SilenceWatch, watchSilence } from './silence-watch.ts'
 
 /** As postgres.js exports itself. */
 export type Postgres = typeof import('postgres')
@@ -10,6 +11,9 @@ const CONNECT_TIMEOUT_SECONDS = 4
 
 /** Longer than any statement here takes; what hangs is ended by the server. */
 const STATEMENT_TIMEOUT_MS = 4_000
+
+/** A server that has not even ended a statement by then hangs itself. */
+const SILENCE_MS = STATEMENT_TIMEOUT_MS + 500
 
 export function connect(postgres: Postgres, url: string, max: number): Sql {
   const { address, socket } = splitSocket(url)
@@ -37,14 +41,36 @@ export async function inTransaction<Result>(sql: Sql, work: (query: SqlQuery) =>
 /** A pool of connections that lasts as long as the process; made when it is first needed. */
 export function openPostgresPool(load: () => Promise<Postgres>, url: string, max: number): SqlClient {
   let opening: Promise<Sql> | null = null
+  const silence = watchSilence(SILENCE_MS)
   return {
     async transaction(work) {
-      opening ??= load().then((postgres) => connect(postgres, url, max))
-      return inTransaction(await opening, work)
+      const own = (opening ??= load().then((postgres) => connect(postgres, url, max)))
+      const sql = await own
+      const end = silence.begin(() => {
+        if (opening === own) opening = null
+        // Whatever waits for an answer fails, and the next call connects anew.
+        void sql.end({ timeout: 0 })
+      })
+      try {
+        return await inTransaction(sql, (query) => work(heardBy(silence, query)))
+      } finally {
+        end()
+      }
     },
     async close() {
       await (await opening)?.end({ timeout: 1 })
     },
+  }
+}
+
+function heardBy(silence: SilenceWatch, query: SqlQuery): SqlQuery {
+  silence.heard() // the transaction has begun
+  return async (text, values) => {
+    try {
+      return await query(text, values)
+    } finally {
+      silence.heard()
+    }
   }
 }
 

@@ -3,23 +3,34 @@
 
 import type { ReplayRedisConfig } from '../config/config.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
+import { watchSilence } from './silence-watch.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
 const MAX_PAUSE_MS = 2_000
 
+/** Longer than any script of ours takes. */
+const SILENCE_MS = 4_500
+
 export function openSocketRedis({ url, skipsVerification }: ReplayRedisConfig): RedisScripts {
   // One for all calls: those of a process may wait for each other.
   let connecting: Promise<Connection> | null = null
-  async function connection(): Promise<Connection> {
-    connecting ??= connect(url ?? '', skipsVerification)
-    const connected = await connecting
-    await connected.whenReady()
-    return connected
-  }
+  const silence = watchSilence(SILENCE_MS)
   return {
     async run(script, keys, values) {
-      const { client } = await connection()
-      return client.sendCommand(['EVAL', script, String(keys.length), ...keys, ...values])
+      const own = (connecting ??= connect(url ?? '', skipsVerification))
+      const { client, whenReady } = await own
+      await whenReady()
+      const end = silence.begin(() => {
+        if (connecting === own) connecting = null
+        // Whatever waits for an answer fails, and the next call connects anew.
+        client.destroy()
+      })
+      try {
+        return await client.sendCommand(['EVAL', script, String(keys.length), ...keys, ...values])
+      } finally {
+        silence.heard()
+        end()
+      }
     },
     async close() {
       const connected = await connecting

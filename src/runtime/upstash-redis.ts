@@ -4,6 +4,9 @@ import { Redis } from '@upstash/redis/cloudflare'
 import type { ReplayRedisConfig } from '../config/config.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
 
+/** A server that has not answered by then hangs; one request of the client takes as long, whatever it tries again. */
+const TIMEOUT_MS = 4_500
+
 export function openUpstash({ restUrl, token }: Pick<ReplayRedisConfig, 'restUrl' | 'token'>): RedisScripts {
   const redis = new Redis({
     url: restUrl ?? '',
@@ -14,6 +17,7 @@ export function openUpstash({ restUrl, token }: Pick<ReplayRedisConfig, 'restUrl
     // Calls of several requests in one would make one request of a Worker wait for another's.
     enableAutoPipelining: false,
     enableTelemetry: false,
+    signal: () => AbortSignal.timeout(TIMEOUT_MS),
     retry: { retries: 2, backoff: (count) => 100 * 2 ** count },
   })
   return {

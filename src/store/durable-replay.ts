@@ -13,6 +13,9 @@ export interface DurableReplayOptions {
   readonly pool: string
 }
 
+/** Records that are passed over in one go. */
+const MAX_SKIPPED = 1_000
+
 export class DurableReplayStore implements ReplayStore {
   readonly backend = 'durable_object'
   readonly #options: DurableReplayOptions
@@ -35,9 +38,22 @@ export class DurableReplayStore implements ReplayStore {
 
   async list(query: ReplayQuery): Promise<ReplayPage> {
     const namespaces = await this.#directory().namespaces()
-    // What the whole list leaves out may all be of one object.
-    const wide = { ...query, offset: 0, limit: query.offset + query.limit }
-    return mergeReplayPages(await Promise.all(namespaces.map((name) => this.#shard(name).list(wide))), query)
+    const [only] = namespaces
+    if (only !== undefined && namespaces.length === 1) return this.#shard(only).list(query)
+    // What the whole list leaves out may all be of one object, which answers with few at a time when their bodies are long.
+    let { after, offset } = query
+    while (offset > 0) {
+      const skipped = await this.#merged(namespaces, {
+        ...query,
+        after,
+        offset: 0,
+        limit: Math.min(offset, MAX_SKIPPED),
+      })
+      if (skipped.end === null) return { ...skipped, records: [] }
+      offset -= skipped.records.length
+      after = skipped.end
+    }
+    return this.#merged(namespaces, { ...query, after, offset })
   }
 
   async find(id: string): Promise<ReplayRecord | null> {
@@ -47,6 +63,10 @@ export class DurableReplayStore implements ReplayStore {
   }
 
   async close(): Promise<void> {}
+
+  async #merged(namespaces: readonly string[], query: ReplayQuery): Promise<ReplayPage> {
+    return mergeReplayPages(await Promise.all(namespaces.map((name) => this.#shard(name).list(query))), query.limit)
+  }
 
   #directory(): ReplayShard {
     return this.#options.namespace(replayDirectoryName(this.#options.pool))

@@ -40,6 +40,8 @@ interface Entry extends Position {
 const AT_ONCE = 1_000
 /** Objects that are read at the same time: a Worker has six connections. */
 const READ_AT_ONCE = 6
+/** Objects that a page is made of at most: one request of a Worker makes a thousand calls. */
+const MAX_READ = 500
 /** The last millisecond that a key can name; times are counted down from it, so that newer ones sort first. */
 const LATEST_MS = 9_999_999_999_999
 
@@ -67,11 +69,13 @@ export class BucketReplayStore implements ReplayStore {
     const entries = this.#current(await this.#entries(this.#options.prefix))
     const { sinceMs, untilMs } = query.filters
     const isWhole = wantsAll(query.filters) && sinceMs === undefined && untilMs === undefined
+    const limit = Math.min(query.limit, MAX_READ)
+    // Without a filter, what the page leaves out need not be read; one more tells whether there is another page.
     const wanted = isWhole
-      ? entries.filter((entry) => isAfter(entry, query.after)).slice(query.offset, query.offset + query.limit + 1)
+      ? entries.filter((entry) => isAfter(entry, query.after)).slice(query.offset, query.offset + limit + 1)
       : entries
-    const builder = new ReplayPageBuilder(isWhole ? { ...query, offset: 0 } : query)
-    for (let from = 0; from < wanted.length; from += READ_AT_ONCE) {
+    const builder = new ReplayPageBuilder({ ...query, limit, ...(isWhole ? { offset: 0 } : {}) })
+    for (let from = 0; from < wanted.length && !(isWhole && builder.isFull); from += READ_AT_ONCE) {
       const texts = await Promise.all(wanted.slice(from, from + READ_AT_ONCE).map(({ key }) => this.#read(key)))
       for (const text of texts) if (text !== null) builder.offer(parseReplay(text), text.length)
     }

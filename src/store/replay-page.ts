@@ -8,7 +8,7 @@ import { compareInList, isAfter } from './decision-position.ts'
 import type { ReplayFilters, ReplayPage, ReplayQuery } from './replay-store.ts'
 
 /** A page of records with long bodies ends before it has as many as were asked for. Below what an object may answer. */
-const MAX_PAGE_LENGTH = 8 * 1024 * 1024
+export const MAX_PAGE_LENGTH = 8 * 1024 * 1024
 
 export function replayPosition({ timestamp, id }: Pick<ReplayRecord, 'timestamp' | 'id'>): Position {
   return { timeMs: Date.parse(timestamp), id }
@@ -60,6 +60,11 @@ export class ReplayPageBuilder {
     this.#length += length
   }
 
+  /** Whether the page has all it takes: what is offered from now on only counts for the total. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
   page(): ReplayPage {
     const last = this.#records.at(-1)
     const end = this.#isFull && last !== undefined ? replayPosition(last) : null
@@ -72,8 +77,8 @@ export function lengthOf({ request_body: request = '', response_body: response =
   return 1_500 + request.length + response.length
 }
 
-/** One page out of those of several places, each asked for `offset + limit` records from the beginning. */
-export function mergeReplayPages(pages: readonly ReplayPage[], { offset, limit }: ReplayQuery): ReplayPage {
+/** One page out of those of several places, each asked for `limit` records. */
+export function mergeReplayPages(pages: readonly ReplayPage[], limit: number): ReplayPage {
   // Behind the end of any page that has one, records may be missing that belong in between.
   const ends = pages.flatMap(({ end }) => end ?? [])
   const all = pages.flatMap(({ records }) => records).sort(compareReplays)
@@ -82,13 +87,13 @@ export function mergeReplayPages(pages: readonly ReplayPage[], { offset, limit }
     nearest === undefined ? all : all.filter((record) => compareInList(replayPosition(record), nearest) <= 0)
   const records: ReplayRecord[] = []
   let length = 0
-  for (const record of known.slice(offset, offset + limit)) {
+  for (const record of known.slice(0, limit)) {
     length += lengthOf(record)
     if (records.length > 0 && length > MAX_PAGE_LENGTH) break
     records.push(record)
   }
   const last = records.at(-1)
-  const hasMore = offset + records.length < known.length || nearest !== undefined
+  const hasMore = records.length < known.length || nearest !== undefined
   const end = hasMore ? (last === undefined ? (nearest ?? null) : replayPosition(last)) : null
   return { records, total: pages.reduce((sum, { total }) => sum + total, 0), end }
 }

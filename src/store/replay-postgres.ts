@@ -6,7 +6,7 @@ import { namespaceOf } from '../capture/replay-record.ts'
 import type { ReplayPostgresConfig } from '../config/config.ts'
 import { wantsAll } from './decision-filters.ts'
 import type { Position } from './decision-log.ts'
-import { ReplayPageBuilder, replayPosition } from './replay-page.ts'
+import { MAX_PAGE_LENGTH, ReplayPageBuilder, replayPosition } from './replay-page.ts'
 import { migrate } from './replay-postgres-schema.ts'
 import type { ReplayKeeping, ReplayPage, ReplayQuery, ReplayStore } from './replay-store.ts'
 import { parseReplay, toStoredReplay } from './stored-replay.ts'
@@ -95,36 +95,47 @@ export class PostgresReplayStore implements ReplayStore {
   async #listWhole(ask: SqlQuery, query: ReplayQuery): Promise<ReplayPage> {
     const builder = new ReplayPageBuilder({ ...query, offset: 0 })
     // One more than the page takes tells whether there is another.
-    const texts = await this.#read(ask, query.after ?? NEWEST, { offset: query.offset, limit: query.limit + 1 })
-    for (const text of texts) builder.offer(parseReplay(text), text.length)
+    const parts = this.#read(ask, query.after ?? NEWEST, { offset: query.offset, limit: query.limit + 1 })
+    for await (const text of parts) {
+      builder.offer(parseReplay(text), text.length)
+      if (builder.isFull) break
+    }
     const [row] = await ask(`SELECT count(*) AS total FROM ${this.#table}`, [])
     return { ...builder.page(), total: Number(row?.['total']) }
   }
 
   async #listMatching(ask: SqlQuery, query: ReplayQuery): Promise<ReplayPage> {
     const builder = new ReplayPageBuilder(query)
-    for (let after = NEWEST; ;) {
-      const texts = await this.#read(ask, after, { offset: 0, limit: READ_AT_ONCE })
-      for (const text of texts) {
-        const record = parseReplay(text)
-        builder.offer(record, text.length)
-        after = replayPosition(record)
-      }
-      if (texts.length < READ_AT_ONCE) return builder.page()
+    for await (const text of this.#read(ask, NEWEST, { offset: 0, limit: READ_AT_ONCE })) {
+      builder.offer(parseReplay(text), text.length)
     }
+    return builder.page()
   }
 
-  async #read(
+  /** All that come after this one but for the first `offset`, `limit` at a time, or fewer when they are long. */
+  async *#read(
     ask: SqlQuery,
-    after: Position,
+    from: Position,
     { offset, limit }: { readonly offset: number; readonly limit: number },
-  ): Promise<readonly string[]> {
-    const rows = await ask(
-      `SELECT record FROM ${this.#table} WHERE (ended_at_ms, id COLLATE "C") < ($1::text::bigint, $2)
-        ORDER BY ended_at_ms DESC, id COLLATE "C" DESC OFFSET $3::text::bigint LIMIT $4::text::bigint`,
-      [String(after.timeMs), after.id, String(offset), String(limit)],
-    )
-    return rows.map((row) => String(row['record']))
+  ): AsyncGenerator<string> {
+    for (let [after, skipped] = [from, offset]; ; skipped = 0) {
+      const rows = await ask(
+        `SELECT record FROM (
+          SELECT record, ended_at_ms, id,
+            sum(octet_length(record)) OVER (ORDER BY ended_at_ms DESC, id COLLATE "C" DESC) AS up_to_here
+          FROM (SELECT * FROM ${this.#table} WHERE (ended_at_ms, id COLLATE "C") < ($1::text::bigint, $2)
+            ORDER BY ended_at_ms DESC, id COLLATE "C" DESC OFFSET $3::text::bigint LIMIT $4::text::bigint) AS next
+        ) AS summed
+        WHERE up_to_here - octet_length(record) <= $5::text::bigint
+        ORDER BY ended_at_ms DESC, id COLLATE "C" DESC`,
+        [String(after.timeMs), after.id, String(skipped), String(limit), String(MAX_PAGE_LENGTH)],
+      )
+      const texts = rows.map((row) => String(row['record']))
+      yield* texts
+      const last = texts.at(-1)
+      if (last === undefined) return
+      after = replayPosition(parseReplay(last))
+    }
   }
 
   /** Rows that another router deletes at this moment are left to it: two that wait for each other would both fail. */

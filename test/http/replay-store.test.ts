@@ -6,6 +6,7 @@ import { openReplayStore } from '../../src/runtime/process-replays.ts'
 import { MemoryReplayStore } from '../../src/store/replay-memory.ts'
 import type { ReplayStore } from '../../src/store/replay-store.ts'
 import { replayStoreConformance } from '../conformance/replay-store.ts'
+import { startFreezingProxy } from '../support/freezing-proxy.ts'
 import { replayNumber, replayNumbers } from '../support/made-up-replays.ts'
 import { type PostgresServer, startPostgresServer } from '../support/postgres-server.ts'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
@@ -27,6 +28,26 @@ function open(config: Partial<ReplayStoreConfig>): ReplayStore {
   const store = openReplayStore({ ...NONE, ...config })
   opened.push(store)
   return store
+}
+
+/** A server that hangs: what was asked of it fails in time, holding on to nothing, and it is used again later. */
+async function expectToGiveUp(serverPort: number, openAt: (port: number) => ReplayStore): Promise<void> {
+  const proxy = await startFreezingProxy(serverPort)
+  const store = openAt(proxy.port)
+  try {
+    await store.put('', [replayNumber(1)], KEEPS)
+    proxy.freeze()
+    const puts = Array.from({ length: 8 }, (_, n) => store.put('', [replayNumber(n)], KEEPS))
+    const ended = await Promise.race([Promise.allSettled(puts), new Promise((resolve) => setTimeout(resolve, 20_000))])
+    expect(ended, 'writes wait for a server that hangs').toEqual(
+      puts.map(() => expect.objectContaining({ status: 'rejected' })),
+    )
+    proxy.thaw()
+    const put = () => store.put('', [replayNumber(9)], KEEPS).then(() => 'kept')
+    await expect.poll(put, { timeout: 20_000 }).toBe('kept')
+  } finally {
+    await proxy.close()
+  }
 }
 
 describe('Redis', () => {
@@ -71,6 +92,26 @@ describe('Redis', () => {
     await again.stop()
   })
 
+  test('over sockets, gives up a server that hangs', { timeout: 60_000 }, () =>
+    expectToGiveUp(server.port, (port) => {
+      const url = server.url.replace(/:\d+(?=\/?$)/, `:${port}`)
+      return open({
+        backend: 'redis',
+        redis: { url, restUrl: null, token: null, keyPrefix: 'hung:', skipsVerification: false },
+      })
+    }),
+  )
+
+  test('over HTTP, gives up a server that hangs', { timeout: 60_000 }, () =>
+    expectToGiveUp(Number(new URL(proxy.url).port), (port) => {
+      const restUrl = `http://127.0.0.1:${port}`
+      return open({
+        backend: 'redis',
+        redis: { url: null, restUrl, token: proxy.token, keyPrefix: 'hung:', skipsVerification: false },
+      })
+    }),
+  )
+
   test('a refusal over HTTP repeats nothing of the record', async () => {
     const redis = { url: null, restUrl: proxy.url, token: 'wrong', keyPrefix: '', skipsVerification: false }
     const store = open({ backend: 'redis', redis })
@@ -105,6 +146,15 @@ describe('PostgreSQL', () => {
     await store.put('', replayNumbers(0, 3), KEEPS)
     expect((await store.list({ filters: {}, after: null, offset: 0, limit: 9 })).total).toBe(3)
   })
+
+  test('gives up a server that hangs', { timeout: 60_000 }, () =>
+    expectToGiveUp(server.port, (port) => {
+      const url = new URL(server.url)
+      url.hostname = '127.0.0.1'
+      url.port = String(port)
+      return open({ backend: 'postgres', postgres: place(url.href) })
+    }),
+  )
 
   test('many that start at the same moment make one table', async () => {
     const postgres = place(server.url)

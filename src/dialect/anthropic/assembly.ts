@@ -25,17 +25,20 @@ export function messageAssembly(): Assembly {
     add(event, budget) {
       switch (fieldOf(event, 'type')) {
         case 'message_start':
-          message = { ...asObject(fieldOf(event, 'message')) }
+          message = { ...held(fieldOf(event, 'message'), budget) }
           return
         case 'content_block_start':
-          return openBlock(blocks.at(fieldOf(event, 'index'), budget), fieldOf(event, 'content_block'))
+          return openBlock(blocks.at(fieldOf(event, 'index'), budget), fieldOf(event, 'content_block'), budget)
         case 'content_block_delta':
           return addToBlock(blocks.at(fieldOf(event, 'index'), budget), fieldOf(event, 'delta'), budget)
         case 'message_delta':
-          message = { ...message, ...asObject(fieldOf(event, 'delta')), usage: usageOf(message, event) }
+          message = {
+            ...message,
+            ...held({ ...asObject(fieldOf(event, 'delta')), usage: usageOf(message, event) }, budget),
+          }
           return
         case 'error':
-          error = fieldOf(event, 'error')
+          error = held(fieldOf(event, 'error'), budget)
           return
         default:
       }
@@ -48,8 +51,8 @@ export function messageAssembly(): Assembly {
   }
 }
 
-function openBlock(block: Block | null, opening: unknown): void {
-  if (block !== null) block.opening = asObject(opening)
+function openBlock(block: Block | null, opening: unknown, budget: TextBudget): void {
+  if (block !== null) block.opening = asObject(budget.takeValue(opening))
 }
 
 function addToBlock(block: Block | null, delta: unknown, budget: TextBudget): void {
@@ -71,6 +74,10 @@ function withInput({ input, ...texts }: Record<string, string>): object {
 
 function usageOf(message: unknown, event: unknown): object {
   return { ...asObject(fieldOf(message, 'usage')), ...asObject(fieldOf(event, 'usage')) }
+}
+
+function held(value: unknown, budget: TextBudget): object {
+  return budget.holds(value) ? asObject(value) : {}
 }
 
 function asObject(value: unknown): object {

@@ -31,10 +31,10 @@ export function completionAssembly(): Assembly {
   return {
     add(event, budget) {
       isEmpty = false
-      noteHead(head, event)
+      noteHead(head, event, budget)
       for (const name of ['usage', 'error']) {
         const value = fieldOf(event, name)
-        if (value !== undefined && value !== null) tail[name] = value
+        if (value !== undefined && value !== null && budget.holds(value)) tail[name] = value
       }
       const listed = fieldOf(event, 'choices')
       if (!Array.isArray(listed)) return
@@ -77,23 +77,24 @@ function createChoice(): Choice {
   }
 }
 
-function noteHead(head: Record<string, unknown>, event: unknown): void {
+function noteHead(head: Record<string, unknown>, event: unknown, budget: TextBudget): void {
   const object = fieldOf(event, 'object')
-  if (typeof object === 'string') head['object'] ??= WHOLE_OBJECTS[object] ?? object
+  if (typeof object === 'string' && budget.holds(object)) head['object'] ??= WHOLE_OBJECTS[object] ?? object
   for (const name of COMMON) {
-    const value = fieldOf(event, name)
-    if (value !== undefined && value !== null) head[name] ??= value
+    const value = head[name] === undefined ? fieldOf(event, name) : null
+    if (value !== undefined && value !== null && budget.holds(value)) head[name] = value
   }
 }
 
 function addToChoice(choice: Choice, chunk: unknown, budget: TextBudget): void {
-  choice.finishReason = fieldOf(chunk, 'finish_reason') ?? choice.finishReason
+  const reason = fieldOf(chunk, 'finish_reason') ?? choice.finishReason
+  if (reason !== choice.finishReason) choice.finishReason = budget.takeValue(reason) ?? choice.finishReason
   choice.text.append('text', fieldOf(chunk, 'text'), budget)
   const delta = fieldOf(chunk, 'delta')
   if (typeof delta !== 'object' || delta === null) return
   choice.isChat = true
   for (const [name, value] of Object.entries(delta)) {
-    if (name === 'role') choice.role ??= value
+    if (name === 'role') choice.role ??= budget.takeValue(value)
     else if (name === 'tool_calls') addToolCalls(choice.toolCalls, value, budget)
     // Whatever a worker adds piece by piece: content, reasoning_content, refusal.
     else choice.message.append(name, value, budget)
@@ -105,8 +106,8 @@ function addToolCalls(calls: Parts<ToolCall>, listed: unknown, budget: TextBudge
   for (const chunk of listed as readonly unknown[]) {
     const call = calls.at(fieldOf(chunk, 'index'), budget)
     if (call === null) return
-    call.id ??= fieldOf(chunk, 'id')
-    call.type ??= fieldOf(chunk, 'type')
+    call.id ??= budget.takeValue(fieldOf(chunk, 'id'))
+    call.type ??= budget.takeValue(fieldOf(chunk, 'type'))
     const named = fieldOf(chunk, 'function')
     call.texts.append('name', fieldOf(named, 'name'), budget)
     call.texts.append('arguments', fieldOf(named, 'arguments'), budget)

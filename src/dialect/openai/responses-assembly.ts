@@ -3,6 +3,9 @@
 import { type Assembly, TextFields } from '../assembly.ts'
 import { fieldOf } from '../json-peek.ts'
 
+/** Text as it comes: of messages, of reasoning, of calls. Sound and pictures are no text. */
+const TEXT_DELTA = /^response\.([a-z_]{0,48}(?:text|arguments|refusal|input|code))\.delta$/
+
 const LAST_EVENTS: readonly unknown[] = ['response.completed', 'response.incomplete', 'response.failed']
 
 export function responsesAssembly(): Assembly {
@@ -15,9 +18,13 @@ export function responsesAssembly(): Assembly {
       const type = fieldOf(event, 'type')
       const response = fieldOf(event, 'response')
       if (LAST_EVENTS.includes(type) && typeof response === 'object') whole = response
-      else if (type === 'response.created' && typeof response === 'object') begun = response
-      else if (type === 'response.output_text.delta') texts.append('output_text', fieldOf(event, 'delta'), budget)
-      else if (type === 'error') error = event
+      else if (type === 'response.created' && typeof response === 'object')
+        begun = budget.holds(response) ? response : {}
+      else if (type === 'error') error = budget.holds(event) ? event : {}
+      else if (typeof type === 'string') {
+        const [, field] = TEXT_DELTA.exec(type) ?? []
+        if (field !== undefined) texts.append(field, fieldOf(event, 'delta'), budget)
+      }
     },
     result() {
       if (whole !== null) return whole
