@@ -91,6 +91,13 @@ const SCENARIOS: Readonly<Record<string, () => DecisionRecord>> = {
     ),
   'a request that was rejected': () =>
     recordOf(undecided({}), { status: 400, streamEnd: null, errorCode: 'invalid_json' }),
+  'a request beyond a limit': () =>
+    recordOf(
+      undecided({
+        limits: { kind: 'refused', refusal: { meter: 'slots', retryAfterMs: 1_000 }, standing: () => ({}) },
+      }),
+      { status: 429, streamEnd: null, errorCode: 'rate_limit_exceeded' },
+    ),
   'nobody to send it to': () =>
     recordOf(decidedExchange(decided([candidateOf('a', { availability: 'down' })])), {
       status: 503,
@@ -143,6 +150,7 @@ describe('what they say', () => {
       ['a fleet in trouble', 'completed', 200, undefined],
       ['a large fleet', 'completed', 200, undefined],
       ['a request that was rejected', 'completed', 400, 'invalid_json'],
+      ['a request beyond a limit', 'completed', 429, 'rate_limit_exceeded'],
       ['nobody to send it to', 'failed', 503, 'no_worker'],
       ['one whose end nobody saw', 'unknown', 0, undefined],
     ])

@@ -1,6 +1,7 @@
 // From an exchange to its decision record: one per request that passed authentication, whatever became of it. The format
 // is src/record/.
 
+import type { MeterName } from '../limits/meters.ts'
 import { toRecordedCandidates } from '../record/candidates.ts'
 import { type ExchangeOutcome, lifecycleOf } from '../record/lifecycle.ts'
 import type { OpenRecord } from '../record/open-record.ts'
@@ -15,6 +16,13 @@ export interface Usage {
   readonly completionTokens: number | null
   readonly totalTokens: number | null
   readonly cachedTokens: number | null
+}
+
+/** A slot is what counts one of `max_concurrent`; records speak of what is limited. */
+const LIMIT_WORDS: Readonly<Record<MeterName, NonNullable<DecisionRecord['limit']>>> = {
+  requests: 'requests',
+  slots: 'concurrency',
+  tokens: 'tokens',
 }
 
 export interface ExchangeEnd extends ExchangeOutcome {
@@ -72,6 +80,7 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     stream_end: end.streamEnd ?? undefined,
     streaming: exchange.wantsStream ? (true as const) : undefined,
     error: end.errorCode ?? undefined,
+    limit: exchange.limits?.kind === 'refused' ? LIMIT_WORDS[exchange.limits.refusal.meter] : undefined,
     retry_refused: exchange.isRetryRefused ? (true as const) : undefined,
     config_hash: exchange.config.hash,
     seed: trace?.seed,

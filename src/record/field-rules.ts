@@ -75,6 +75,7 @@ export const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map(
     tenant: text,
     session_id: text,
     error: text,
+    limit: text,
     stream_end: text,
     view_hash: text,
     pinned: text,

@@ -32,7 +32,7 @@ test('the names of version 4, which may be added to and never taken from', () =>
   expect(optional.join(' ')).toBe(
     [
       'original_model model rule split decision category reasoning_mode signals',
-      'policy cluster worker cache_status hooks_ran tenant session_id error',
+      'policy cluster worker cache_status hooks_ran tenant session_id error limit',
       'ttft_ms queue_ms stream_end streaming retry_refused panic',
       'seed view view_hash affinity ticket pinned tried candidates candidates_omitted others',
       'usage cached_tokens prefix_hashes request_text request_bytes',
@@ -69,6 +69,7 @@ const WRONG: Readonly<Record<keyof DecisionRecord, readonly unknown[]>> = {
   tenant: [1, null],
   session_id: ['alice', 1, null],
   error: [1, null],
+  limit: ['slots', 1, null],
   ttft_ms: [-1, '1', null],
   queue_ms: [-1, '1', null],
   stream_end: ['cut', 1, null],

@@ -19,6 +19,9 @@ export type ClosedState = (typeof CLOSED_STATES)[number]
 /** How the body of an answer ended. */
 const STREAM_ENDS = ['complete', 'truncated', 'client_aborted', 'upstream_error', 'timeout'] as const
 
+/** What a tenant's use is limited by, in the words of its configuration. */
+const RECORDED_LIMITS = ['requests', 'concurrency', 'tokens'] as const
+
 const METHODS = ['policy', 'cluster', 'lmcache-prefix', 'cache-hit', 'semantic-hit', 'rejected', 'none'] as const
 
 /**
@@ -112,6 +115,7 @@ const optionalShape = {
   tenant: z.string().optional().describe('Name of the tenant whose key it came with.'),
   session_id: hash.optional().describe('Stands for the session of the caller: the hash of its key, never its text.'),
   error: z.string().optional().describe('The error code when the answer is the router’s own.'),
+  limit: z.enum(RECORDED_LIMITS).optional().describe('The limit of its tenant that refused it.'),
   ttft_ms: milliseconds.optional().describe('From arrival to the first byte of a streamed answer.'),
   queue_ms: milliseconds.optional().describe('How long it waited for a place in the router.'),
   stream_end: z.enum(STREAM_ENDS).optional().describe('How the body of the answer ended.'),

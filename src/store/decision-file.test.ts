@@ -220,6 +220,26 @@ describe('a disk that fails', () => {
     expect(changes.at(-1)).toMatchObject({ state: 'recovered' })
   })
 
+  test('to answer at the start does not keep the router from starting, and loses nothing once it does', async () => {
+    const answers = createGate()
+    const { openAppend } = disk.files
+    Object.assign(disk.files, {
+      async openAppend(name: string) {
+        await answers.passed
+        return openAppend(name)
+      },
+    } satisfies Partial<typeof disk.files>)
+    const log = await inTime(openLog())
+    expect(changes).toMatchObject([{ state: 'failing', reason: 'the disk is too slow' }])
+    const written = log.append(recordNumbers(0, 3), [])
+    clock.advance(60_000)
+    expect(await log.status()).toMatchObject({ waiting: 3, lost: 0, failing: 'the disk is too slow' })
+    answers.open()
+    await inTime(written)
+    expect((await activeLines()).map(idOf)).toEqual(ids(0, 3))
+    expect(changes.at(-1)).toMatchObject({ state: 'recovered' })
+  })
+
   test('to rename goes on with the file it has', async () => {
     const log = await openLog({ rotateBytes: 4_000 })
     disk.renameFault = 'EPERM'
@@ -275,6 +295,24 @@ describe('a file that others touch', () => {
     expect((await allLines()).map(idOf).sort()).toEqual([...ids(0, 200)].sort())
     const { records } = await other.query({ filters: {}, after: null, limit: 1_000 })
     expect(records.map((record) => record.decision_id)).toEqual(ids(0, 200).toReversed())
+  })
+
+  test('and that both put aside at the same moment gets two names', async () => {
+    const one = await openLog({ rotateBytes: 4_000 })
+    disk = createFaultyDisk()
+    const other = await openLog({ rotateBytes: 4_000 })
+    const full = recordNumber(0, { request_text: 'x'.repeat(3_800) })
+    await settled(one, one.append([full], []))
+    const rename = createGate()
+    disk.renameGate = rename.passed
+    const late = other.append([recordNumber(1)], [])
+    void other.flush()
+    for (let at = 0; at < 10; at += 1) await turn()
+    await settled(one, one.append([recordNumber(2)], []))
+    rename.open()
+    await late
+    expect((await allLines()).map(idOf).sort()).toEqual([...ids(0, 3)].sort())
+    for (const n of [0, 1, 2]) expect(await other.find(decisionId(n))).toMatchObject({ decision_id: decisionId(n) })
   })
 
   test('and that another process is in the middle of writing to loses nothing by it', async () => {
@@ -351,6 +389,26 @@ describe('files that are put aside', () => {
     await settled(again, again.append(recordNumbers(30, 60), []))
     const sequences = (await rotatedNames()).map((name) => Number(/-(\d+)\.jsonl$/.exec(name)?.[1]))
     expect(sequences).toEqual(sequences.map((_, at) => at + 1))
+  })
+
+  test('hold what `rotate_bytes` says, to the byte', async () => {
+    const records = recordNumbers(10, 15)
+    const bytes = records.map((record) => JSON.stringify(record).length + 1)
+    const two = (bytes[0] ?? 0) + (bytes[1] ?? 0)
+    const log = await openLog({ rotateBytes: two })
+    for (const record of records.slice(0, 2)) await settled(log, log.append([record], []))
+    expect(await rotatedNames()).toEqual([])
+    await settled(log, log.append(records.slice(2, 3), []))
+    const [name = ''] = await rotatedNames()
+    expect((await stat(join(directory, name))).size).toBe(two)
+    // What comes at once is parted where a file is full, and a line is never cut.
+    const rest = records.slice(3).map((record) => log.append([record], []))
+    await log.flush()
+    await Promise.all(rest)
+    expect((await allLines()).map(idOf).sort()).toEqual(records.map((record) => record.decision_id).sort())
+    for (const rotated of await rotatedNames()) {
+      expect((await stat(join(directory, rotated))).size).toBeLessThanOrEqual(two)
+    }
   })
 
   test.each(['missing', 'cut', 'of another file'])('are found again when their index is %s', async (fault) => {
@@ -456,7 +514,7 @@ describe('files that are put aside', () => {
     rename.open()
     for (let at = 0; at < 10; at += 1) await turn()
     sync.open()
-    await inTime(other)
+    await other
     expect(await rotatedNames()).toHaveLength(1)
     expect(changes).toEqual([])
     expect((await allLines()).map(idOf).sort()).toEqual([...ids(0, 3)].sort())

@@ -38,7 +38,8 @@ const BATCH_BYTES = 512 * 1024
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 30_000
 
-/** How long the end of a process waits for a disk that does not answer. */
+/** How long the start and the end of a process wait for a disk that does not answer. */
+const OPEN_MS = 3_000
 const CLOSE_MS = 5_000
 
 /** How often old files are looked for. */
@@ -78,14 +79,21 @@ export class DecisionFile implements DecisionLogStore {
     this.#health = new LogHealth({ waiting: () => this.#waiting.count, onChange: options.onChange })
   }
 
-  /** Opens the file, so that an operator learns at once when it can't be. Never rejects. */
+  /** Opens the file, so that an operator learns at once when it can't be. Never rejects, and takes a few seconds at most. */
   async open(): Promise<void> {
-    try {
-      await this.#file.ensureOpen()
-      await this.#tidy()
-    } catch (cause) {
-      this.#failed(cause)
-    }
+    let isOpen = false
+    const opening = this.#inTurn(async () => {
+      try {
+        await this.#file.ensureOpen()
+        await this.#tidy()
+        this.#succeeded()
+      } catch (cause) {
+        this.#failed(cause)
+      }
+      isOpen = true
+    })
+    await this.#atMost(OPEN_MS, opening)
+    if (!isOpen) this.#health.failed(TOO_SLOW)
     this.#keepTidy()
   }
 

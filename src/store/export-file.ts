@@ -115,11 +115,16 @@ export class ExportFile {
 
   /** Puts the file aside under a name of its own. The next write begins a new one. */
   async rotate(): Promise<void> {
-    const { files, paths, now } = this.#options
+    const { files, paths } = this.#options
     const index = await this.index()
     const bytes = this.#bytes
-    const name = paths.rotatedName(now(), await this.#nextSequence())
-    await files.rename(paths.active, paths.inDirectory(name))
+    const name = await this.#claimName()
+    try {
+      await files.rename(paths.active, paths.inDirectory(name))
+    } catch (cause) {
+      await files.remove(paths.index(name)).catch(() => {})
+      throw cause
+    }
     await this.#drop()
     this.#generation += 1
     this.#bytes = 0
@@ -195,6 +200,15 @@ export class ExportFile {
     if (!isTorn || sizeNow > size + 1) return sizeNow
     await file.truncate(size - tail.length)
     return size - tail.length
+  }
+
+  /** By its index: another process may be putting a file aside at this moment, and one would replace the other. */
+  async #claimName(): Promise<string> {
+    const { files, paths, now } = this.#options
+    for (let sequence = await this.#nextSequence(); ; sequence += 1) {
+      const name = paths.rotatedName(now(), sequence)
+      if (await files.claim(paths.index(name))) return name
+    }
   }
 
   /** One more than any file has: also those that another process has put aside. */

@@ -14,6 +14,8 @@ export interface LogFiles {
   list(directory: string): Promise<readonly FileEntry[]>
   /** Whoever reads meanwhile finds the old content or the new one, whole. Makes the directory. */
   replace(path: string, content: Uint8Array): Promise<void>
+  /** Makes an empty file, unless there is one: only one of many who claim a name gets it. */
+  claim(path: string): Promise<boolean>
   rename(from: string, to: string): Promise<void>
   /** Does nothing when there is no such file. */
   remove(path: string): Promise<void>

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { prefixHashesOf } from '../../src/pipeline/prefix-hashes.ts'
 import { decisionRecordSchema } from '../../src/record/schema.ts'
 import { adminClient } from '../support/admin-client.ts'
 import { ask, chatBody, postJson } from '../support/ask.ts'
@@ -31,7 +32,7 @@ export function decisionLogConformance(runtime: RuntimeName): void {
         ],
         forward_headers: ['x-sim-fault'],
         retry: { max_retries: 0 },
-        decision_log: { export_path: path, export_interval_secs: 0.1 },
+        decision_log: { export_path: path, export_interval_secs: 0.1, include_prefix_hashes: true },
         log_level: 'warn',
       }),
     })
@@ -88,6 +89,43 @@ export function decisionLogConformance(runtime: RuntimeName): void {
       await postJson(`${fleet.url}/v1/embeddings`, { model: 'm', input: 'hi' }, { 'x-request-id': 'log-embeddings' })
       expect(await closed('log-models')).toMatchObject({ route: '/v1/models', status: 200 })
       expect(await closed('log-embeddings')).toMatchObject({ route: '/v1/embeddings', status: 200 })
+    })
+
+    test('has hashes of long prompts where they are wanted, which tell what two have in common', async () => {
+      const first = { role: 'user', content: 'What is a tensor? '.repeat(300) }
+      const bodies = ['one', 'other'].map((word) => ({
+        ...chatBody('m'),
+        messages: [first, { role: 'user', content: `${word} `.repeat(1_000) }],
+      }))
+      const hashes: unknown[] = []
+      for (const [at, body] of bodies.entries()) {
+        await chat(body, { 'x-request-id': `log-hashes-${at}` })
+        const record = await closed(`log-hashes-${at}`)
+        expect(record['prefix_hashes']).toEqual(prefixHashesOf({ json: body, model: 'm' }))
+        expect(JSON.stringify(record)).not.toContain('tensor')
+        hashes.push(record['prefix_hashes'])
+      }
+      const [one, other] = hashes as (readonly string[])[]
+      expect(one?.filter((hash, at) => hash === other?.[at])).toHaveLength(2)
+      expect(one?.length).toBeGreaterThan(2)
+    })
+
+    test('has what the worker says of the tokens, and of those in its cache, of answers and of streams', async () => {
+      const body = { ...chatBody('m'), messages: [{ role: 'user', content: 'Once more, with feeling. '.repeat(100) }] }
+      for (const [at, stream] of [false, false, true].entries()) {
+        await chat(
+          { ...body, stream, ...(stream ? { stream_options: { include_usage: true } } : {}) },
+          {
+            'x-request-id': `log-usage-${at}`,
+          },
+        )
+        const { usage, cached_tokens: cached } = await closed(`log-usage-${at}`)
+        const prompt = (usage as { readonly prompt_tokens: number }).prompt_tokens
+        expect(prompt).toBeGreaterThan(100)
+        if (at === 0) continue
+        expect(cached).toEqual({ actual: expect.any(Number) })
+        expect((cached as { readonly actual: number }).actual).toBeGreaterThan(prompt / 2)
+      }
     })
 
     test('shows a stream while it runs, and what became of it', async () => {

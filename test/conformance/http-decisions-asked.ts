@@ -43,6 +43,8 @@ const REFUSED: readonly (readonly [query: string, says: string])[] = [
   ['cursor=nonsense', '`next_cursor`'],
   ['since=yesterday', '`2026-08-01T09:30:00Z`'],
   ['until=2026-13-01T00:00:00Z', '`2026-08-01T09:30:00Z`'],
+  ['since=2026-02-31T00:00:00Z', '`2026-08-01T09:30:00Z`'],
+  ['until=2025-02-29T00:00:00Z', '`2026-08-01T09:30:00Z`'],
   ['since=1h&until=2h', 'not be later'],
   ['status=20', '`5xx`'],
   ['status=500-400', '`5xx`'],
@@ -166,6 +168,12 @@ function listing({ fleet, admin }: Given): void {
     )
     expect(await list(admin, 'since=1h&limit=100')).toHaveLength(all.length)
     expect(await list(admin, 'until=1h')).toEqual([])
+    const offset = new Date(Date.parse(middle) + 2 * 3_600_000).toISOString().replace('Z', '')
+    for (const plus of ['%2B', '+']) {
+      expect(idsOf(await list(admin, `since=${offset}${plus}02:00&limit=100`))).toEqual(
+        idsOf(all.filter(({ timestamp }) => String(timestamp) >= middle)),
+      )
+    }
   })
 
   test('pages miss nothing and show nothing twice while requests come in', async () => {

@@ -1,7 +1,7 @@
 // Processes that are killed while they write their decision log: lines are whole or absent, none is there twice, and what
 // was acknowledged is there.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { type StartedWorker, startSimulatedWorker } from '../../src/runtime/node
 import { createLogFiles } from '../../src/runtime/node-log-files.ts'
 import { readRecord } from '../../src/record/read-record.ts'
 import { DecisionFile } from '../../src/store/decision-file.ts'
-import { chatBody, postJson } from '../support/ask.ts'
+import { ask, chatBody, postJson } from '../support/ask.ts'
 import { send } from '../support/http-client.ts'
 import { type LaunchOptions, launchRouter, until } from '../support/launch.ts'
 import { decisionLogConfig } from '../support/decision-log-config.ts'
@@ -185,5 +185,24 @@ describe.each(['node', 'bun', 'deno'] as const)('a router that ends, on %s', (ru
     await until(isTold, 10_000, () => router.output())
     expect((await chat('r-1')).status).toBe(200)
     expect(await router.signal('SIGTERM')).toBe(0)
+  })
+
+  test('not at all by a disk that does not answer, and neither does a request wait for it', async () => {
+    // A pipe that nobody reads: opening it takes for ever.
+    execFileSync('mkfifo', [path()])
+    const { router, chat } = await start({ fsync: 'always' })
+    const times: number[] = []
+    for (let n = 0; n < 50; n += 1) {
+      const beganAtMs = performance.now()
+      expect((await chat(`r-${n}`)).status).toBe(200)
+      times.push(performance.now() - beganAtMs)
+    }
+    const slowest = Math.max(...times)
+    console.info(`${runtime}: ${slowest.toFixed(1)} ms for the slowest of 50 requests beside a disk that hangs`)
+    expect(slowest).toBeLessThan(2_000)
+    const stats = (await ask(`${router.url}/admin/stats`)).json() as { readonly decision_log: object }
+    const expected = { kind: 'file', stored: 50, exported: 0, waiting: 50, lost: 0, failing: 'the disk is too slow' }
+    expect(stats.decision_log).toMatchObject(expected)
+    await router.signal('SIGKILL')
   })
 })

@@ -214,6 +214,15 @@ describe('the bucket', () => {
     expect(gets).toHaveLength(2)
     for (const options of gets)
       expect(options).toMatchObject({ range: { length: expect.toSatisfy((length: number) => length < 1_000) } })
+    // By time: a part of each object's segment of then, whatever else there is.
+    gets.length = 0
+    const filters = { sinceMs: BEGIN_MS + 1_020_000, untilMs: BEGIN_MS + 1_060_000 }
+    const { records } = await log.store.query({ filters, after: null, limit: 100 })
+    expect(records.map((record) => record.decision_id)).toEqual(ids(1_020, 1_060).toReversed())
+    expect(await log.keys()).toHaveLength(12 * DECISION_SHARDS)
+    expect(gets.length).toBeLessThanOrEqual(DECISION_SHARDS)
+    for (const options of gets)
+      expect(options).toMatchObject({ range: { length: expect.toSatisfy((length: number) => length < 40_000) } })
   })
 
   test('that can not be read fails the question, and neither newer records nor the log', async () => {
@@ -333,6 +342,28 @@ describe('what is kept for a time only', () => {
     expect(bytes).toBeLessThan(140_000)
     expect(bytes).toBeGreaterThan(50_000)
     expect(lines.map(idOf)).toContain(decisionId(19 * 40))
+  })
+})
+
+describe('what is kept by size only', () => {
+  test('goes also when the last of it came within the hour, and nothing comes any more', async () => {
+    const log = createLog({ retentionBytes: 100_000 })
+    for (let from = 0; from < 1_200; from += 200) {
+      await log.store.append(recordNumbers(from, from + 200), [])
+      await log.settle()
+      nowMs += 60_000
+    }
+    const heldBytes = async () => (await log.exportedLines()).reduce((sum, line) => sum + line.length + 1, 0)
+    expect(await heldBytes()).toBeGreaterThan(200_000)
+    for (let hour = 0; hour < 2; hour += 1) {
+      nowMs += 3_600_000
+      for (let number = 0; number < DECISION_SHARDS; number += 1) await runDurableObjectAlarm(log.shard(number))
+    }
+    expect(await heldBytes()).toBeLessThan(140_000)
+    expect(await exportedIds(log)).toContain(decisionId(1_199))
+    // And then there is nothing left to wake for.
+    const alarms = Array.from({ length: DECISION_SHARDS }, (_, number) => runDurableObjectAlarm(log.shard(number)))
+    expect(await Promise.all(alarms)).not.toContain(true)
   })
 })
 
