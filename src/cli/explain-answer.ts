@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 import type { Explanation } from '../explain/explain.ts'
+import { plain } from '../explain/words.ts'
 import type { Explained } from './explain.ts'
 
 const explanationSchema = z.looseObject({
@@ -22,7 +23,9 @@ export async function readExplanation(response: Response): Promise<Explained> {
   }
   const refused = errorSchema.safeParse(value)
   const why = refused.success ? refused.data.error.message : 'what answered is no router, or one of another version'
-  return { ok: false, message: `${response.status}: ${why}` }
+  const hint = response.status === 401 ? ' Give it with --admin-key, or in the variable ROUTER_ADMIN_KEY.' : ''
+  // Whatever answered is not to be trusted with a terminal.
+  return { ok: false, message: plain(`${response.status}: ${why}${hint}`) }
 }
 
 function parse(text: string): unknown {

@@ -148,9 +148,7 @@ test('goes by a configuration alone, without reaching anybody', async () => {
   expect([code, asked]).toEqual([0, []])
   const told = JSON.parse(out)
   expect(told).toMatchObject({ worker: 'a', policy: 'round_robin', record: { model: 'm', ticket: 0 } })
-  expect(told.sentences.join('\n')).toContain(
-    'It lists no models for `b`: they are taken to serve whatever is asked for.',
-  )
+  expect(told.sentences.join('\n')).toContain('It lists no models for `b`: it is taken to serve whatever is asked for.')
   const unknown = JSON.parse(
     (await run(['--config', 'router.yaml', '--request', 'body.json', '--key', 'wrong-0123456789'], { files, env })).out,
   )
@@ -206,4 +204,14 @@ test('--help explains itself', async () => {
   expect(code).toBe(0)
   expect(out).toMatch(/^Usage: vllm-edge-router explain ID/)
   expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
+})
+
+test('what a router says of itself does nothing to a terminal, and a missing key is helped along', async () => {
+  const message = 'No \u001b[31mkey\u001b[0m.'
+  const answer = () => Response.json({ error: { message, code: 'invalid_admin_key' } }, { status: 401 })
+  const { code, error } = await run(['d-1', '--url', 'http://router.test'], { answer })
+  expect(code).toBe(1)
+  expect(error).toBe(
+    'vllm-edge-router explain: 401: No \\u{1b}[31mkey\\u{1b}[0m. Give it with --admin-key, or in the variable ROUTER_ADMIN_KEY.\n',
+  )
 })

@@ -6,6 +6,7 @@ const ERROR_WORDS: Readonly<Record<string, string>> = {
   invalid_multipart: 'as its form is broken',
   model_required: 'as it names no model and several are on offer',
   model_not_found: 'as no worker serves the model it names',
+  tenant_disabled: 'as its tenant is disabled',
   model_not_allowed: 'as its caller may not use the model',
   response_not_found: 'as the stored response it refers to is not known (for this caller)',
   hook_rejected: 'as a hook said no',
@@ -19,6 +20,14 @@ const ERROR_WORDS: Readonly<Record<string, string>> = {
   unsupported_media_type: 'as its body is not of the type that the route takes',
   request_timeout: 'as its body came too slowly',
   client_closed_request: 'as its client had left',
+  invalid_api_key: 'as its key is not one of this router',
+  key_check_unavailable: 'as the service that checks keys could not be asked',
+  fleet_unavailable: 'as what all routers share could not be asked',
+  not_found: 'as there is no such route',
+  method_not_allowed: 'as the route does not take that method',
+  invalid_path: 'as its path is not in the plain form',
+  header_too_large: 'as its headers are too large',
+  upstream_tls: 'as the connection to the worker could not be made safe',
   upstream_unreachable: 'as the connection to the worker failed',
   upstream_timeout: 'as the worker took too long',
   upstream_truncated: 'as the stream of the worker ended too early',
@@ -27,5 +36,5 @@ const ERROR_WORDS: Readonly<Record<string, string>> = {
 }
 
 export function errorWords(code: string): string {
-  return Object.hasOwn(ERROR_WORDS, code) ? (ERROR_WORDS[code] ?? '') : 'which is a code of another version'
+  return Object.hasOwn(ERROR_WORDS, code) ? (ERROR_WORDS[code] ?? '') : 'a code that has no words here'
 }

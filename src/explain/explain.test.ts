@@ -6,14 +6,17 @@ import { candidateOf } from '../../test/conformance/policy.ts'
 import { explained } from '../../test/support/explained-decision.ts'
 import { fullRecord } from '../../test/support/full-record.ts'
 import { openRecordNumber, recordNumber } from '../../test/support/made-up-records.ts'
+import { ERROR_CODES } from '../errors/codes.ts'
 import { HOOK_OUTCOMES, toHookEntry } from '../pipeline/hook-outcomes.ts'
 import { readRecord } from '../record/read-record.ts'
 import { NOTE, VETO } from '../routing/decide.ts'
 import { OVER_LOAD_BOUND } from '../routing/policies/consistent-hash.ts'
+import { errorWords } from './error-words.ts'
 import { explain } from './explain.ts'
 import type { DryRun, ExplainedRecord } from './subject.ts'
 import { toText } from './text.ts'
 import { longVeto, noteWords } from './veto-words.ts'
+import { ordinal } from './words.ts'
 
 const a = candidateOf('a')
 
@@ -61,7 +64,18 @@ describe('who was left out', () => {
     const ejected = ['x', 'y', 'z'].map((id) => candidateOf(id, { availability: 'ejected' }))
     const { sentences } = explained({ policy: 'least_load', candidates: ejected, panicThreshold: 0.5 })
     expect(sentences.join('\n')).toContain('More of the fleet was in trouble than `panic_threshold`')
+    expect(sentences.join('\n')).toContain('so ejected ones counted, too.')
     expect(sentences.join('\n')).toContain('`x`, `y` and `z` could be chosen although not simply up')
+    const told = sentencesOf(recordNumber(0, { panic: true, candidates: [{ worker: 'w', veto: 'down' }] })).join('\n')
+    expect(told).toContain('so ejected ones would have counted, too.')
+  })
+
+  test('metrics of one age have no oldest', () => {
+    const candidates = ['a', 'b'].map((worker) => ({ worker, veto: 'draining', now: [0, 0, 1, 0, 0, 500] }))
+    const view = { source: 'memory', age_ms: 12 }
+    expect(sentencesOf(recordNumber(0, { candidates, view }))).toContain(
+      'The metrics of the workers were all 512 ms old.',
+    )
   })
 })
 
@@ -70,8 +84,26 @@ describe('why not B', () => {
 
   test('it was tried before', () => {
     expect(whyNot(fullRecord, 'gpu-0')).toEqual([
-      '`gpu-0` was the first to be tried: unreachable after 2 ms. Then another was needed.',
+      '`gpu-0` was the first to be tried: it could not be reached (`refused`) after 2 ms; then another was needed.',
       '`gpu-0` was left out, `tried`: an earlier attempt of this request had used it.',
+    ])
+  })
+
+  test('it was tried beside the one that answered', () => {
+    const attempts = [
+      { worker: 'gpu-b', outcome: 'superseded', ms: 90 },
+      { worker: 'gpu-a', outcome: 'answered', status: 200, ms: 12 },
+    ]
+    const [sentence] = whyNot(recordNumber(0, { attempts }), 'gpu-b')
+    expect(sentence).toBe(
+      '`gpu-b` was the first to be tried: it was called off after 90 ms, as another attempt had won.',
+    )
+  })
+
+  test('the request was refused before anybody was looked at', () => {
+    const early = { worker: undefined, candidates: undefined, policy: undefined, method: 'rejected' } as const
+    expect(whyNot(recordNumber(0, { ...early, status: 400, error: 'invalid_json' }), 'gpu-b')).toEqual([
+      'Nobody looked at `gpu-b`, nor at any other worker: the request was refused before that.',
     ])
   })
 
@@ -121,7 +153,7 @@ describe('the request', () => {
     const [sentence = ''] = sentencesOf(recordNumber(0, { hooks_ran: [toHookEntry('guard', outcome)] })).filter(
       (each) => each.startsWith('Of the hooks'),
     )
-    expect(sentence).toMatch(/^Of the hooks `guard` [a-z].{8,}\.$/)
+    expect(sentence).toMatch(/^Of the hooks, `guard` [a-z].{8,}\.$/)
     expect(sentence).not.toContain('came to')
   })
 
@@ -162,6 +194,28 @@ describe('the request', () => {
     expect(sentencesOf(recordNumber(0, given)).join('\n')).toContain(expected)
   })
 
+  test.each([
+    ['requests', 'requests a second (`rate_limit_rps`)'],
+    ['concurrency', 'requests at a time (`max_concurrent`)'],
+    ['tokens', 'tokens a minute (`tokens_per_minute`)'],
+  ] as const)('the limit that was reached: %s', (limit, words) => {
+    const refused = { worker: undefined, candidates: undefined, status: 429, error: 'rate_limit_exceeded', limit }
+    expect(sentencesOf(recordNumber(0, refused))).toContain(`The tenant’s limit on ${words} was reached when it came.`)
+  })
+
+  /** Codes of answers that leave no record, as they are about the admin API or a client that is not let in. */
+  const UNRECORDED = /^(?:admin_|access_|config_|replay_|decision_|worker_|invalid_admin_)/
+
+  test.each(Object.keys(ERROR_CODES).filter((code) => !UNRECORDED.test(code)))('the error %s has words', (code) => {
+    expect(errorWords(code)).toMatch(/^as /)
+  })
+
+  test('attempts are counted in English', () => {
+    expect([1, 5, 6, 11, 12, 13, 21, 22, 23, 24, 111, 121].map(ordinal).join(' ')).toBe(
+      'first fifth 6th 11th 12th 13th 21st 22nd 23rd 24th 111th 121st',
+    )
+  })
+
   test('records of the Rust router are told as far as they go', () => {
     const line =
       '{"timestamp":"2026-01-01T00:00:00.000Z","route":"/v1/chat/completions","model":"m","method":"policy","policy":"cache_aware","worker":"http://10.0.0.1:8000","status":200,"duration_ms":12}'
@@ -170,7 +224,7 @@ describe('the request', () => {
     const explanation = explain({ record: read.record, view: null, dryRun: null }, 'http://10.0.0.2:8000')
     expect(explanation.sentences).toEqual([
       'The request went to `http://10.0.0.1:8000` by policy `cache_aware` and was answered with 200 after 12 ms.',
-      'It names no model; `m` is the default, or the only one.',
+      'It was routed to the model `m`.',
       'The record lists no candidates (version 1): why `http://10.0.0.1:8000` was chosen by policy `cache_aware` can not be told.',
     ])
     expect(explanation).toMatchObject({ decision_id: null, table: null, attempts: [] })

@@ -38,9 +38,10 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${amount(count)} ${count === 1 ? one : many}`
 }
 
-/** First, second, …, 11th. */
+/** First, second, …, 11th, …, 21st. */
 export function ordinal(place: number): string {
-  return ['first', 'second', 'third', 'fourth', 'fifth'][place - 1] ?? `${place}th`
+  const ending = place % 100 > 10 && place % 100 < 14 ? 'th' : (['th', 'st', 'nd', 'rd'][place % 10] ?? 'th')
+  return ['first', 'second', 'third', 'fourth', 'fifth'][place - 1] ?? `${place}${ending}`
 }
 
 export function capitalized(sentence: string): string {

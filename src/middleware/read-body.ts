@@ -9,6 +9,11 @@ export function checkStatedLength(headers: Headers, maxBytes: number): void {
   if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes)
 }
 
+/** Throws `body_too_large` for a body that is there already. */
+export function checkLength(bytes: number, maxBytes: number): void {
+  if (bytes > maxBytes) throw tooLarge(maxBytes)
+}
+
 /** What the client says its body's length is; null when it does not, or there is none. Servers hold it to that. */
 export function statedLength(headers: Headers): number | null {
   const stated = headers.get('content-length')

@@ -14,6 +14,7 @@ import { rememberResponse } from '../pipeline/response-owner.ts'
 import { maxBodyBytes, type RouterParts } from '../pipeline/router-parts.ts'
 import { run } from '../pipeline/run.ts'
 import type { InferenceRoute } from './catalogue.ts'
+import { checkFormType, checkJsonType } from './content-type.ts'
 import { workerTarget } from './target.ts'
 
 /** The handler of one inference route. */
@@ -51,9 +52,7 @@ interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault' | 
 
 async function readJson(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
-  if (!/^application\/(?:json|[a-z0-9.+-]+\+json)\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type.trim())) {
-    throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: application/json` in UTF-8.')
-  }
+  checkJsonType(type)
   checkContentEncoding(request.headers)
   const bytes = await readBody(parts, request)
   exchange.replay?.noteRequest(bytes, type)
@@ -62,9 +61,7 @@ async function readJson(parts: RouterParts, exchange: Exchange, request: Request
 
 async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
   const type = request.headers.get('content-type') ?? ''
-  if (!/^multipart\/form-data\b/i.test(type.trim())) {
-    throw new RouterError('unsupported_media_type', 'This route takes `Content-Type: multipart/form-data`.')
-  }
+  checkFormType(type)
   exchange.replay?.noteOpaqueRequest(type)
   checkContentEncoding(request.headers)
   const maxBytes = maxBodyBytes(parts)

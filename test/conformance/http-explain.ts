@@ -61,6 +61,7 @@ function explainFleet(runtime: RuntimeName, policy: string): Given {
         pre_routing_hooks: [
           { name: 'guard', url: hooks.url('/reject'), routes: [CHAT], models: ['barred'], timeout_ms: 5_000 },
         ],
+        max_payload_size: 65_536,
         log_level: 'warn',
       }
     },
@@ -186,6 +187,19 @@ function dryRuns({ dryRun, live, explained, hooks }: Given): void {
     ['no body', {}, 400, 'invalid_json'],
     ['a key that nobody has', { body: chatBody('m'), key: 'wrong-0123456789' }, 401, 'invalid_api_key'],
     ['a model of others', { body: chatBody('barred'), tenant: 'acme' }, 403, 'model_not_allowed'],
+    [
+      'a type that the route does not take',
+      { body: chatBody('m'), headers: { 'content-type': 'text/plain' } },
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'a compressed body',
+      { body: chatBody('m'), headers: { 'content-encoding': 'gzip' } },
+      415,
+      'unsupported_media_type',
+    ],
+    ['a body beyond `max_payload_size`', { body: { model: 'm', prompt: 'x'.repeat(70_000) } }, 413, 'body_too_large'],
     ['the same by key', { body: chatBody('barred'), headers: { 'x-api-key': ACME_KEY } }, 403, 'model_not_allowed'],
   ])('what would be refused: %s', async (_, body, status, error) => {
     const dry = (await dryRun(body)).json()
@@ -218,7 +232,7 @@ function dryRuns({ dryRun, live, explained, hooks }: Given): void {
   })
 }
 
-function refusals({ admin, dryRun }: Given): void {
+function refusals({ fleet, admin, dryRun }: Given): void {
   test.each([
     ['a route that is none', { route: '/v1/nothing' }, '`/v1/chat/completions`'],
     ['a method that the route lacks', { route: CHAT, method: 'GET' }, 'POST only'],
@@ -228,10 +242,21 @@ function refusals({ admin, dryRun }: Given): void {
     ['a header that can not be', { headers: { 'bad name': 'x' } }, 'header'],
     ['a seed that is none', { seed: -1 }, 'zero or more'],
     ['an unknown field', { bdoy: {} }, '`bdoy`'],
+    ['no worker at all', { worker: '' }, 'must not be empty'],
+    ['a form that has no fields', { route: '/v1/audio/transcriptions', body: 'model=m' }, 'its fields'],
   ])('what is no dry run: %s', async (_, body, says) => {
     const answer = await dryRun({ body: chatBody('m'), ...body })
     expectRefusal(answer, 'invalid_request')
     expect(answer.json().error.message).toContain(says)
+  })
+
+  test('a body that is nested beyond all measure is refused, and no failure of the router', async () => {
+    const deep = `{"body":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+    const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' }
+    const answer = await ask(`${fleet.url}/admin/explain`, { method: 'POST', headers, body: deep })
+    // How deep a stack goes is the runtime's own.
+    if (answer.status !== 200) expectRefusal(answer, 'invalid_request')
+    else expect(answer.json()).toMatchObject({ worker: null, record: { status: 413, error: 'body_too_large' } })
   })
 
   test('parameters and other types', async () => {
@@ -305,7 +330,9 @@ function turns({ dryRun, live, explained }: Given, runtime: RuntimeName): void {
     expect(text).toMatch(/First attempt: `one` answered with 503.* after [\d,]+ ms\./)
     expect(text).toMatch(/Second attempt: `two` answered with 200 after [\d,]+ ms\./)
     expect(text).toContain('The scores are those of the last decision, which left out `one`.')
-    expect(whyNot.sentences[0]).toMatch(/^`one` was the first to be tried: answered 503 after [\d,]+ ms\. Then another/)
+    expect(whyNot.sentences[0]).toMatch(
+      /^`one` was the first to be tried: it answered with 503 after [\d,]+ ms; then another/,
+    )
     expect(whyNot.sentences[1]).toMatch(/^`one` was left out, `tried`/)
   })
 }

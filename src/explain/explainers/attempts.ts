@@ -15,30 +15,31 @@ function lines({ attempts: made = [], tried = [] }: ExplainedRecord): readonly s
   return [...made.map((attempt, at) => sentence(attempt, at + 1)), ...decided]
 }
 
-function sentence({ worker, outcome, reason, status, ms }: Attempt, place: number): string {
-  const subject = `${capitalized(ordinal(place))} attempt: ${named(worker)}`
-  return `${subject} ${outcomeWords({ outcome, reason, status })}${outcome === 'open' ? '' : ` after ${milliseconds(ms)}`}.`
+function sentence(attempt: Attempt, place: number): string {
+  return `${capitalized(ordinal(place))} attempt: ${named(attempt.worker)} ${attemptWords(attempt)}.`
 }
 
-function outcomeWords({ outcome, reason, status }: Pick<Attempt, 'outcome' | 'reason' | 'status'>): string {
+/** What follows the worker's name. */
+export function attemptWords({ outcome, reason, status, ms }: Attempt): string {
   const why = reason === undefined ? '' : ` (${named(reason)})`
+  const after = `after ${milliseconds(ms)}`
   switch (outcome) {
     case 'answered':
-      return `answered with ${status ?? 'a status nobody knows'}${why}`
+      return `answered with ${status ?? 'a status nobody knows'}${why} ${after}`
     case 'timeout':
-      return `took too long${why}`
+      return `took too long${why} and was given up ${after}`
     case 'unreachable':
-      return `could not be reached${why}`
+      return `could not be reached${why} ${after}`
     case 'aborted':
-      return `was called off when the client left${why}`
+      return `was called off ${after}, when the client left${why}`
     case 'superseded':
-      return `was called off, as another attempt had won${why}`
+      return `was called off ${after}, as another attempt had won${why}`
     case 'invalid':
-      return `gave an answer that could not be used${status === undefined ? '' : `, ${status}`}${why}`
+      return `gave an answer that could not be used${status === undefined ? '' : `, ${status}`}${why} ${after}`
     case 'open':
       return 'is at it'
     default:
-      return `came to ${named(outcome)}${why}`
+      return `came to ${named(outcome)}${why} ${after}`
   }
 }
 

@@ -19,13 +19,24 @@ function whose({ tenant }: ExplainedRecord, dryRun: DryRun | null): readonly str
   ]
 }
 
-function limits({ error, queue_ms: queueMs }: ExplainedRecord, dryRun: DryRun | null): readonly string[] {
+function limits(record: ExplainedRecord, dryRun: DryRun | null): readonly string[] {
+  const { queue_ms: queueMs } = record
   const waited = queueMs === undefined ? [] : [`It waited ${milliseconds(queueMs)} for a place in the router.`]
-  const refused =
-    error === 'rate_limit_exceeded' && dryRun === null
-      ? ['One of the tenant’s limits (requests, requests at a time, tokens) was reached when it came.']
-      : []
-  return [...waited, ...refused, ...peeked(dryRun?.limits ?? [])]
+  return [...waited, ...reached(record), ...peeked(dryRun?.limits ?? [])]
+}
+
+const LIMIT_WORDS: Readonly<Record<string, string>> = {
+  requests: 'requests a second (`rate_limit_rps`)',
+  concurrency: 'requests at a time (`max_concurrent`)',
+  tokens: 'tokens a minute (`tokens_per_minute`)',
+}
+
+function reached({ error, limit }: ExplainedRecord): readonly string[] {
+  if (error !== 'rate_limit_exceeded') return []
+  if (limit === undefined)
+    return ['One of the tenant’s limits (requests, requests at a time, tokens) was reached when it came.']
+  const words = Object.hasOwn(LIMIT_WORDS, limit) ? LIMIT_WORDS[limit] : named(limit)
+  return [`The tenant’s limit on ${words} was reached when it came.`]
 }
 
 const METER_WORDS: Readonly<Record<string, string>> = {

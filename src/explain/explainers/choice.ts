@@ -1,5 +1,6 @@
 // Why this worker and no other.
 
+import { NOTE } from '../../routing/decide.ts'
 import { grouped } from '../grouped.ts'
 import { noteWords } from '../veto-words.ts'
 import { policyWords } from '../policy-words.ts'
@@ -45,9 +46,11 @@ function notes({ candidates = [] }: ExplainedRecord): readonly string[] {
   )
 }
 
-function panic({ panic: isPanic }: ExplainedRecord): readonly string[] {
+function panic({ panic: isPanic, candidates = [] }: ExplainedRecord): readonly string[] {
   if (isPanic !== true) return []
+  const isUsed = candidates.some(({ note }) => note === NOTE.panic)
   return [
-    'More of the fleet was in trouble than `panic_threshold` takes for the workers’ own fault, so ejected ones counted, too.',
+    'More of the fleet was in trouble than `panic_threshold` takes for the workers’ own fault, so ejected ones ' +
+      `${isUsed ? 'counted' : 'would have counted'}, too.`,
   ]
 }

@@ -19,7 +19,7 @@ export const hooks: Explainer = ({ record, dryRun }) => {
   const asked = (record.hooks_ran ?? []).map(toWords)
   const notAsked = dryRun?.not_asked ?? []
   return [
-    ...(asked.length === 0 ? [] : [`Of the hooks ${listed(asked)}.`]),
+    ...(asked.length === 0 ? [] : [`Of the hooks, ${listed(asked)}.`]),
     ...(notAsked.length === 0 ? [] : [`Not asked in this dry run: ${listed(notAsked.map(named))}.`]),
   ]
 }

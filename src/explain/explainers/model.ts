@@ -1,5 +1,6 @@
 // Which model was asked for, and which one it was routed to.
 
+import { RECORD_SCHEMA_VERSION } from '../../record/schema.ts'
 import { sourceOf } from '../key-source.ts'
 import type { Explainer, ExplainedRecord } from '../subject.ts'
 import { amount, listed, named } from '../words.ts'
@@ -7,6 +8,7 @@ import { amount, listed, named } from '../words.ts'
 export const model: Explainer = ({ record }) => [...names(record), ...split(record)]
 
 function names({
+  schema_version: version,
   original_model: asked,
   model: routed,
   rule,
@@ -18,6 +20,8 @@ function names({
     return [`${from} matches the model rule ${named(rule)}, which led to ${named(routed)}.`]
   }
   if (asked === routed) return [`It asks for the model ${named(routed)}.`]
+  // Older records don't say what was asked for.
+  if (asked === undefined && version < RECORD_SCHEMA_VERSION) return [`It was routed to the model ${named(routed)}.`]
   if (asked === undefined) return [`It names no model; ${named(routed)} is the default, or the only one.`]
   const isHooks = hooks.some((entry) => entry.endsWith(':transformed'))
   return [

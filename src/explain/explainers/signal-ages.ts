@@ -29,9 +29,7 @@ function scrapes({ candidates = [], view }: ExplainedRecord): readonly string[] 
   if (oldest === undefined) return []
   const youngestMs = Math.min(...ages.map(({ ageMs }) => ageMs))
   if (ages.length === 1) return [`The metrics of ${named(oldest.worker)} were ${milliseconds(oldest.ageMs)} old.`]
-  const range =
-    youngestMs === oldest.ageMs
-      ? amount(Math.round(youngestMs))
-      : `${amount(Math.round(youngestMs))} to ${amount(Math.round(oldest.ageMs))}`
+  if (youngestMs === oldest.ageMs) return [`The metrics of the workers were all ${milliseconds(youngestMs)} old.`]
+  const range = `${amount(Math.round(youngestMs))} to ${amount(Math.round(oldest.ageMs))}`
   return [`The metrics of the workers were ${range} ms old; those of ${named(oldest.worker)} were the oldest.`]
 }

@@ -21,7 +21,7 @@ function whatBecame(record: ExplainedRecord): string {
 
 function withWorker({ error, status }: ExplainedRecord, went: string, after: string): string {
   if (error === undefined) return `${went} and was answered with ${statusOf(status)}${after}`
-  return `${went}, but was refused with ${statusOf(status)} ${named(error)}${after}, ${errorWords(error)}`
+  return `${went}, but was answered with ${statusOf(status)} ${named(error)}${after}, ${errorWords(error)}`
 }
 
 function withoutWorker(record: ExplainedRecord, after: string): string {

@@ -69,8 +69,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 function toTimeMs(name: string, text: string, nowMs: number): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
   if (count !== undefined) return Math.max(0, nowMs - Number(count) * (UNIT_MS[unit] ?? 0))
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text)
-  const timeMs = isTime ? Date.parse(text) : Number.NaN
+  const timeMs = parseTime(text)
   if (Number.isNaN(timeMs)) {
     throw badParameter(
       name,
@@ -78,6 +77,17 @@ function toTimeMs(name: string, text: string, nowMs: number): number {
     )
   }
   return timeMs
+}
+
+/** RFC 3339. NaN for what is no time; `Date.parse` alone takes 31 February for a day in March. */
+function parseTime(text: string): number {
+  // A `+` that was not encoded arrives as a space.
+  const time = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.exec(text.replace(' ', '+'))
+  if (time === null) return Number.NaN
+  const [whole, day = ''] = time
+  const midnightMs = Date.parse(`${day}T00:00:00Z`)
+  const isDay = !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(day)
+  return isDay ? Date.parse(whole) : Number.NaN
 }
 
 function toStatusRange(text: string): NonNullable<DecisionFilters['status']> {

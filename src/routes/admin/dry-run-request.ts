@@ -4,12 +4,14 @@ import * as z from 'zod'
 import type { TenantConfig } from '../../config/config.ts'
 import { quoted, RouterError } from '../../errors/router-error.ts'
 import type { DryRun } from '../../explain/subject.ts'
+import { checkContentEncoding, checkLength } from '../../middleware/read-body.ts'
 import { wantsKeys } from '../../pipeline/callers.ts'
 import type { DryRunRequest } from '../../pipeline/dry-run.ts'
 import type { Exchange } from '../../pipeline/exchange.ts'
 import type { InferenceRequest } from '../../pipeline/inference-request.ts'
 import { type JsonRequest, readJsonRequest } from '../../pipeline/json-request.ts'
-import type { RouterParts } from '../../pipeline/router-parts.ts'
+import { maxBodyBytes, type RouterParts } from '../../pipeline/router-parts.ts'
+import { checkFormType, checkJsonType } from '../content-type.ts'
 import { type DryRoute, findDryRoute } from './dry-run-route.ts'
 
 /** A prompt may be long. */
@@ -24,7 +26,7 @@ export const dryRunSchema = z.strictObject({
   body: z.unknown().optional(),
   key: z.string({ error: 'it must be a key of a caller' }).min(1, { error: 'it must not be empty' }).optional(),
   tenant: z.string({ error: 'it must be the name of a tenant, or null' }).nullable().optional(),
-  worker: z.string({ error: 'it must be the id of a worker' }).optional(),
+  worker: z.string({ error: 'it must be the id of a worker' }).min(1, { error: 'it must not be empty' }).optional(),
   ask_hooks: z.boolean({ error: 'it must be true or false' }).default(false),
   seed: z
     .int({ error: 'it must be a whole number' })
@@ -45,6 +47,7 @@ export function toDryRun(parts: RouterParts, exchange: Exchange, body: DryRunBod
   const route = findDryRoute(parts.config, body.route, body.method)
   const headers = toHeaders(body)
   const { caller, callerWord } = callerOf(parts, headers, body)
+  if (route.body === 'multipart' && !isFields(body.body)) throw notFields()
   const bytes = toBytes(body.body)
   Object.assign(exchange, {
     route: route.name,
@@ -61,8 +64,29 @@ export function toDryRun(parts: RouterParts, exchange: Exchange, body: DryRunBod
     signal,
     asksHooks: body.ask_hooks,
     seed: body.seed ?? null,
-    read: () => toRequest(route, { headers, signal, bytes, fields: body.body }),
+    read() {
+      checkContent(parts, route, { headers, bytes })
+      return toRequest(route, { headers, signal, bytes, fields: body.body })
+    },
   }
+}
+
+/** As live traffic is looked at. A type that nobody gave is taken to be the route's: a dry run's own body has another. */
+function checkContent(parts: RouterParts, { body }: DryRoute, { headers, bytes }: Pick<Received, 'headers' | 'bytes'>) {
+  const type = headers.get('content-type')
+  if (type !== null && body === 'json') checkJsonType(type)
+  if (type !== null && body === 'multipart') checkFormType(type)
+  checkContentEncoding(headers)
+  checkLength(bytes?.length ?? 0, maxBodyBytes(parts))
+}
+
+function isFields(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function notFields(): RouterError {
+  const message = 'This route takes a form: give its fields as an object, such as `{"model": "whisper"}`.'
+  return new RouterError('invalid_request', message, { param: 'body' })
 }
 
 function toHeaders({ headers: given, key }: DryRunBody): Headers {
@@ -103,7 +127,17 @@ function findTenant(tenants: readonly TenantConfig[], name: string): TenantConfi
 function toBytes(body: unknown): Uint8Array<ArrayBuffer> | null {
   if (body === undefined || body === null) return null
   // Copied, as not every runtime's types promise that an encoder's bytes are nobody else's.
-  return new Uint8Array(new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)))
+  return new Uint8Array(new TextEncoder().encode(typeof body === 'string' ? body : toJson(body)))
+}
+
+function toJson(body: unknown): string {
+  try {
+    return JSON.stringify(body)
+  } catch (cause) {
+    // What was parsed can be written, unless its nesting is more than the stack holds.
+    const message = 'The body is nested too deeply to be written; no worker would get it either.'
+    throw new RouterError('invalid_request', message, { param: 'body', cause })
+  }
 }
 
 interface Received {
