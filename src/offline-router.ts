@@ -1,6 +1,7 @@
 // A router over the fleet as a configuration states it: every worker is up and idle, and nobody is reached. For asking what
 // a configuration would decide, through the very route that a running router answers.
 
+import { listed, named } from './explain/words.ts'
 import { digestOfKey } from './access/key-digest.ts'
 import type { Config, WorkerConfig } from './config/config.ts'
 import type { Platform, RequestContext } from './platform.ts'
@@ -103,17 +104,17 @@ function toState({ id, models }: WorkerConfig, assumed: readonly string[]): Work
 
 /** Every name that this configuration could route to, and those asked for. */
 function assumedModels({ workers, modelRules, defaultModel }: Config, asked: readonly string[]): readonly string[] {
-  const listed = workers.flatMap(({ models }) => models ?? [])
+  const stated = workers.flatMap(({ models }) => models ?? [])
   const targets = modelRules.flatMap(({ action }) => targetsOf(action))
-  return [...new Set([...listed, ...targets, ...(defaultModel === null ? [] : [defaultModel]), ...asked])]
+  return [...new Set([...stated, ...targets, ...(defaultModel === null ? [] : [defaultModel]), ...asked])]
 }
 
 function assumptionsOf({ workers }: Config): readonly string[] {
-  const silent = workers.filter(({ models }) => models === null).map(({ id }) => `\`${id}\``)
+  const silent = workers.filter(({ models }) => models === null).map(({ id }) => named(id))
   const up = 'The configuration alone was asked: every worker is taken as up and idle, and turns begin at 0.'
   if (silent.length === 0) return [up]
-  const shown = silent.length > 8 ? [...silent.slice(0, 8), '…'] : silent
-  return [up, `It lists no models for ${shown.join(', ')}: they are taken to serve whatever is asked for.`]
+  const they = silent.length === 1 ? 'it is' : 'they are'
+  return [up, `It lists no models for ${listed(silent)}: ${they} taken to serve whatever is asked for.`]
 }
 
 function randomId(): string {

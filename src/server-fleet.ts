@@ -6,9 +6,10 @@ import type { Platform } from './platform.ts'
 import type { AssembleOptions } from './router.ts'
 import type { FleetConfig } from './store/fleet-health.ts'
 import type { FleetStore } from './store/fleet-store.ts'
+import { type OpenRoot, SHARED_DRAIN_SETTLE_MS } from './store/led-state.ts'
 import { createMemoryFleetStore, type MemoryFleetStore } from './store/memory.ts'
 import { LEAVING_MS, PoolTransition, PREPARE_MS } from './store/pool-transition.ts'
-import { type OpenRoot, RedisFleet, type RedisFleetOptions, SHARED_DRAIN_SETTLE_MS } from './store/redis-fleet.ts'
+import { RedisFleet, type RedisFleetOptions } from './store/redis-fleet.ts'
 import { createProber } from './upstream/probe.ts'
 
 export interface ServerFleet {

@@ -6,7 +6,7 @@ import type { Platform } from './platform.ts'
 import { createServerFleet, type ServerFleet } from './server-fleet.ts'
 import type { LimitStore } from './store/limit-store.ts'
 import { createMemoryLimitStore } from './store/memory-limits.ts'
-import type { FleetRole } from './store/redis-fleet.ts'
+import type { FleetRole } from './store/fleet-seat.ts'
 import { createRedisLimitStore } from './store/redis-limits.ts'
 import type { RedisLink } from './store/redis-link.ts'
 

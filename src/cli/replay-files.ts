@@ -56,6 +56,9 @@ async function openDirectory(
 ): Promise<ReplayFiles> {
   // The names of a log's files sort by time: those put aside, then the one that is written to.
   const logs = inside.filter((name) => name.endsWith('.jsonl')).sort()
+  // Passing over it would make a report of a part of the log that looks like all of it.
+  const packed = inside.find((name) => /\.jsonl\.(?:gz|zst|xz|bz2)$/.test(name))
+  if (packed !== undefined) throw new Error(`cannot read ${path}: ${packed} is compressed; unpack it, or move it away`)
   if (logs.length === 0) throw new Error(`cannot read ${path}: the directory has no .jsonl files`)
   const views = new Map<string, string>()
   for (const name of inside) {
@@ -76,7 +79,12 @@ async function openDirectory(
 }
 
 async function* inputParts({ standardInput }: Files): AsyncIterable<LogPart> {
-  for await (const bytes of standardInput()) yield { name: '-', bytes }
+  let isFirst = true
+  for await (const bytes of standardInput()) {
+    if (isFirst) refusePacked('-', bytes)
+    isFirst = false
+    yield { name: '-', bytes }
+  }
 }
 
 async function* fileParts({ logFiles }: Files, path: string): AsyncIterable<LogPart> {
@@ -85,12 +93,19 @@ async function* fileParts({ logFiles }: Files, path: string): AsyncIterable<LogP
   try {
     for (let from = 0; ; from += PART_BYTES) {
       const bytes = await file.read(from, PART_BYTES)
+      if (from === 0) refusePacked(path, bytes)
       if (bytes.length > 0) yield { name: path, bytes }
       if (bytes.length < PART_BYTES) return
     }
   } finally {
     await file.close()
   }
+}
+
+/** Each of its lines would be counted as none, and nothing would say why. */
+function refusePacked(name: string, [first, second]: Uint8Array): void {
+  if (first !== 0x1f || second !== 0x8b) return
+  throw new Error(`cannot read ${name}: it is compressed; unpack it first, as in \`zcat FILE | … --decisions -\``)
 }
 
 /** Where a router, or a copy of its bucket, has the documents of a log file. */

@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DecidedLog, decidedLog } from '../../test/support/decided-log.ts'
 import type { Ran } from '../../test/support/run-command.ts'
@@ -41,6 +42,9 @@ describe('replay', { timeout: 60_000 }, () => {
     writeLog('export/decisions.20260801T093002Z-000001.jsonl', log.lines.slice(0, half))
     writeLog('export/decisions.jsonl', log.lines.slice(half))
     writeLog('decisions.jsonl', log.lines)
+    writeLog('mixed/decisions.jsonl', log.lines)
+    writeFileSync(path('mixed/old.jsonl.gz'), gzipSync(log.lines.join('\n')))
+    writeFileSync(path('packed.jsonl.gz'), gzipSync(log.lines.join('\n')))
     for (const [hash, view] of log.views) {
       for (const views of ['export/decisions.jsonl.views', 'decisions.jsonl.views', 'elsewhere']) {
         mkdirSync(path(views), { recursive: true })
@@ -176,6 +180,16 @@ describe('replay', { timeout: 60_000 }, () => {
     ],
     ['a configuration that is not there', ['--decisions', 'export', '--config', 'none.yaml'], /cannot read none\.yaml/],
     ['decisions that are not there', ['--decisions', 'none', '--config', 'least_load.yaml'], /cannot read none/],
+    [
+      'a file that is compressed',
+      ['--decisions', 'packed.jsonl.gz', '--config', 'least_load.yaml'],
+      /packed\.jsonl\.gz: it is compressed; unpack it first/,
+    ],
+    [
+      'a directory with one that is',
+      ['--decisions', 'mixed', '--config', 'least_load.yaml'],
+      /old\.jsonl\.gz is compressed; unpack/,
+    ],
     ['a directory without any', ['--decisions', 'elsewhere', '--config', 'least_load.yaml'], /no \.jsonl files/],
     [
       'a condition that is none',

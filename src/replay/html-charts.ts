@@ -46,7 +46,7 @@ export interface ShareBar {
   readonly after: number
 }
 
-/** Two bars for each worker, and a line where all of the `workers` would have as much. */
+/** Two bars for each worker, and a line where all of the `workers` there are to choose from would have as much. */
 export function shareChart(bars: readonly ShareBar[], workers: number): Html {
   const most = Math.max(...bars.flatMap(({ before, after }) => [before, after]), 0.01)
   const rows = bars.map(({ label, before, after }, at) => {
@@ -75,7 +75,7 @@ export function shareChart(bars: readonly ShareBar[], workers: number): Html {
       >`
   })
   const height = bars.length * 34
-  const even = LABEL + ROOM / workers / most
+  const even = LABEL + ROOM / Math.max(1, workers) / most
   const line =
     even <= LABEL + ROOM
       ? html`<line

@@ -118,7 +118,7 @@ function workers({ workers: byId, before, after }: ReplayReport): Html {
   }))
   return html`<section class="card wide">
     <h2>Load by worker</h2>
-    ${shareChart(bars, rows.length)}
+    ${shareChart(bars, after.workers)}
     ${table(
       ['worker', 'before', 'after', 'left', 'came'],
       rows

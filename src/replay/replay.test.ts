@@ -20,6 +20,8 @@ const POOL = ['a', 'b', 'c'].reduce(
 )
 const ROUND = await configOf(POOL)
 const LEAST = await configOf(`${POOL}policy: least_load\n`)
+/** One more, of another model. */
+const SPARE = await configOf(`${POOL}  - {id: spare, url: "http://spare", models: [n]}\npolicy: least_load\n`)
 const RANDOM = await configOf(`${POOL}policy: random\n`)
 const LINES = { read: 0, blank: 0, unreadable: 0, reasons: [] }
 
@@ -90,10 +92,41 @@ test('all parts add up', () => {
   })
 })
 
+const sumOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0)
+
+/** Whatever was counted: every part is the sum of its parts. */
+function expectAddsUp(report: ReplayReport): void {
+  const { total, same, different, no_worker: none, newly_refused: refused, newly_served: served, neither } = report
+  const { not_comparable: unknown, workers, before, after, exact, modelled, causes } = report
+  expect(same + different + none + unknown).toBe(total)
+  expect(refused + served + neither).toBe(none)
+  expect([exact.same + modelled.same, exact.different + modelled.different]).toEqual([same, different])
+  expect(sumOf(Object.values(causes))).toBe(different + refused + served + unknown)
+  expect(sumOf(report.not_comparable_reasons.map(({ count }) => count))).toBe(unknown)
+  expect([before.requests, after.requests]).toEqual([same + different + refused, same + different + served])
+  const each = Object.values(workers)
+  expect(sumOf(each.map((worker) => worker.before))).toBe(before.requests)
+  expect(sumOf(each.map((worker) => worker.after))).toBe(after.requests)
+  for (const worker of each) expect(worker.before - worker.left + worker.came).toBe(worker.after)
+  expect(sumOf(report.latency_ms.histogram.map(([, count]) => count))).toBe(report.latency_ms.count)
+  for (const groups of [report.policies, report.models, report.by?.groups ?? report.models]) {
+    expect(sumOf(Object.values(groups).map((group) => group.total))).toBe(total)
+  }
+}
+
 test('compares with another configuration instead of the record', () => {
   const replay = replayOf([LEAST], { against: { name: 'old.yaml', config: LEAST } })
   for (const { record, document } of turns()) replay.add(record, document)
   expect(reportOf(replay)).toMatchObject({ same: 6, different: 0, against: { name: 'old.yaml', policy: 'least_load' } })
+})
+
+test('lists workers that nobody went to, as they count for the hotspot', () => {
+  const replay = replayOf([SPARE], { against: { name: 'old.yaml', config: LEAST } })
+  for (const { record, document } of turns()) replay.add(record, document)
+  const { workers, before, after } = reportOf(replay)
+  const nothing = { before: 0, after: 0, left: 0, came: 0 }
+  expect(workers).toEqual({ a: { before: 6, after: 6, left: 0, came: 0 }, b: nothing, c: nothing, spare: nothing })
+  expect([before.workers, after.workers]).toEqual([3, 4])
 })
 
 test('decides several configurations side by side, each as it does alone', () => {
@@ -184,8 +217,10 @@ describe('whatever stands in a line', () => {
       if (read.kind !== 'record') return
       const replay = replayOf(configs, { by: 'hour' })
       replay.add(read.record, hasDocument ? document : null)
+      replay.add(record, document)
       for (const report of replay.reports()) {
-        expect(report.same + report.different + report.no_worker + report.not_comparable).toBe(1)
+        expect(report.total).toBe(2)
+        expectAddsUp(report)
         toText(toOutput([report], LINES))
         toHtml(toOutput([report], LINES))
       }

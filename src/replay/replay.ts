@@ -60,8 +60,8 @@ export class Replay {
       toReport(tally, {
         configuration: named,
         against: this.#options.against,
-        workersBefore: this.#candidatesThen.size,
-        workersAfter: redecider.candidateIds.length,
+        workersBefore: [...this.#candidatesThen],
+        workersAfter: redecider.candidateIds,
         by: this.#options.by,
         prefixCache: this.#options.prefixCache,
       }),

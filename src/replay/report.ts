@@ -10,9 +10,9 @@ import type { GroupKey, Tally } from './tally.ts'
 export interface ReportOptions {
   readonly configuration: NamedConfig
   readonly against: NamedConfig | null
-  /** How many there were to choose from. */
-  readonly workersBefore: number
-  readonly workersAfter: number
+  /** Ids of all there were to choose from. */
+  readonly workersBefore: readonly string[]
+  readonly workersAfter: readonly string[]
   readonly by: GroupKey | null
   readonly prefixCache: PrefixCacheOptions | null
 }
@@ -43,9 +43,9 @@ export function toReport(tally: Tally, options: ReportOptions): ReplayReport {
     policies: toGroups(tally.policies.entries()),
     models: toGroups(tally.models.entries()),
     by: options.by === null ? null : { key: options.by, groups: toGroups(tally.groups.entries()) },
-    before: toSide(tally.before, options.workersBefore),
-    after: toSide(tally.after, options.workersAfter),
-    workers: toWorkers(tally),
+    before: toSide(tally.before, options.workersBefore.length),
+    after: toSide(tally.after, options.workersAfter.length),
+    workers: toWorkers(tally, [...options.workersBefore, ...options.workersAfter]),
     latency_ms: toLatency(tally),
     prefix: toPrefix(tally, options.prefixCache),
     period: tally.period === null ? null : { ...tally.period },
@@ -74,8 +74,9 @@ function toSide(shares: Tally['before'], workers: number): ReplayReport['before'
   return { workers, requests: shares.total, hotspot: shares.hotspot(workers) }
 }
 
-function toWorkers({ before, after, left, came }: Tally): ReplayReport['workers'] {
-  const ids = [...new Set([...before.workers(), ...after.workers()])].sort()
+/** With the candidates that nobody went to: the hotspot is reckoned with them, too. */
+function toWorkers({ before, after, left, came }: Tally, candidates: readonly string[]): ReplayReport['workers'] {
+  const ids = [...new Set([...candidates, ...before.workers(), ...after.workers()])].sort()
   return Object.fromEntries(
     ids.map((id) => [id, { before: before.of(id), after: after.of(id), left: left.of(id), came: came.of(id) }]),
   )

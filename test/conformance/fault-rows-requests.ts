@@ -16,7 +16,8 @@ const JSON_TYPE = 'Content-Type: application/json'
 /** `Retry-After` of a worker, and whether it is then left alone for a while. */
 const RETRY_AFTER: readonly (readonly [string, boolean])[] = [
   ['30', true],
-  [new Date(Date.now() + 120_000).toUTCString(), true],
+  // Far enough ahead: minutes may pass between the loading of this file and its turn.
+  [new Date(Date.now() + 3_600_000).toUTCString(), true],
   ['99999999999', true],
   ['0', false],
   ['-1', false],

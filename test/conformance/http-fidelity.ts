@@ -199,7 +199,7 @@ export function fidelityConformance(runtime: RuntimeName): void {
           const head = `--cut-HERE+1\r\nContent-Disposition: form-data; name="${name}"${file}\r\n\r\n`
           return [Buffer.from(head), Buffer.from(value as string), Buffer.from('\r\n')]
         })
-        return Buffer.concat([Buffer.from('a preamble\r\n'), ...pieces, Buffer.from('--cut-HERE+1--\r\nan epilogue')])
+        return Buffer.concat([...pieces, Buffer.from('--cut-HERE+1--\r\nan epilogue')])
       }
       function send(path: string, body: Buffer, headers: Record<string, string>): Promise<Answered> {
         const type = 'multipart/form-data; boundary="cut-HERE+1"'

@@ -68,6 +68,7 @@ export function limitRates(bench: LimitBench): void {
       expect(refused.headers.get('x-vllm-router-attempts')).toBe('0')
       const record = await bench.fleet.router.record((line) => line['request_id'] === id)
       expect(record).toMatchObject({ status: 429, error: 'rate_limit_exceeded', tenant: 'slow', attempts: [] })
+      expect(record['limit']).toBe('requests')
       expect(bench.fleet.calls().some(({ headers }) => headers['x-request-id'] === id)).toBe(false)
     })
 

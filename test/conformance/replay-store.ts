@@ -217,6 +217,14 @@ export function replayStoreConformance(name: string, createRig: () => Promise<Re
       expect(page.records.length).toBeLessThan(24)
       expect(page).toMatchObject({ total: 24, end: { id: page.records.at(-1)?.id } })
       expect((await listAll(store)).records).toHaveLength(24)
+      // By offset as well, where the first page has as many bodies as one answer holds.
+      const last = await store.list({ filters: {}, after: null, offset: 22, limit: 1_000 })
+      expect(idsOf(last.records)).toEqual([1, 0].map(replayId))
+      expect(last).toMatchObject({ total: 24, end: null })
+      await store.put('code', [replayNumber(30, { decision: 'code' })], KEEPS)
+      const of = await store.list({ filters: {}, after: null, offset: 21, limit: 2 })
+      expect(idsOf(of.records)).toEqual([3, 2].map(replayId))
+      expect(of).toMatchObject({ total: 25, end: { id: replayId(2) } })
     })
   })
 }

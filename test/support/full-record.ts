@@ -27,6 +27,7 @@ export const fullRecord: Required<DecisionRecord> = {
   status: 200,
   lifecycle_state: 'completed',
   error: 'none',
+  limit: 'tokens',
   duration_ms: 2_114,
   ttft_ms: 212,
   queue_ms: 17,

@@ -6,8 +6,10 @@ import type { DecisionRecord } from '../../src/record/schema.ts'
 import type { Platform, SendFailure, SendRequestInit } from '../../src/platform.ts'
 import { assembleRouter, type Router } from '../../src/router.ts'
 import { policyRegistry } from '../../src/routing/policies/index.ts'
+import type { PolicyRegistry } from '../../src/routing/policy.ts'
 import type { DecisionLogStore } from '../../src/store/decision-log.ts'
-import { createMemoryFleetStore } from '../../src/store/memory.ts'
+import type { WorkerObservation } from '../../src/store/fleet-store.ts'
+import { createMemoryFleetStore, type MemoryFleetStore } from '../../src/store/memory.ts'
 import { createMemoryLimitStore } from '../../src/store/memory-limits.ts'
 import { observationOf } from './observation.ts'
 
@@ -29,6 +31,16 @@ export interface InProcessRouter {
   records(): readonly DecisionRecord[]
   /** Moves the clock. */
   advance(ms: number): void
+  now(): number
+  readonly fleet: MemoryFleetStore
+}
+
+export interface InProcessOptions {
+  readonly decisionLog?: DecisionLogStore | null
+  readonly policies?: PolicyRegistry
+  readonly random?: () => number
+  /** What workers say of their load when they are asked at the start, by id. */
+  readonly loads?: Readonly<Record<string, WorkerObservation['load']>>
 }
 
 export interface Asked {
@@ -44,9 +56,10 @@ export async function inProcessRouter(
   yaml: string,
   respond: (call: UpstreamCall) => Promise<Response>,
   onWait?: () => Promise<void>,
-  decisionLog: DecisionLogStore | null = null,
+  options: InProcessOptions = {},
 ): Promise<InProcessRouter> {
-  const loaded = await loadConfig(yaml, { env: () => undefined, policies: policyRegistry(undefined) })
+  const { decisionLog = null, policies = policyRegistry(undefined), random = Math.random, loads = {} } = options
+  const loaded = await loadConfig(yaml, { env: () => undefined, policies })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.findings, null, 2))
   const { config } = loaded
   let nowMs = 1_000_000
@@ -66,7 +79,8 @@ export async function inProcessRouter(
     config,
     now,
     after: () => () => {},
-    probe: async () => config.workers.map(({ id, models }) => observationOf(id, { models, atMs: nowMs })),
+    probe: async () =>
+      config.workers.map(({ id, models }) => observationOf(id, { models, atMs: nowMs, load: loads[id] ?? null })),
     nextProbeMs: () => 1_000,
   })
   const platform: Platform = {
@@ -74,7 +88,7 @@ export async function inProcessRouter(
     after,
     fleet,
     limits: createMemoryLimitStore(now),
-    random: () => Math.random(),
+    random,
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     send: (url, init) => respond({ ...init, url, worker: new URL(url).host }),
     binding: () => null,
@@ -93,6 +107,8 @@ export async function inProcessRouter(
   }
   return {
     router,
+    fleet,
+    now,
     post,
     chat: (body, init) =>
       post('/v1/chat/completions', {
