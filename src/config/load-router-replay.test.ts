@@ -88,6 +88,10 @@ describe('is refused:', () => {
     ['store_backend: redis, redis: {url: "http://x"}', 'must be a URL such as redis://'],
     ['store_backend: redis, redis: {rest_url: "https://x"}', 'needs a token beside it'],
     ['store_backend: redis, redis: {url: "redis://a", rest_url: "https://x", token: t}', 'which of the two is it?'],
+    [
+      'store_backend: redis, redis: {url: "redis://a", tls_skip_verify: true}',
+      'needs a url that begins with rediss://',
+    ],
     ['store_backend: postgres', 'postgres needs a section beside it'],
     ['store_backend: postgres, postgres: {}', 'needs a url, or on Workers a hyperdrive_binding'],
     ['store_backend: postgres, postgres: {url: "postgres://a", table: "a b"}', 'must be a plain SQL name'],

@@ -49,11 +49,14 @@ function unused(section: ReplaySection, backend: ReplayBackend): Problem[] {
 function checkRedis({ redis }: ReplaySection, platform: ReplayPlatform | null): Problem[] {
   const path = [SECTION, 'redis']
   if (redis === undefined) return [missing('redis', '{url: "redis://10.0.0.9:6379"}, or {rest_url: ..., token: ...}')]
-  const { url, rest_url: restUrl, token } = redis
+  const { url, rest_url: restUrl, token, tls_skip_verify: skipsVerification } = redis
   // One that was refused has a problem already.
   if (!('url' in redis) && !('rest_url' in redis)) return [errorAt(path, 'needs a url, or a rest_url with its token')]
   if (url !== undefined && restUrl !== undefined) {
     return [errorAt([...path, 'rest_url'], 'stands beside url; which of the two is it?')]
+  }
+  if (skipsVerification === true && url?.startsWith('rediss://') !== true) {
+    return [errorAt([...path, 'tls_skip_verify'], 'is about certificates: it needs a url that begins with rediss://')]
   }
   if (restUrl !== undefined && token === undefined && !('token' in redis)) {
     return [errorAt([...path, 'rest_url'], 'needs a token beside it')]

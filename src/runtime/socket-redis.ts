@@ -3,6 +3,7 @@
 
 import type { ReplayRedisConfig } from '../config/config.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
+import { failureWords } from './redis-failure.ts'
 import { watchSilence } from './silence-watch.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -44,6 +45,7 @@ type Connection = Awaited<ReturnType<typeof connect>>
 async function connect(url: string, skipsVerification: boolean) {
   // Loaded when it is needed: most routers have no Redis.
   const { createClient } = await import('@redis/client')
+  const words = failureWords(url)
   const client = createClient({
     url,
     disableOfflineQueue: true,
@@ -67,7 +69,7 @@ async function connect(url: string, skipsVerification: boolean) {
     let timer: ReturnType<typeof setTimeout> | undefined
     const ready = new Promise<void>((resolve) => client.once('ready', resolve))
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Redis can not be reached (${codeOf(failure)})`)), CONNECT_TIMEOUT_MS)
+      timer = setTimeout(() => reject(new Error(`Redis can not be reached (${words(failure)})`)), CONNECT_TIMEOUT_MS)
     })
     try {
       await Promise.race([ready, late])
@@ -82,10 +84,4 @@ async function connect(url: string, skipsVerification: boolean) {
       if (!client.isReady) await (waiting ??= wait())
     },
   }
-}
-
-/** A word, not a sentence: that one might have the password in it. */
-function codeOf(failure: unknown): string {
-  if (typeof failure === 'object' && failure !== null && 'code' in failure) return String(failure.code)
-  return failure instanceof Error ? failure.message.slice(0, 60) : 'no answer'
 }
