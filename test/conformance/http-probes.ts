@@ -221,10 +221,11 @@ function loadOfOthers(runtime: RuntimeName): void {
       const { release } = await occupy('a', bench.fleet.worker('a').url, 5)
       // A copy that is a little old has begun to fade into the average.
       await untilOutside('a', (outside) => outside > 4)
-      expect(await servedBy(bench, 12)).toEqual(new Set(['b', 'c']))
+      expect(await servedBy(bench, 20)).toEqual(new Set(['b', 'c']))
       await release()
       await untilOutside('a', (outside) => outside === 0)
-      expect(await servedBy(bench, 12)).toEqual(new Set(NAMES))
+      // Ties are drawn: of a dozen, every fortieth would leave one worker out.
+      expect(await servedBy(bench, 40)).toEqual(new Set(NAMES))
     })
 
     test('requests of our own are counted once, though the worker counts them too', async () => {
