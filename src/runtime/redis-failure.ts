@@ -2,10 +2,10 @@
 
 const MAX_LENGTH = 160
 
-/** Words about a failure of the Redis at this URL, without its password. */
-export function failureWords(url: string): (failure: unknown) => string {
+/** Words about a failure of the Redis at this URL, without its password and without other secrets. */
+export function failureWords(url: string, others: readonly string[] = []): (failure: unknown) => string {
   const { password } = new URL(url)
-  const secrets = password === '' ? [] : [decodeURIComponent(password), password]
+  const secrets = [decodeURIComponent(password), password, ...others].filter((secret) => secret !== '')
   return (failure) => {
     const words = wordsOf(failure)
     return secrets.reduce((text, secret) => text.replaceAll(secret, '***'), words).slice(0, MAX_LENGTH)

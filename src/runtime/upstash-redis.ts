@@ -3,14 +3,18 @@
 import { Redis } from '@upstash/redis/cloudflare'
 import type { ReplayRedisConfig } from '../config/config.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
+import { failureWords } from './redis-failure.ts'
 
 /** A server that has not answered by then hangs; one request of the client takes as long, whatever it tries again. */
 const TIMEOUT_MS = 4_500
 
 export function openUpstash({ restUrl, token }: Pick<ReplayRedisConfig, 'restUrl' | 'token'>): RedisScripts {
+  if (restUrl === null || token === null) throw new Error('router_replay.redis has no rest_url, or no token')
+  // `fetch` says the whole URL again when it refuses one with a password in it.
+  const words = failureWords(restUrl, [token])
   const redis = new Redis({
-    url: restUrl ?? '',
-    token: token ?? '',
+    url: restUrl,
+    token,
     // A record is text, whatever its text looks like.
     automaticDeserialization: false,
     responseEncoding: false,
@@ -25,16 +29,16 @@ export function openUpstash({ restUrl, token }: Pick<ReplayRedisConfig, 'restUrl
       try {
         return await redis.eval(script, [...keys], [...values])
       } catch (cause) {
-        // The client's own words repeat the command, and with it what the records say.
         // oxlint-disable-next-line preserve-caught-error -- a cause is logged with what it holds
-        throw new Error(`Redis over HTTP: ${wordsOf(cause)}`)
+        throw new Error(`Redis over HTTP: ${words(withoutCommand(cause))}`)
       }
     },
     close: async () => {},
   }
 }
 
-function wordsOf(cause: unknown): string {
-  const [words = ''] = (cause instanceof Error ? cause.message : '').split(', command was', 1)
-  return words === '' ? 'it failed' : words.slice(0, 120)
+/** The client's own words repeat the command, and with it what the records say. */
+function withoutCommand(cause: unknown): Error {
+  const [said = ''] = (cause instanceof Error ? cause.message : '').split(', command was', 1)
+  return new Error(said === '' ? 'it failed' : said)
 }
