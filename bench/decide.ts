@@ -31,7 +31,8 @@ async function measure(definition: PolicyDefinition, size: number): Promise<Spre
   return measureMicroseconds(() => {
     turn += 1
     const affinity = { source: 'header:x-session-id', hash: keys[turn % keys.length] ?? '' }
-    const input: DecisionInput = { model: 'bench/model', affinity, ticket: turn, tried: [], pinnedWorkerId: null }
+    const request = { model: 'bench/model', affinity, ticket: turn, tried: [], pinnedWorkerId: null }
+    const input: DecisionInput = { ...request, prefix: null, lmcache: null }
     decide(input, { policy }, view, turn)
   })
 }

@@ -4,12 +4,13 @@ import type { ReplayCapture } from '../capture/replay-capture.ts'
 import type { Config, TenantConfig, WorkerConfig } from '../config/config.ts'
 import type { RequestContext } from '../platform.ts'
 import type { Decision, DecisionInput, FleetView } from '../routing/decide.ts'
+import type { DecisionMethod } from '../routing/policy.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { LimitOutcome } from '../store/limit-outcome.ts'
 import type { Usage } from './record.ts'
 import type { TokenEstimate, TokenUse } from './token-charge.ts'
 
-export type RoutingMethod = 'policy' | 'rejected' | 'none'
+export type RoutingMethod = DecisionMethod | 'rejected'
 
 /** `open` while it runs; `superseded` when another attempt won; `invalid` when the answer could not be passed on. */
 export type AttemptEnd = 'open' | 'answered' | 'timeout' | 'unreachable' | 'aborted' | 'superseded' | 'invalid'
@@ -33,6 +34,15 @@ export interface DecisionTrace {
   readonly decision: Decision
   readonly seed: number
   readonly view: FleetView
+}
+
+/** One question to another service that a decision waited for. */
+export interface FactStep {
+  /** What was asked: `tokenize`, `lookup`, `occupancy`, `shared_prefix`. */
+  readonly step: string
+  /** `ok`, or in a word why nothing came of it. */
+  readonly outcome: string
+  readonly ms: number
 }
 
 /** Something that is held for as long as the request lives: its place in the router, a slot of its tenant. */
@@ -91,6 +101,8 @@ export interface Exchange {
   method: RoutingMethod
   wantsStream: boolean
   trace: DecisionTrace | null
+  /** What was asked of other services for the decision, in order, with what came of it. */
+  readonly steps: FactStep[]
   /** What became of each hook that was asked, as the header lists it. */
   readonly hooksRan: string[]
   readonly attempts: AttemptLine[]
@@ -141,6 +153,7 @@ export function openExchange(open: OpenExchange): Exchange {
     method: 'rejected',
     wantsStream: false,
     trace: null,
+    steps: [],
     hooksRan: [],
     attempts: [],
     worker: null,

@@ -1,5 +1,6 @@
 // What a decision needs to know of a request, found out before it is made.
 
+import type { LmcacheFact, PrefixFact } from '../routing/cache-facts.ts'
 import { type Affinity, type Policy } from '../routing/policy.ts'
 import { findAffinity } from '../routing/affinity.ts'
 import type { InferenceRequest } from './inference-request.ts'
@@ -7,6 +8,8 @@ import type { InferenceRequest } from './inference-request.ts'
 export interface Facts {
   readonly affinity: Affinity | null
   readonly ticket: number | null
+  readonly prefix: PrefixFact | null
+  readonly lmcache: LmcacheFact | null
 }
 
 /** Where turns come from: the fleet's copy, which counts them, or a look at it. */
@@ -32,8 +35,9 @@ export async function gatherFacts(
   const source = { header: (name: string) => request.headers.get(name), body: request.json }
   const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
-  if (key === null) return { affinity, ticket: null }
-  return { affinity, ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key) : turns.ticket(key) }
+  const known = { affinity, prefix: null, lmcache: null }
+  if (key === null) return { ...known, ticket: null }
+  return { ...known, ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key) : turns.ticket(key) }
 }
 
 /** Unknown, not zero, when the count can't be reached: the policy then draws a turn by the seed. */

@@ -116,7 +116,7 @@ function asWritten(record: DecisionRecord): DecisionRecord {
 }
 
 /** Fields of the format that features of later versions will fill. */
-const FILLED_LATER = ['decision', 'category', 'reasoning_mode', 'signals', 'cluster']
+const FILLED_LATER = ['decision', 'category', 'reasoning_mode', 'signals', 'cluster', 'prefix', 'lmcache', 'steps']
 
 describe.each(records)('%s', (_, record) => {
   test('is as the format says', () => {

@@ -6,6 +6,7 @@ import { toRecordedCandidates } from '../record/candidates.ts'
 import { type ExchangeOutcome, lifecycleOf } from '../record/lifecycle.ts'
 import type { OpenRecord } from '../record/open-record.ts'
 import { type DecisionRecord, RECORD_SCHEMA_VERSION } from '../record/schema.ts'
+import type { LmcacheFact, PrefixFact } from '../routing/cache-facts.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { AttemptLine, Exchange } from './exchange.ts'
 import { prefixHashesOf } from './prefix-hashes.ts'
@@ -87,6 +88,9 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     view: trace === null ? undefined : { source: trace.view.source, age_ms: trace.view.ageMs },
     affinity: trace?.input.affinity ?? undefined,
     ticket: trace?.input.ticket ?? undefined,
+    prefix: toRecordedPrefix(trace?.input.prefix ?? null),
+    lmcache: toRecordedLmcache(trace?.input.lmcache ?? null),
+    steps: exchange.steps.length === 0 ? undefined : [...exchange.steps],
     pinned: trace?.input.pinnedWorkerId ?? undefined,
     tried: trace === null || trace.input.tried.length === 0 ? undefined : trace.input.tried,
     panic: trace?.decision.isPanic === true ? (true as const) : undefined,
@@ -111,6 +115,31 @@ function toRecordedSplit({ shares, session }: Split): NonNullable<DecisionRecord
 
 function toRecordedAttempt({ worker, outcome, reason, status, ms }: AttemptLine): DecisionRecord['attempts'][number] {
   return { worker, outcome, reason: reason ?? undefined, status: status ?? undefined, ms }
+}
+
+function toRecordedPrefix(fact: PrefixFact | null): DecisionRecord['prefix'] {
+  if (fact === null) return undefined
+  const { promptTokens, prefillMsPerToken, cachedTokens, backlogTokens } = fact
+  return {
+    prompt_tokens: promptTokens,
+    prefill_ms_per_token: prefillMsPerToken,
+    cached: unlessEmpty(cachedTokens),
+    backlog: unlessEmpty(backlogTokens),
+  }
+}
+
+function toRecordedLmcache(fact: LmcacheFact | null): DecisionRecord['lmcache'] {
+  if (fact === null) return undefined
+  return {
+    prefill_ms_per_token: fact.prefillMsPerToken,
+    prompt_tokens: fact.promptTokens ?? undefined,
+    matched: fact.matchedTokens ?? undefined,
+    chunks: fact.chunkCounts ?? undefined,
+  }
+}
+
+function unlessEmpty(counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> | undefined {
+  return Object.keys(counts).length === 0 ? undefined : counts
 }
 
 function toRecordedUsage({ promptTokens, completionTokens, totalTokens }: Usage): NonNullable<DecisionRecord['usage']> {

@@ -13,10 +13,30 @@ export function toDecisionInput(record: StoredRecord): DecisionInput {
     model: record.model ?? null,
     affinity: record.affinity ?? null,
     ticket: record.ticket ?? null,
+    prefix: toPrefixFact(record),
+    lmcache: toLmcacheFact(record),
     tried: record.tried ?? [],
     pinnedWorkerId: record.pinned ?? null,
   }
 }
+
+function toPrefixFact({ prefix }: StoredRecord): DecisionInput['prefix'] {
+  if (prefix === undefined) return null
+  const { prompt_tokens: promptTokens, cached = NONE, backlog = NONE, prefill_ms_per_token: prefillMsPerToken } = prefix
+  return { promptTokens, cachedTokens: cached, backlogTokens: backlog, prefillMsPerToken }
+}
+
+function toLmcacheFact({ lmcache }: StoredRecord): DecisionInput['lmcache'] {
+  if (lmcache === undefined) return null
+  return {
+    matchedTokens: lmcache.matched ?? null,
+    promptTokens: lmcache.prompt_tokens ?? null,
+    chunkCounts: lmcache.chunks ?? null,
+    prefillMsPerToken: lmcache.prefill_ms_per_token,
+  }
+}
+
+const NONE: Readonly<Record<string, number>> = Object.freeze({})
 
 /** What is known of the candidates besides the record. At least one of them is needed. */
 export interface ViewSources {

@@ -34,7 +34,7 @@ test('the names of version 4, which may be added to and never taken from', () =>
       'original_model model rule split decision category reasoning_mode signals',
       'policy cluster worker cache_status hooks_ran tenant session_id error limit',
       'ttft_ms queue_ms stream_end streaming retry_refused panic',
-      'seed view view_hash affinity ticket pinned tried candidates candidates_omitted others',
+      'seed view view_hash affinity ticket prefix lmcache steps pinned tried candidates candidates_omitted others',
       'usage cached_tokens prefix_hashes request_text request_bytes',
     ].join(' '),
   )
@@ -81,6 +81,9 @@ const WRONG: Readonly<Record<keyof DecisionRecord, readonly unknown[]>> = {
   view_hash: ['a', 1, null],
   affinity: [1, {}, { source: 'body:user', hash: 'alice' }, null],
   ticket: [-1, 0.5, null],
+  prefix: [1, {}, { prompt_tokens: -1, prefill_ms_per_token: 0.2 }, null],
+  lmcache: [1, {}, { prefill_ms_per_token: 0.2, matched: { a: '1' } }, null],
+  steps: ['lookup', [{ step: 'lookup' }], [{ step: 'lookup', outcome: 'ok', ms: -1 }], null],
   pinned: [1, null],
   tried: ['a', [1], null],
   candidates: [

@@ -84,6 +84,30 @@ const split = openObject({
   affinity: affinity.optional().describe('The key the model was drawn by; absent when the request offered none.'),
 })
 
+const byCandidate = z.record(z.string(), z.number().min(0))
+
+const prefix = openObject({
+  prompt_tokens: z.number().min(0).describe('Length of the prompt, estimated or counted.'),
+  prefill_ms_per_token: z.number().min(0).describe('What a token was taken to cost.'),
+  cached: byCandidate
+    .optional()
+    .describe('Leading tokens that candidates were thought to hold; none where not listed.'),
+  backlog: byCandidate.optional().describe('Tokens that requests from here still waited to have prefilled.'),
+})
+
+const lmcache = openObject({
+  prefill_ms_per_token: z.number().min(0).describe('What a token was taken to cost.'),
+  prompt_tokens: count.optional().describe('Length of the prompt as it was tokenised.'),
+  matched: byCandidate.optional().describe('Leading tokens that workers hold, as a lookup said.'),
+  chunks: byCandidate.optional().describe('Chunks in the caches of workers, as last heard.'),
+})
+
+const step = openObject({
+  step: z.string().describe('What was tried, such as `tokenize`, `lookup` or `occupancy`.'),
+  outcome: z.string().describe('`ok`, or why nothing came of it.'),
+  ms: milliseconds,
+})
+
 const requiredShape = {
   schema_version: z.int().min(RECORD_SCHEMA_VERSION).describe('4; higher in records of later routers.'),
   decision_id: z.string().min(1).describe('Id of this record, as in the header x-vllm-router-decision-id.'),
@@ -132,6 +156,9 @@ const optionalShape = {
   view_hash: hash.optional().describe('Names the view document: what of the fleet changes slowly.'),
   affinity: affinity.optional().describe('The key that stands for the session of the caller.'),
   ticket: count.optional().describe('The turn of the request.'),
+  prefix: prefix.optional().describe('Where the prompt was thought to be cached, by the index of the router.'),
+  lmcache: lmcache.optional().describe('What LMCache said of where the prompt is cached.'),
+  steps: z.array(step).optional().describe('What was asked of other services for the decision, in order.'),
   pinned: z.string().optional().describe('Id of the worker that holds what the request refers to.'),
   tried: z.array(z.string()).optional().describe('Candidates that earlier attempts had ruled out.'),
   candidates: z.array(candidate).optional().describe('The candidates of the last decision, in the order of the view.'),

@@ -72,9 +72,9 @@ describe("the session's key", () => {
 })
 
 test('a need that records can not meet is named', () => {
-  const policy = policyOf({ prefix: true } as PolicyNeeds)
+  const policy = policyOf({ weather: {} } as PolicyNeeds)
   expect(factsFor(record, sourcesOf(policy))).toEqual({
     kind: 'missing',
-    why: '`asking` asks for `prefix`, which no record has',
+    why: '`asking` asks for `weather`, which no record has',
   })
 })

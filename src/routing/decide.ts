@@ -1,8 +1,9 @@
 // The one function that chooses a worker. Live traffic, retries, dry runs and replay all call it, so that an
 // explanation can't drift from the behaviour.
 
+import type { LmcacheFact, PrefixFact } from './cache-facts.ts'
 import { PolicyError } from './policy-error.ts'
-import type { Affinity, CandidateView, Policy, PolicyInput, Verdict } from './policy.ts'
+import type { Affinity, CandidateView, DecisionMethod, Policy, PolicyInput, PolicyStep, Verdict } from './policy.ts'
 import { randomFrom } from './random.ts'
 import { rule, type Ruling } from './ruling.ts'
 
@@ -14,6 +15,8 @@ export interface DecisionInput {
   readonly model: string | null
   readonly affinity: Affinity | null
   readonly ticket: number | null
+  readonly prefix: PrefixFact | null
+  readonly lmcache: LmcacheFact | null
   /** Candidates that earlier attempts of this request used, by id; of a worker with ranks, all of them. */
   readonly tried: readonly string[]
   /** Id of the worker that holds what this request refers to (a stored response); null when any will do. */
@@ -38,8 +41,6 @@ export interface RoutingConfig {
   /** Whether workers with an open breaker are candidates when nobody else is left; no when left out. */
   readonly usesOpenLast?: boolean
 }
-
-export type DecisionMethod = 'policy' | 'none'
 
 /** A candidate as the decision saw it. */
 export interface ScoredCandidate {
@@ -82,18 +83,36 @@ export function decide(input: DecisionInput, config: RoutingConfig, view: FleetV
 
   const { policy } = config
   const random = randomFrom(seed)
-  const verdicts = ask(policy, {
+  const asked: PolicyInput = {
     candidates: eligible,
     affinity: policy.needs.affinity === undefined ? null : input.affinity,
     ticket: policy.needs.ticket === undefined ? null : input.ticket,
+    prefix: policy.needs.prefix === undefined ? null : input.prefix,
+    lmcache: policy.needs.lmcache === undefined ? null : input.lmcache,
     loadAgeMs: view.ageMs,
     random,
-  })
+  }
+  const { policy: acting, method } = stepOf(policy, asked)
+  const verdicts = ask(acting, asked)
   const candidates = explain(view, ruling, verdicts)
   const chosen = eligible[bestOf(verdicts, random)]
   if (chosen === undefined) return nothingChosen(ruling, candidates)
-  const policyName = input.pinnedWorkerId === null ? policy.name : RESPONSE_AFFINITY
-  return { chosen, method: 'policy', policy: policyName, candidates, isPanic: ruling.isPanic }
+  const { isPanic } = ruling
+  if (input.pinnedWorkerId !== null) return { chosen, method: 'policy', policy: RESPONSE_AFFINITY, candidates, isPanic }
+  return { chosen, method, policy: acting.name, candidates, isPanic }
+}
+
+function stepOf(policy: Policy, input: PolicyInput): PolicyStep {
+  if (policy.step === undefined) return { policy, method: 'policy' }
+  try {
+    return policy.step(input)
+  } catch (error) {
+    throw thrownBy(policy, error)
+  }
+}
+
+function thrownBy({ name }: Policy, error: unknown): PolicyError {
+  return new PolicyError(name, `threw: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
 }
 
 function ask(policy: Policy, input: PolicyInput): readonly Verdict[] {
@@ -101,9 +120,7 @@ function ask(policy: Policy, input: PolicyInput): readonly Verdict[] {
   try {
     verdicts = policy.score(input)
   } catch (error) {
-    throw new PolicyError(policy.name, `threw: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    })
+    throw thrownBy(policy, error)
   }
   const expected = input.candidates.length
   // A policy may be somebody's JavaScript, so its types prove nothing.

@@ -2,6 +2,7 @@
 // Everything in this folder is pure: no fetch, no clock, no randomness of its own, no environment.
 
 import type * as z from 'zod'
+import type { LmcacheFact, PrefixFact } from './cache-facts.ts'
 
 /**
  * Whether a worker can take requests as far as the router knows. `up`, and `unknown` (nobody has asked it yet), take what
@@ -79,6 +80,10 @@ export interface PolicyInput {
   readonly affinity: Affinity | null
   /** The request's turn, a count that rises by one a request over all isolates; null unless asked for. */
   readonly ticket: number | null
+  /** Where the prompt is cached by the router's own index; null unless asked for, or the request has no prompt. */
+  readonly prefix: PrefixFact | null
+  /** The same from LMCache; null unless asked for. */
+  readonly lmcache: LmcacheFact | null
   /** Milliseconds since `inFlightElsewhere` was true. */
   readonly loadAgeMs: number
   /** Repeatable randomness in [0, 1): the same seed gives the same numbers on every runtime. */
@@ -101,6 +106,31 @@ export interface PolicyNeeds {
   readonly ticket?: 'block' | 'strict'
   /** The session's key; `headers` replaces the default list of headers it may come from, best first. */
   readonly affinity?: { readonly headers?: readonly string[] }
+  /** Which candidates' caches hold how much of the prompt, by the router's own index. */
+  readonly prefix?: PrefixNeeds
+  /** The same from LMCache's control plane, and how full caches are. */
+  readonly lmcache?: LmcacheNeeds
+}
+
+export interface PrefixNeeds {
+  /** Bytes of a block of the prompt: what shares fewer is not told apart. */
+  readonly blockBytes: number
+  /** What a token costs to prefill, in milliseconds, until it is known better. */
+  readonly prefillMsPerToken: number
+}
+
+export interface LmcacheNeeds {
+  /** What a token costs to prefill, in milliseconds, until it is known better. */
+  readonly prefillMsPerToken: number
+}
+
+/** How a decision came about, as headers and records name it. */
+export type DecisionMethod = 'policy' | 'lmcache-prefix' | 'none'
+
+/** Which policy decides in the end, and how that is called. */
+export interface PolicyStep {
+  readonly policy: Policy
+  readonly method: Exclude<DecisionMethod, 'none'>
 }
 
 export interface Policy {
@@ -112,6 +142,8 @@ export interface Policy {
    * least one candidate, and must not keep anything between calls.
    */
   score(input: PolicyInput): readonly Verdict[]
+  /** Of a policy that falls back on others: who decides, with what is known. Absent for one that always decides itself. */
+  step?(input: PolicyInput): PolicyStep
 }
 
 /** How a policy is named, configured and built. Register it with `createRouter({ policies })`. */

@@ -3,6 +3,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { LmcacheFact, PrefixFact } from '../../src/routing/cache-facts.ts'
 import { decide, type Decision, type DecisionInput, type FleetView } from '../../src/routing/decide.ts'
 import { fromPlainView, toPlainView } from '../../src/routing/plain-view.ts'
 import type { CandidateView, Policy, PolicyDefinition } from '../../src/routing/policy.ts'
@@ -23,7 +24,7 @@ export function viewOf(candidates: readonly CandidateView[], ageMs = 0): FleetVi
 /** What a request offers, but for what is given: a key, a turn, nothing tried. */
 export function inputOf(given: Partial<DecisionInput> = {}): DecisionInput {
   const affinity = { source: 'header:x-session-id', hash: '0123456789abcdef' }
-  return { model: 'm', affinity, ticket: 0, tried: [], pinnedWorkerId: null, ...given }
+  return { model: 'm', affinity, ticket: 0, prefix: null, lmcache: null, tried: [], pinnedWorkerId: null, ...given }
 }
 
 /** `count` candidates with uneven weights and loads. */
@@ -76,11 +77,35 @@ export function viewsOf(size: { readonly minLength: number; readonly maxLength: 
 
 const views = viewsOf({ minLength: 1, maxLength: 12 })
 
+const tokensByCandidate = fc.dictionary(
+  fc.constantFrom('worker-0', 'worker-1', 'worker-2', 'worker-1@1', 'worker-3@6', 'gone'),
+  fc.nat(200_000),
+  { noNullPrototype: true },
+)
+
+const prefill = { prefillMsPerToken: fc.double({ min: 0.001, max: 10, noNaN: true }) }
+
+const prefixes: fc.Arbitrary<PrefixFact> = fc.record({
+  promptTokens: fc.nat(200_000),
+  cachedTokens: tokensByCandidate,
+  backlogTokens: tokensByCandidate,
+  ...prefill,
+})
+
+const lmcaches: fc.Arbitrary<LmcacheFact> = fc.record({
+  matchedTokens: fc.option(tokensByCandidate),
+  promptTokens: fc.option(fc.nat(200_000)),
+  chunkCounts: fc.option(tokensByCandidate),
+  ...prefill,
+})
+
 /** What any request offers. */
 export const inputs: fc.Arbitrary<DecisionInput> = fc.record({
   model: fc.constantFrom('m', 'm', null),
   affinity: fc.option(fc.stringMatching(/^[0-9a-f]{16}$/).map((hash) => ({ source: 'body:user', hash }))),
   ticket: fc.option(fc.nat()),
+  prefix: fc.option(prefixes),
+  lmcache: fc.option(lmcaches),
   tried: fc.subarray(['worker-0', 'worker-1', 'worker-1@1', 'worker-5', 'worker-2@2']),
   pinnedWorkerId: fc.option(fc.constantFrom('worker-0', 'worker-1', 'worker-2'), { freq: 4 }),
 })

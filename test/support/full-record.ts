@@ -41,6 +41,9 @@ export const fullRecord: Required<DecisionRecord> = {
   view_hash: 'dd30f73a6f4c11c1',
   affinity: { source: 'body:user', hash: '0123456789abcdef' },
   ticket: 184_223,
+  prefix: { prompt_tokens: 2_100, prefill_ms_per_token: 0.2, cached: { 'gpu-1': 1_536 }, backlog: { 'gpu-2': 900 } },
+  lmcache: { prefill_ms_per_token: 0.2, prompt_tokens: 2_080, matched: { 'gpu-1': 1_792 }, chunks: { 'gpu-1': 40 } },
+  steps: [{ step: 'lookup', outcome: 'ok', ms: 4 }],
   pinned: 'gpu-1',
   tried: ['gpu-0'],
   candidates: [
