@@ -9,6 +9,10 @@ import { startWorkerd } from '../src/runtime/workerd-process.ts'
 import { startHookService } from './hook-server.ts'
 
 const HOST = '127.0.0.1'
+/** Opens the admin routes of the demo, which only this machine reaches. */
+const ADMIN_KEY = 'demo-admin'
+/** Id of the request that the welcome proposes, and then proposes to explain. */
+const FIRST_REQUEST_ID = 'my-first-request'
 const DEFAULT_PORT = 3001
 
 /** Two models over three workers, timed like an 8B and a 70B model on real GPUs, only with less to say. */
@@ -59,7 +63,8 @@ function demoConfig(
   hooks: readonly string[],
 ): string {
   const list = workers.map(({ id, url }) => `  - { id: ${id}, url: ${url} }`)
-  return ['workers:', ...list, ...hooks, 'policy: { type: least_load }', 'allow_anonymous: true', ''].join('\n')
+  const access = ['allow_anonymous: true', `admin_api_key: ${ADMIN_KEY}`]
+  return ['workers:', ...list, ...hooks, 'policy: { type: least_load }', ...access, ''].join('\n')
 }
 
 /** The default port when it is free, else any: a second demo must not fail for the first one's sake. */
@@ -112,15 +117,24 @@ This one reaches its worker without the address and the card number (x-vllm-rout
 `
 }
 
-function welcome(url: string, hooks: string): string {
+/** Only of the demo's own configuration: of another nobody here knows the admin key. */
+function explanation(url: string): string {
+  return `Then ask why it went there:
+
+  npx vllm-edge-router explain ${FIRST_REQUEST_ID} --url ${url} --admin-key ${ADMIN_KEY}
+`
+}
+
+function welcome(url: string, more: string): string {
   return `
 The router is ready at ${url}
 It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
 
 Ask it (the answer streams; -i shows which worker was chosen, and why):
 
-  curl -iN ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo/llama-8b","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
-${hooks}
+  curl -iN ${url}/v1/chat/completions -H 'x-request-id: ${FIRST_REQUEST_ID}' -H 'content-type: application/json' -d '{"model":"demo/llama-8b","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
+
+${more}
 Look at:
   x-vllm-router-worker, -policy, -attempts    in the answer's headers
   ${url}/v1/models                 what the fleet serves
@@ -152,7 +166,11 @@ async function main(): Promise<void> {
   for (const model of new Set(FLEET.map((worker) => worker.model))) {
     if (values.config === undefined) await askOnce(router.url, model)
   }
-  process.stdout.write(welcome(router.url, values.hooks ? hooksWelcome(router.url) : ''))
+  const more = [
+    ...(values.config === undefined ? [explanation(router.url)] : []),
+    ...(values.hooks ? [hooksWelcome(router.url)] : []),
+  ]
+  process.stdout.write(welcome(router.url, more.join('')))
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stopAll(0))

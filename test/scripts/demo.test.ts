@@ -54,6 +54,12 @@ describe('npm start', () => {
     expect(stdout).toContain('HTTP/1.1 200')
     expect(stdout).toMatch(/x-vllm-router-worker: gpu-[12]/)
     expect(stdout).toContain('data: [DONE]')
+    const worker = /x-vllm-router-worker: (\S+)/.exec(stdout)?.[1] ?? ''
+
+    const explain = output().match(/^ {2}(npx vllm-edge-router explain .*)$/m)?.[1] ?? ''
+    const explained = await run('sh', ['-c', `${explain} --text`], { cwd: root })
+    expect(explained.stdout).toContain(worker)
+    expect(explained.stdout).toContain('least_load')
 
     process.kill(-group, 'SIGINT')
     await until(
