@@ -7,7 +7,7 @@ import type { Config, WorkerConfig } from './config/config.ts'
 import type { Platform, RequestContext } from './platform.ts'
 import { assembleRouter } from './router.ts'
 import { targetsOf } from './routing/model-rules.ts'
-import type { FleetStore, WorkerState } from './store/fleet-store.ts'
+import { type FleetStore, NEVER_ASKED, type WorkerState } from './store/fleet-store.ts'
 import { createMemoryLimitStore } from './store/memory-limits.ts'
 
 export interface OfflineRouter {
@@ -86,20 +86,7 @@ function createStatedFleet(config: Config, models: readonly string[]): FleetStor
 }
 
 function toState({ id, models }: WorkerConfig, assumed: readonly string[]): WorkerState {
-  return {
-    workerId: id,
-    availability: 'up',
-    reason: 'not_asked_yet',
-    sinceMs: null,
-    models: models ?? assumed,
-    checkedAtMs: null,
-    load: null,
-    share: 1,
-    busyUntilMs: null,
-    epoch: 0,
-    breaker: { state: 'closed', retryAtMs: null, errorRate: null },
-    drain: null,
-  }
+  return { ...NEVER_ASKED, workerId: id, availability: 'up', models: models ?? assumed }
 }
 
 /** Every name that this configuration could route to, and those asked for. */

@@ -146,6 +146,20 @@ export interface WorkerState {
   readonly drain: DrainState | null
 }
 
+/** All there is to say of a worker that nobody has asked or heard of, but for who it is and whether it is used. */
+export const NEVER_ASKED: Omit<WorkerState, 'workerId' | 'availability'> = {
+  reason: 'not_asked_yet',
+  sinceMs: null,
+  models: null,
+  checkedAtMs: null,
+  load: null,
+  share: 1,
+  busyUntilMs: null,
+  epoch: 0,
+  breaker: { state: 'closed', retryAtMs: null, errorRate: null },
+  drain: null,
+}
+
 /** Leave to send one request to a worker whose breaker is half open. */
 export interface ProbePermit {
   readonly id: number

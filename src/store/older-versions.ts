@@ -1,7 +1,7 @@
 // Objects and isolates of two versions talk to each other while a deployment rolls out, so what one of them does not send
 // yet is filled in here with what it means not to have it.
 
-import type { FleetSnapshot, HolderReport, WorkerState } from './fleet-store.ts'
+import { type FleetSnapshot, type HolderReport, NEVER_ASKED, type WorkerState } from './fleet-store.ts'
 
 /** A report of an isolate that may run an older version. */
 export type SentReport = Pick<HolderReport, 'holder' | 'inFlight'> & Partial<HolderReport>
@@ -33,19 +33,7 @@ export function completeSnapshot(sent: SentSnapshot): FleetSnapshot {
 function completeWorker(sent: SentWorker): WorkerState {
   // The usual case, for every worker of every snapshot: nothing is missing.
   if (isComplete(sent)) return sent
-  return {
-    reason: 'not_asked_yet',
-    sinceMs: null,
-    models: null,
-    checkedAtMs: null,
-    load: null,
-    share: 1,
-    busyUntilMs: null,
-    epoch: 0,
-    breaker: { state: 'closed', retryAtMs: null, errorRate: null },
-    drain: null,
-    ...sent,
-  }
+  return { ...NEVER_ASKED, ...sent }
 }
 
 function isComplete(worker: SentWorker): worker is WorkerState {
