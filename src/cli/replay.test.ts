@@ -7,23 +7,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DecidedLog, decidedLog } from '../../test/support/decided-log.ts'
+import type { DecidedLog } from '../../test/support/decided-log.ts'
+import {
+  REPLAYED_REQUESTS as REQUESTS,
+  replayedYaml as yaml,
+  writeReplayFiles,
+} from '../../test/support/replay-files.ts'
 import type { Ran } from '../../test/support/run-command.ts'
 import { replayOutputSchema } from '../replay/report-schema.ts'
 import { createProcessHost } from '../runtime/process-host.ts'
 import type { Host } from './host.ts'
 import { replay as runReplayCommand } from './replay.ts'
 
-const REQUESTS = 600
 const PLUGIN = fileURLToPath(new URL('../../test/fixtures/policies/prefer-label.ts', import.meta.url))
-
-const POOL = `workers:
-  - {id: a, url: "http://a"}
-  - {id: b, url: "http://b", models: [m], weight: 2}
-  - {id: c, url: "http://c", models: [m], labels: {tier: best}}
-log_level: error
-`
-const yaml = (policy: string) => `${POOL}policy: ${policy}\n`
 
 describe('replay', { timeout: 60_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'replay-'))
@@ -32,10 +28,7 @@ describe('replay', { timeout: 60_000 }, () => {
   let log: DecidedLog
 
   beforeAll(async () => {
-    const request = (n: number) => ({ body: { model: 'm', user: `user-${n % 40}` } })
-    log = await decidedLog({ yaml: yaml('round_robin'), requests: REQUESTS, request, failing: 0.05 })
-    for (const policy of ['round_robin', 'least_load', 'consistent_hash'])
-      writeFileSync(path(`${policy}.yaml`), yaml(policy))
+    log = await writeReplayFiles(directory, ['round_robin', 'least_load', 'consistent_hash'])
     writeFileSync(path('bad.yaml'), 'workers: [{url: nope}]\npolicy: nope\n')
     const half = REQUESTS / 2
     // As a router leaves them: one file put aside, one that is written to, the documents beside them.

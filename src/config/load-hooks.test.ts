@@ -1,17 +1,15 @@
 // `pre_routing_hooks`: what a file's entries become, and what is said about bad ones.
 
 import { describe, expect, test } from 'vitest'
+import { load as loadText } from '../../test/support/load-config.ts'
 import { INFERENCE_ROUTES, STORED_RESPONSE_ROUTES } from '../routes/catalogue.ts'
-import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
 import { HOOKABLE_PATHS } from './http-values.ts'
-import { loadConfig } from './load.ts'
 
 const ONE = 'workers: [{url: "http://a:8000"}]\n'
 const SECRET = 's3cret-s3cret'
 
-function load(hooks: string, env: Readonly<Record<string, string>> = {}) {
-  const text = `${ONE}pre_routing_hooks:\n${hooks}\n`
-  return loadConfig(text, { env: (name) => env[name], policies: BUILT_IN_POLICIES })
+function load(hooks: string, variables: Readonly<Record<string, string>> = {}) {
+  return loadText(`${ONE}pre_routing_hooks:\n${hooks}\n`, { variables })
 }
 
 async function good(hooks: string, env: Readonly<Record<string, string>> = {}) {
@@ -97,7 +95,7 @@ describe('a good hook', () => {
   test.each(['/metrics', '/metrics*', '/met*'])('may be for a path that passthrough_paths opens: %s', async (route) => {
     const hook = `{name: a, url: "http://h", routes: ["${route}"]}`
     const text = `${ONE}passthrough_paths: [/metrics]\npre_routing_hooks: [${hook}]`
-    expect(await loadConfig(text, { env: () => undefined, policies: BUILT_IN_POLICIES })).toMatchObject({ ok: true })
+    expect(await loadText(text)).toMatchObject({ ok: true })
   })
 
   test.each(['/v1/*', '*', '/v1/responses/*', '/v1/chat/completions*', '/tok*'])(

@@ -1,19 +1,15 @@
 // `retry`, `hedge` and `worker_display`: defaults, units, and what is said about values that can't be meant.
 
 import { describe, expect, test } from 'vitest'
-import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
-import { loadConfig } from './load.ts'
+import { good as goodText, load as loadText } from '../../test/support/load-config.ts'
 
 const ONE = 'workers: [{url: "http://a:8000"}]\n'
 
-function load(text: string) {
-  return loadConfig(ONE + text, { env: () => undefined, policies: BUILT_IN_POLICIES })
-}
+const load = (text: string) => loadText(ONE + text)
 
 async function good(text: string) {
-  const result = await load(text)
-  if (!result.ok) throw new Error(JSON.stringify(result.findings, null, 1))
-  return result.config
+  const { config } = await goodText(ONE + text)
+  return config
 }
 
 describe('retry', () => {

@@ -2,24 +2,9 @@
 // Also what depends on the runtime: its connect phase and its bindings.
 
 import { describe, expect, test } from 'vitest'
-import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
-import { loadConfig, type LoadOptions } from './load.ts'
+import { good, load } from '../../test/support/load-config.ts'
 
 const ONE = 'workers: [{url: "http://a:8000"}]\n'
-
-interface Given extends Partial<LoadOptions> {
-  readonly variables?: Readonly<Record<string, string>>
-}
-
-function load(text: string, { variables = {}, ...options }: Given = {}) {
-  return loadConfig(text, { env: (name) => variables[name], policies: BUILT_IN_POLICIES, ...options })
-}
-
-async function good(text: string, given: Given = {}) {
-  const result = await load(text, given)
-  if (!result.ok) throw new Error(JSON.stringify(result.findings, null, 1))
-  return result
-}
 
 describe('warnings and notes', () => {
   test.each([

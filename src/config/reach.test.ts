@@ -3,29 +3,14 @@
 
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { fieldsOf, type Schema } from '../../test/support/schema-fields.ts'
 import { digestOfReach, reachedBy, reachOf } from './reach.ts'
 import { configSchema } from './schema.ts'
-import { partsOf, secretString, unwrap } from './schema-walk.ts'
+import { secretString } from './schema-walk.ts'
 import { hookUrl } from './worker-url.ts'
-
-type Schema = z.core.$ZodType
 
 /** Addresses that no request of the router goes to. */
 const LEADS_NOWHERE: readonly string[] = ['cors_allowed_origins[]']
-
-/** Fields for one value, by their paths; wrappers left on. */
-function fieldsOf(schema: Schema, path = ''): readonly { readonly path: string; readonly schema: Schema }[] {
-  const inner = unwrap(schema)
-  if (inner instanceof z.ZodObject) {
-    return Object.entries<Schema>(inner.shape).flatMap(([key, part]) =>
-      fieldsOf(part, path === '' ? key : `${path}.${key}`),
-    )
-  }
-  if (inner instanceof z.ZodArray) return fieldsOf(inner.element, `${path}[]`)
-  if (inner instanceof z.ZodRecord) return fieldsOf(inner.valueType, `${path}{}`)
-  const parts = partsOf(inner)
-  return parts.length === 0 ? [{ path, schema }] : parts.flatMap((part) => fieldsOf(part, path))
-}
 
 const ADDRESSES = ['http://h.example:1/x', 'https://h.example', 'redis://h.example:1', 'postgres://h.example/db']
 

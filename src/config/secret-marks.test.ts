@@ -3,29 +3,9 @@
 
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { type Field, fieldsOf, type Schema } from '../../test/support/schema-fields.ts'
 import { configSchema } from './schema.ts'
-import { holdsSecret, partsOf, unwrap } from './schema-walk.ts'
-
-type Schema = z.core.$ZodType
-
-interface Field {
-  readonly path: string
-  readonly schema: Schema
-}
-
-/** Every field for one value. */
-function fieldsOf(schema: Schema, path = ''): readonly Field[] {
-  const inner = unwrap(schema)
-  if (inner instanceof z.ZodObject) {
-    return Object.entries<Schema>(inner.shape).flatMap(([key, part]) =>
-      fieldsOf(part, path === '' ? key : `${path}.${key}`),
-    )
-  }
-  if (inner instanceof z.ZodArray) return fieldsOf(inner.element, `${path}[]`)
-  if (inner instanceof z.ZodRecord) return fieldsOf(inner.valueType, `${path}{}`)
-  const parts = partsOf(inner)
-  return parts.length === 0 ? [{ path, schema: inner }] : parts.flatMap((part) => fieldsOf(part, path))
-}
+import { holdsSecret } from './schema-walk.ts'
 
 const fields = fieldsOf(configSchema).filter(({ schema }) => takesText(schema) || takesUrls(schema))
 

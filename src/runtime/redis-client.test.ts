@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort, until } from '../../test/support/launch.ts'
 import { type RedisServer, startRedisServer } from '../../test/support/redis-server.ts'
+import type { RedisLink } from '../store/redis-link.ts'
 import { connectRedis } from './redis-client.ts'
 
 async function serverOf(options: Parameters<typeof startRedisServer>[0] = {}): Promise<RedisServer> {
@@ -77,21 +78,25 @@ test('connects again by itself, and listens where it listened before', { timeout
   expect(heard.filter((message) => message === 'three')).toHaveLength(1)
 })
 
-test('does not wait for a server that hangs', { timeout: 60_000 }, async () => {
-  const server = await serverOf()
-  const link = await linkTo(server.url, { commandTimeoutMs: 200 })
-  server.process.kill('SIGSTOP')
-  await expect(link.get('k')).rejects.toThrow('Redis: no answer within 200 ms')
-  server.process.kill('SIGCONT')
-  await until(
+function untilAnswers(link: RedisLink, whyNot: string): Promise<void> {
+  return until(
     () =>
       link.get('k').then(
         () => true,
         () => false,
       ),
     20_000,
-    () => 'it does not answer any more',
+    () => whyNot,
   )
+}
+
+test('does not wait for a server that hangs', { timeout: 60_000 }, async () => {
+  const server = await serverOf()
+  const link = await linkTo(server.url, { commandTimeoutMs: 200 })
+  server.process.kill('SIGSTOP')
+  await expect(link.get('k')).rejects.toThrow('Redis: no answer within 200 ms')
+  server.process.kill('SIGCONT')
+  await untilAnswers(link, 'it does not answer any more')
 })
 
 test('goes on trying when it is refused: its password may be right later', { timeout: 60_000 }, async () => {
@@ -100,15 +105,7 @@ test('goes on trying when it is refused: its password may be right later', { tim
   await expect(link.get('k')).rejects.toThrow()
   await old.stop()
   await serverOf({ port: old.port, password: 'new' })
-  await until(
-    () =>
-      link.get('k').then(
-        () => true,
-        () => false,
-      ),
-    20_000,
-    () => 'it gave up',
-  )
+  await untilAnswers(link, 'it gave up')
 })
 
 test('says why it is refused, and no password with it', { timeout: 60_000 }, async () => {

@@ -1,40 +1,18 @@
 // `npm start`, as a newcomer runs it: the printed curl works as pasted, and nothing is left behind.
 
-import { execFile, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { freePort, until } from '../support/launch.ts'
+import { killGroups, root, startUntil } from '../support/program-group.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
-const groups: number[] = []
 
-afterEach(() => {
-  for (const group of groups.splice(0)) {
-    try {
-      process.kill(-group, 'SIGKILL')
-    } catch {
-      // The group ended by itself, as it should.
-    }
-  }
-})
+afterEach(killGroups)
 
 async function startDemo() {
   const port = await freePort()
-  // A group of its own, so that everything it starts can be listed.
-  const child = spawn('npm', ['start', '--', '--port', String(port)], { cwd: root, detached: true })
-  const group = child.pid ?? 0
-  groups.push(group)
-  let output = ''
-  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
-  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
-  await until(
-    () => output.includes('Ctrl-C ends'),
-    60_000,
-    () => `the demo did not start:\n${output}`,
-  )
-  return { port, group, output: () => output }
+  return { port, ...(await startUntil('npm', ['start', '--', '--port', String(port)], /Ctrl-C ends/)) }
 }
 
 async function isGroupAlive(group: number): Promise<boolean> {

@@ -1,40 +1,15 @@
 // The example hooks, alone and in front of the demo: what they let through, turn away and hide.
 
-import { execFile, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { judge, mask } from '../../scripts/hook-server.ts'
-import { freePort, until } from '../support/launch.ts'
+import { freePort } from '../support/launch.ts'
+import { killGroups, startUntil } from '../support/program-group.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
-const groups: number[] = []
 
-afterEach(() => {
-  for (const group of groups.splice(0)) {
-    try {
-      process.kill(-group, 'SIGKILL')
-    } catch {
-      // The group has ended.
-    }
-  }
-})
-
-/** Starts a program in a group of its own; resolves with its output so far once that matches. */
-async function startUntil(command: string, args: readonly string[], holds: RegExp): Promise<() => string> {
-  const child = spawn(command, args, { cwd: root, detached: true })
-  groups.push(child.pid ?? 0)
-  let output = ''
-  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
-  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
-  await until(
-    () => holds.test(output),
-    60_000,
-    () => `it did not start:\n${output}`,
-  )
-  return () => output
-}
+afterEach(killGroups)
 
 describe('the example hooks', () => {
   test('reject by the word list, wherever the text is', () => {
@@ -86,7 +61,7 @@ describe('the example hooks', () => {
 
 test('npm start -- --hooks prints curls that are rejected and masked', { timeout: 90_000 }, async () => {
   const port = await freePort()
-  const output = await startUntil('npm', ['start', '--', '--port', String(port), '--hooks'], /Ctrl-C ends/)
+  const { output } = await startUntil('npm', ['start', '--', '--port', String(port), '--hooks'], /Ctrl-C ends/)
   const curls = [...output().matchAll(/^ {2}(curl -i .*)$/gm)].map(([, command = '']) => command)
   expect(curls).toHaveLength(2)
   const [rejected = '', masked = ''] = await Promise.all(

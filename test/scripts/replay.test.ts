@@ -6,19 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DecidedLog, decidedLog } from '../support/decided-log.ts'
+import type { DecidedLog } from '../support/decided-log.ts'
+import { REPLAYED_REQUESTS as REQUESTS, writeReplayFiles } from '../support/replay-files.ts'
 import { type Ran, runCommand } from '../support/run-command.ts'
 
-const REQUESTS = 600
 const BIN = fileURLToPath(new URL('../../bin/vllm-edge-router.js', import.meta.url))
-
-const POOL = `workers:
-  - {id: a, url: "http://a"}
-  - {id: b, url: "http://b", models: [m], weight: 2}
-  - {id: c, url: "http://c", models: [m], labels: {tier: best}}
-log_level: error
-`
-const yaml = (policy: string) => `${POOL}policy: ${policy}\n`
 
 describe('replay', { timeout: 60_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'replay-'))
@@ -27,9 +19,7 @@ describe('replay', { timeout: 60_000 }, () => {
   let log: DecidedLog
 
   beforeAll(async () => {
-    const request = (n: number) => ({ body: { model: 'm', user: `user-${n % 40}` } })
-    log = await decidedLog({ yaml: yaml('round_robin'), requests: REQUESTS, request, failing: 0.05 })
-    for (const policy of ['round_robin', 'least_load']) writeFileSync(path(`${policy}.yaml`), yaml(policy))
+    log = await writeReplayFiles(directory, ['round_robin', 'least_load'])
     writeFileSync(path('decisions.jsonl'), log.lines.map((line) => `${line}\n`).join(''))
   })
 
