@@ -24,6 +24,18 @@ export const SIM_LMCACHE_FLAGS: readonly SimFlag<keyof SimulatedControllerOption
     help: 'after a restart, ask workers for all they hold',
   },
   { name: 'wrong-schema', option: 'wrongSchema', kind: 'boolean', help: 'answer JSON that nobody expects' },
+  {
+    name: 'hash-seed',
+    option: 'hashSeed',
+    kind: 'text',
+    help: 'of lookups; any but the empty one of workers finds nothing, as another PYTHONHASHSEED or chunk_size does',
+  },
+  {
+    name: 'ignores-evictions',
+    option: 'ignoresEvictions',
+    kind: 'boolean',
+    help: 'believe that what workers evicted is still there',
+  },
   { name: 'max-lookup-tokens', option: 'maxLookupTokens', kind: 'count', help: 'limit of /directory/lookup' },
   { name: 'fault', option: 'faults', kind: 'faults', help: 'fault rule as JSON; repeatable, see below' },
   { name: 'log-requests', option: 'logRequests', kind: 'count', help: 'requests that /sim/state shows' },
@@ -34,7 +46,7 @@ and as its coordinator (/directory/lookup, /directory/stats, /instances, /health
 
   vllm-edge-router sim-worker --port 8001 --model m --lmcache-controller http://127.0.0.1:9000
 
-POST /sim/restart makes it forget everything; GET /sim/state shows what it was asked, and how much it knows.`
+POST /sim/restart makes it forget everything; POST /sim/hash-seed {"seed":"x"} makes it blind; GET /sim/state shows what it was asked, and how much it knows.`
 
 /** The text of --help. */
 export function toSimLmcacheHelp(): string {

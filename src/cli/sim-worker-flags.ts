@@ -20,6 +20,12 @@ export const SIM_WORKER_FLAGS: readonly SimFlag<keyof SimulatedWorkerOptions>[] 
   { name: 'itl-jitter', option: 'itlJitter', kind: 'number', help: 'its deviation as a share, clamped to 70 %' },
   { name: 'load-factor', option: 'loadFactor', kind: 'number', least: 1, help: 'how much slower when every slot runs' },
   { name: 'kv-blocks', option: 'kvBlocks', kind: 'count', least: 1, help: 'cache size in blocks of 16 tokens' },
+  {
+    name: 'step-tokens',
+    option: 'stepTokens',
+    kind: 'count',
+    help: 'budget of a step of all requests; 0 for no steps',
+  },
   { name: 'output-tokens', option: 'outputTokens', kind: 'count', least: 1, help: 'length of an answer' },
   { name: 'embedding-size', option: 'embeddingSize', kind: 'count', least: 1, help: 'length of an embedding' },
   { name: 'max-model-len', option: 'maxModelLen', kind: 'count', least: 1, help: 'context limit in tokens' },

@@ -137,6 +137,30 @@ describe('the legacy controller', () => {
     await until(() => controller.state().keys['node-a/0'] === 0)
   })
 
+  test('is told to ignore evictions, and then promises what is gone', async () => {
+    const controller = await startController({ ignoresEvictions: true })
+    const worker = await startWorker(controller, 'node-a', { kvBlocks: 3 * 16 + 4 })
+    const first = await tokensOf(worker, promptOf('a', 3), 2)
+    await warm({ worker, controller, name: 'node-a' }, first)
+    const second = await tokensOf(worker, promptOf('b', 3), 2)
+    await post(`${worker.url}/v1/completions`, { model: 'm', prompt: second, max_tokens: 2 })
+    await until(() => controller.state().keys['node-a/0'] === 4)
+    expect(await lookup(controller, first)).toEqual({ 'node-a': ['LocalCPUBackend', 512] })
+  })
+
+  test('is blind with another seed: it finds nothing, says no error, and counts keys', async () => {
+    const controller = await startController({ hashSeed: 'another' })
+    const worker = await startWorker(controller, 'node-a')
+    const tokens = await tokensOf(worker, promptOf('a', 3), 2)
+    await warm({ worker, controller, name: 'node-a' }, tokens)
+    expect(controller.state().keys).toEqual({ 'node-a/0': 2 })
+    expect(await lookup(controller, tokens)).toEqual({})
+    const { json } = await post(`${controller.url}/directory/lookup`, { token_ids: tokens, model_name: 'm' })
+    expect(json.results.map(({ placements }: { placements: unknown[] }) => placements)).toEqual([[], []])
+    await post(`${controller.url}/sim/hash-seed`, { seed: '' })
+    expect(await lookup(controller, tokens)).toEqual({ 'node-a': ['LocalCPUBackend', 512] })
+  })
+
   test('counts keys by worker, unless it is an older one', async () => {
     const controller = await startController()
     const worker = await startWorker(controller, 'node-a', { dataParallelSize: 2 })

@@ -33,6 +33,8 @@ export interface StartedController extends StartedService {
   state(): ControllerState
   /** Forgets everything, as a restart would. */
   restart(): void
+  /** What lookups begin their hashes with from now on; workers' hashes begin with nothing. */
+  setHashSeed(seed: string): void
 }
 
 /** What workers and controllers have in common: a port that faults can close. */
@@ -79,7 +81,12 @@ export async function startSimulatedController(options: SimulatedControllerOptio
   const controller = createSimulatedController(options, { clock: nodeClock, sha256 })
   const { context } = controller
   const { service } = await startService(controller)
-  return { ...service, state: () => toControllerState(context), restart: () => context.index.clear() }
+  return {
+    ...service,
+    state: () => toControllerState(context),
+    restart: () => context.index.clear(),
+    setHashSeed: (seed) => void (context.hashSeed = seed),
+  }
 }
 
 async function startService(service: Service): Promise<{ service: StartedService; gate: Gate }> {

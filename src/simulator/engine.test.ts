@@ -15,6 +15,7 @@ const OPTIONS: EngineOptions = {
   itlJitter: 0,
   loadFactor: 1,
   kvBlocks: 100,
+  stepTokens: 0,
 }
 
 interface Submitted {
@@ -212,5 +213,65 @@ describe('prefix cache', () => {
     clock.runAll()
     expect(engine.cache.usage).toBe(0)
     expect(engine.stats).toMatchObject({ running: 0, waiting: 0, finished: { stop: 5, abort: 1 } })
+  })
+})
+
+describe('steps', () => {
+  const steps = { stepTokens: 16, maxNumSeqs: 8 }
+
+  test('a prefill takes a step for each part of the budget, and each step costs its tokens and one interval', () => {
+    const { clock, submit } = setUp(steps)
+    const one = submit({ prompt: ids(40) })
+    clock.runAll()
+    // Overhead 10, then steps of 16, 16 and 8 tokens, then one interval for each token more.
+    expect(one.tokenTimes).toEqual([10 + 21 + 21 + 13, 70, 75])
+  })
+
+  test('prefills wait for each other, and slow down the answers beside them', () => {
+    const { clock, submit } = setUp(steps)
+    const first = submit({ prompt: ids(16), output: ids(4) })
+    const second = submit({ prompt: ids(30, 500), output: ids(2) })
+    clock.runAll()
+    expect(first.tokenTimes).toEqual([31, 31 + 20, 51 + 20, 71 + 5])
+    expect(second.tokenTimes).toEqual([71, 76])
+  })
+
+  test('what was computed while it waited is found in the cache', () => {
+    const { clock, submit } = setUp(steps)
+    const runs = [submit({ prompt: ids(64) }), submit({ prompt: ids(64) })]
+    clock.runAll()
+    expect(runs.map(({ run }) => run.cachedTokens)).toEqual([0, 48])
+  })
+
+  test('slots, aborts, pauses and freezes hold as they do without steps', () => {
+    const { clock, engine, submit } = setUp({ ...steps, maxNumSeqs: 2 })
+    const runs = [submit({ output: ids(50) }), submit({ output: ids(9) }), submit(), submit({ prompt: [] })]
+    clock.advance(100)
+    expect(engine.stats).toMatchObject({ running: 2, waiting: 2 })
+    runs[0]?.run.abort()
+    runs[1]?.run.pause()
+    clock.advance(1000)
+    expect(engine.stats).toMatchObject({ running: 1, waiting: 0, finished: { stop: 2, abort: 1 } })
+    engine.setFrozen(true)
+    runs[1]?.run.resume()
+    clock.advance(1000)
+    expect(engine.stats.running).toBe(1)
+    engine.setFrozen(false)
+    clock.runAll()
+    expect(engine.stats).toMatchObject({ running: 0, waiting: 0, finished: { stop: 3, abort: 1 } })
+    expect(engine.cache.usage).toBe(0)
+  })
+
+  test('a late timer catches up', () => {
+    const late = new VirtualClock()
+    const slow = { now: () => late.now(), after: (ms: number, run: () => void) => late.after(ms + 7, run) }
+    const engine = new Engine({ ...OPTIONS, ...steps }, slow)
+    const times: number[] = []
+    engine.submit(
+      { prompt: ids(16), output: ids(4), finishReason: 'stop', cacheKey: '' },
+      { token: () => times.push(late.now()), finished: () => {} },
+    )
+    late.runAll()
+    expect(times).toEqual([45, 45, 55, 55])
   })
 })

@@ -21,6 +21,8 @@ export interface SimulatedWorkerOptions {
   readonly itlJitter?: number
   readonly loadFactor?: number
   readonly kvBlocks?: number
+  /** Tokens that all sequences share in a step of the engine; 0 lets each go at its own pace, whatever runs beside it. */
+  readonly stepTokens?: number
   /** Length of an answer that nothing cuts short, its end-of-text token included. */
   readonly outputTokens?: number
   readonly embeddingSize?: number
@@ -66,6 +68,7 @@ export const DEFAULT_WORKER_OPTIONS: Omit<WorkerSettings, 'models'> = {
   itlJitter: 0.1,
   loadFactor: 1.5,
   kvBlocks: 16_384,
+  stepTokens: 0,
   outputTokens: 32,
   embeddingSize: 64,
   maxModelLen: 131_072,

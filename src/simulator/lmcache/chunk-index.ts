@@ -16,6 +16,11 @@ export interface KnownWorker {
 export class ChunkIndex {
   // In the order of registration, which is the order in which a lookup asks.
   readonly #workers = new Map<string, KnownWorker>()
+  readonly #ignoresEvictions: boolean
+
+  constructor({ ignoresEvictions = false }: { readonly ignoresEvictions?: boolean } = {}) {
+    this.#ignoresEvictions = ignoresEvictions
+  }
 
   /** Whether the worker was known before. */
   touch({ instance_id: instanceId, worker_id: workerId, ip, port }: CacheReport, nowMs: number): boolean {
@@ -35,7 +40,7 @@ export class ChunkIndex {
     const worker = this.#workers.get(idOf(instanceId, workerId))
     if (worker === undefined) return
     if (isSnapshot) worker.keys.clear()
-    for (const key of evicted) worker.keys.delete(key)
+    if (!this.#ignoresEvictions) for (const key of evicted) worker.keys.delete(key)
     for (const key of stored) worker.keys.add(key)
   }
 

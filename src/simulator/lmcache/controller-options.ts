@@ -1,6 +1,7 @@
 // What a simulated LMCache controller can be told when it starts, with its defaults.
 
 import type { FaultRuleInput } from '../fault-schema.ts'
+import { WORKERS_SEED } from './chunk-keys.ts'
 
 export interface SimulatedControllerOptions {
   readonly port?: number
@@ -16,6 +17,10 @@ export interface SimulatedControllerOptions {
   readonly asksForSnapshots?: boolean
   /** Answers that are JSON, but not of the shape anybody expects. */
   readonly wrongSchema?: boolean
+  /** What lookups begin their hashes with; any text but the workers' own, which is empty, makes it blind. */
+  readonly hashSeed?: string
+  /** Whether what workers evict is believed to be there still. */
+  readonly ignoresEvictions?: boolean
   /** Most tokens that a lookup of the coordinator takes. */
   readonly maxLookupTokens?: number
   readonly faults?: readonly FaultRuleInput[]
@@ -34,6 +39,8 @@ export const DEFAULT_CONTROLLER_OPTIONS: ControllerSettings = {
   showsKeyCount: true,
   asksForSnapshots: false,
   wrongSchema: false,
+  hashSeed: WORKERS_SEED,
+  ignoresEvictions: false,
   maxLookupTokens: 131_072,
   faults: [],
   logRequests: 100,

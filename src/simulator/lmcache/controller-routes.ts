@@ -14,7 +14,14 @@ import {
   answerQueryInstance,
   answerWorkers,
 } from './routes-legacy.ts'
-import { answerClearFaults, answerReport, answerRestart, answerSetFaults, answerState } from './routes-sim.ts'
+import {
+  answerClearFaults,
+  answerReport,
+  answerRestart,
+  answerSetFaults,
+  answerSetHashSeed,
+  answerState,
+} from './routes-sim.ts'
 
 type Handler = (exchange: ControllerExchange) => Response
 
@@ -34,6 +41,7 @@ const ROUTES: readonly (readonly ['get' | 'post' | 'delete', string, Handler])[]
   ['get', '/sim/state', answerState],
   ['post', '/sim/faults', answerSetFaults],
   ['delete', '/sim/faults', answerClearFaults],
+  ['post', '/sim/hash-seed', answerSetHashSeed],
   ['post', '/sim/restart', answerRestart],
 ]
 

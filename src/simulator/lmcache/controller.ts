@@ -18,6 +18,8 @@ export interface ControllerContext {
   readonly settings: ControllerSettings
   readonly clock: Clock
   readonly index: ChunkIndex
+  /** What lookups begin their hashes with. */
+  hashSeed: string
   readonly faults: FaultRules
   readonly log: RequestLog
   /** Hexadecimal, of the bytes of a body. */
@@ -47,7 +49,8 @@ export function createSimulatedController(
   const context: ControllerContext = {
     settings,
     clock,
-    index: new ChunkIndex(),
+    index: new ChunkIndex({ ignoresEvictions: settings.ignoresEvictions }),
+    hashSeed: settings.hashSeed,
     faults: new FaultRules(settings.seed),
     log: new RequestLog(settings.logRequests),
     sha256,

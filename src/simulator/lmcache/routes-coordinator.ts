@@ -35,7 +35,7 @@ function refuse(msg: string): Response {
 }
 
 function placements({ controller }: ControllerExchange, tokens: readonly number[], lookup: Lookup): Response {
-  const keys = chunkKeysOf(tokens)
+  const keys = chunkKeysOf(tokens, controller.hashSeed)
   const results = keys.flatMap((key, chunk) => {
     const holders = controller.index.holders(key)
     return Array.from({ length: lookup.world_size }, (_, rank) => ({

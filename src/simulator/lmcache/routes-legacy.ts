@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { jsonResponse, textResponse } from '../json-response.ts'
 import { VllmError } from '../vllm-error.ts'
 import { CHUNK_TOKENS, chunkKeysOf } from './chunk-keys.ts'
-import type { KnownWorker } from './chunk-index.ts'
+import type { ChunkIndex, KnownWorker } from './chunk-index.ts'
 import { type ControllerExchange, withBody } from './controller-exchange.ts'
 
 const LOCATION = 'LocalCPUBackend'
@@ -13,17 +13,22 @@ const LOCATION = 'LocalCPUBackend'
 const lookupSchema = z.object({ tokens: z.array(z.int()) })
 
 export function answerLookup(exchange: ControllerExchange): Response {
-  const { index, settings, newId } = exchange.controller
+  const { index, settings, newId, hashSeed } = exchange.controller
   return withBody(exchange, lookupSchema, ({ tokens }) => {
     if (settings.wrongSchema) return jsonResponse({ event_id: newId(), res: [] })
-    const layout: Record<string, readonly [string, number]> = {}
-    for (const [at, key] of chunkKeysOf(tokens).entries()) {
-      const holder = index.firstHolder(key)
-      if (holder === null) break
-      layout[holder.instanceId] = [LOCATION, (at + 1) * CHUNK_TOKENS]
-    }
-    return jsonResponse({ event_id: `Lookup${newId()}`, layout_info: layout })
+    return jsonResponse({ event_id: `Lookup${newId()}`, layout_info: layoutOf(index, chunkKeysOf(tokens, hashSeed)) })
   })
+}
+
+/** What a lookup of these chunks says: of each chunk one holder, of each holder the end of the last such chunk. */
+export function layoutOf(index: ChunkIndex, keys: readonly number[]): Record<string, readonly [string, number]> {
+  const layout: Record<string, readonly [string, number]> = {}
+  for (const [at, key] of keys.entries()) {
+    const holder = index.firstHolder(key)
+    if (holder === null) break
+    layout[holder.instanceId] = [LOCATION, (at + 1) * CHUNK_TOKENS]
+  }
+  return layout
 }
 
 export function answerWorkers({ controller, url }: ControllerExchange): Response {

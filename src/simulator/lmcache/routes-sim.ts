@@ -1,5 +1,6 @@
 // Routes that no LMCache has: where simulated workers report, what was asked, what shall go wrong, and amnesia.
 
+import * as z from 'zod'
 import { faultDocumentSchema } from '../fault-schema.ts'
 import { jsonResponse } from '../json-response.ts'
 import { type ControllerExchange, withBody } from './controller-exchange.ts'
@@ -33,6 +34,16 @@ export function answerSetFaults(exchange: ControllerExchange): Response {
 export function answerClearFaults({ controller }: ControllerExchange): Response {
   controller.faults.set([])
   return jsonResponse({ faults: [] })
+}
+
+const hashingSchema = z.strictObject({ seed: z.string() })
+
+/** As if it had been started anew with another seed, but for what it knows. */
+export function answerSetHashSeed(exchange: ControllerExchange): Response {
+  return withBody(exchange, hashingSchema, ({ seed }) => {
+    exchange.controller.hashSeed = seed
+    return jsonResponse({ seed })
+  })
 }
 
 export function answerRestart({ controller }: ControllerExchange): Response {
