@@ -190,6 +190,17 @@ describe('the request', () => {
       { worker: undefined, candidates: undefined, method: 'cache-hit', cache_status: 'exact-hit' },
       'answered from a cache',
     ],
+    [
+      'a hit by meaning',
+      {
+        worker: undefined,
+        candidates: undefined,
+        method: 'semantic-hit',
+        cache_status: 'semantic-hit',
+        cache_similarity: 0.97,
+      },
+      'as near as a cosine of 0.970000',
+    ],
   ] as const)('%s', (_, given, expected) => {
     expect(sentencesOf(recordNumber(0, given)).join('\n')).toContain(expected)
   })
@@ -204,7 +215,7 @@ describe('the request', () => {
   })
 
   /** Codes of answers that leave no record, as they are about the admin API or a client that is not let in. */
-  const UNRECORDED = /^(?:admin_|access_|config_|replay_|decision_|worker_|invalid_admin_)/
+  const UNRECORDED = /^(?:admin_|access_|cache_|config_|replay_|decision_|worker_|invalid_admin_)/
 
   test.each(Object.keys(ERROR_CODES).filter((code) => !UNRECORDED.test(code)))('the error %s has words', (code) => {
     expect(errorWords(code)).toMatch(/^as /)

@@ -2,6 +2,7 @@
 
 import type { DecisionRecord } from '../record/schema.ts'
 import { type CandidateTable, toTable } from './candidate-table.ts'
+import { type ExplainedRule, toDecisionTree } from './decision-tree.ts'
 import { EXPLAINERS } from './explainers.ts'
 import type { Subject } from './subject.ts'
 import { whyNot, type WhyNot } from './why-not.ts'
@@ -18,6 +19,8 @@ export interface Explanation {
   /** Who answered, was tried last, or would be asked. */
   readonly worker: string | null
   readonly sentences: readonly string[]
+  /** Every decision rule with what it came to; absent where none was asked, or the rules are not at hand. */
+  readonly decisions?: readonly ExplainedRule[]
   /** The answer to `?worker=B`. */
   readonly why_not?: WhyNot
   /** Null where the record has no candidates. */
@@ -27,7 +30,8 @@ export interface Explanation {
 
 /** `worker` asks why it was not that one; null when nobody asks. */
 export function explain(subject: Subject, worker: string | null): Explanation {
-  const { record, view } = subject
+  const { record, view, decisions = null } = subject
+  const rules = toDecisionTree(record, decisions)
   return {
     decision_id: record.decision_id ?? null,
     request_id: record.request_id ?? null,
@@ -38,6 +42,7 @@ export function explain(subject: Subject, worker: string | null): Explanation {
     policy: record.policy ?? null,
     worker: record.worker ?? null,
     sentences: EXPLAINERS.flatMap((explainer) => explainer(subject)),
+    ...(rules === null ? {} : { decisions: rules }),
     ...(worker === null ? {} : { why_not: whyNot(subject, worker) }),
     table: toTable(record, view),
     attempts: record.attempts ?? [],

@@ -93,6 +93,41 @@ describe('power_of_two', () => {
   })
 })
 
+describe('cache_aware', () => {
+  const prefix = {
+    promptTokens: 10_000,
+    cachedTokens: { a: 8_000 },
+    backlogTokens: { b: 1_500 },
+    prefillMsPerToken: 0.2,
+  }
+
+  test('says what is cached, and how long each would take', () => {
+    const busy = candidateOf('b', { inFlightHere: 1 })
+    const { sentences } = explained({ policy: 'cache_aware', candidates: [a, busy], input: { prefix } })
+    expect(sentences).toContain(
+      '`a` would be the first to have read the prompt, by this router’s estimate: about 400 ms to compute and 0 ms in queue.',
+    )
+    expect(sentences).toContain('Of the prompt, about 10,000 tokens, it is thought to have 8,000 cached.')
+    expect(sentences).toContain(
+      '`b` would take longer: about 2,000 ms to compute and 320 ms in queue; `a` about 400 ms to compute and 0 ms in queue.',
+    )
+  })
+
+  test('says that nobody has it, or that it has none that counts', () => {
+    const nobody = { ...prefix, cachedTokens: {} }
+    expect(explained({ policy: 'cache_aware', candidates: [a, b], input: { prefix: nobody } }).sentences).toContain(
+      'Of the prompt, about 10,000 tokens, nobody is known to have anything cached.',
+    )
+    const away = { ...prefix, cachedTokens: { c: 500 } }
+    expect(explained({ policy: 'cache_aware', candidates: [a], input: { prefix: away } }).sentences).toContain(
+      'Of the prompt, about 10,000 tokens, it has nothing cached that counts.',
+    )
+    expect(explained({ policy: 'cache_aware', candidates: [a, b], input: { prefix: null } }).sentences).toContain(
+      'The request has no prompt that could be cached, so load alone counts.',
+    )
+  })
+})
+
 describe('consistent_hash', () => {
   test('names the key’s source and hash, never its text', () => {
     const { sentences, worker } = explained({ policy: 'consistent_hash', candidates: [a, b, c] })

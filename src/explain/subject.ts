@@ -1,5 +1,6 @@
 // What is explained: a record as far as it goes, and what is known besides. And the contract of those who explain.
 
+import type { DecisionsConfig } from '../config/decision-config.ts'
 import type { RecordedCandidate } from '../record/schema.ts'
 import type { StoredRecord } from '../record/stored-record.ts'
 import type { ViewDocument } from '../record/view-document.ts'
@@ -36,6 +37,8 @@ export interface Subject {
   readonly view: ViewDocument | null
   /** Null for a request that was really made. */
   readonly dryRun: DryRun | null
+  /** The decisions it was made under; absent where they are not at hand. */
+  readonly decisions?: DecisionsConfig | null
 }
 
 /** Says what it can about one side of a decision, in whole sentences; nothing where there is nothing to say. */

@@ -1,5 +1,6 @@
 // An explanation as a page of text, for a terminal or a `text/plain` answer.
 
+import { decisionTreeLines } from './decision-tree.ts'
 import type { Explanation } from './explain.ts'
 import { PLAIN, type Paint } from './paint.ts'
 import { tableLines } from './table-lines.ts'
@@ -17,7 +18,7 @@ const LEAST_WIDTH = 80
 /** Sentences wrapped to the width, then the candidates in columns. Ends with a line feed. */
 export function toText(explanation: Explanation, { width = DEFAULT_WIDTH, paint = PLAIN }: TextOptions = {}): string {
   const columns = Math.max(LEAST_WIDTH, width)
-  const { why_not: answer, sentences, table, attempts } = explanation
+  const { why_not: answer, sentences, table, attempts, decisions = [] } = explanation
   const [title, place] = heading(explanation)
   const lines = [paint.strong(title), paint.faint(place), '']
   if (answer !== undefined) {
@@ -25,6 +26,7 @@ export function toText(explanation: Explanation, { width = DEFAULT_WIDTH, paint 
   }
   const [first = '', ...others] = sentences
   lines.push(...wrapped(first, columns).map(paint.strong), ...bullets(others, columns))
+  if (decisions.length > 0) lines.push('', paint.strong('Decisions'), ...decisionTreeLines(decisions).map(plain))
   if (table !== null && table.rows.length > 0) {
     lines.push('', paint.strong('Candidates'), ...tableLines(table, columns, paint))
     if (table.omitted > 0) lines.push(paint.faint(`and ${table.omitted} more that the record does not list`))

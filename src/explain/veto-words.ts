@@ -13,6 +13,7 @@ interface VetoWords {
 const VETO_WORDS: Readonly<Record<string, VetoWords>> = {
   [VETO.wrongModel]: { short: 'other model', long: 'the model of the request is not served there' },
   [VETO.modelsUnknown]: { short: 'models unknown', long: 'nobody knew yet which models are served there' },
+  [VETO.otherCluster]: { short: 'other cluster', long: 'requests of this kind go to a cluster that it is not in' },
   [VETO.notPinned]: { short: 'not the holder', long: 'what the request refers to is held by another worker' },
   [VETO.parked]: { short: 'taken out', long: 'an operator had taken it out' },
   [VETO.draining]: {
