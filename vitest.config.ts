@@ -17,7 +17,7 @@ const workerd = cloudflareTest({
       UNBOUND_DECISION_LOG: { className: 'UnboundDecisionLog', useSQLite: true },
     },
     r2Buckets: ['DECISIONS'],
-    kvNamespaces: ['CONFIG'],
+    kvNamespaces: ['CONFIG', 'RESPONSE_CACHE'],
     serviceBindings: { GPU_NETWORK: 'gpu-network' },
     workers: [
       {
@@ -34,7 +34,7 @@ export default defineConfig({
   test: {
     projects: [
       // A property or a real socket may take its time while the other projects use both cores.
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'], testTimeout: 20_000 } },
       { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], testTimeout: 20_000 } },
       {
         // Real processes on real ports: few at a time, so that timings mean something on two cores.
