@@ -16,6 +16,7 @@ export function summaryOf(config: Config) {
     }),
     default_model: config.defaultModel,
     model_rules: config.modelRules.map(({ match }) => match),
+    ...decisionSummary(config),
     hooks: config.hooks.map(({ name }) => name),
     max_retries: config.retry.maxRetries,
     inbound_api_key: config.inboundKeyDigest === null ? 'not set' : 'set',
@@ -40,6 +41,7 @@ export function summaryLines(config: Config): string[] {
     `total ${formatTime(totalMs)}`,
   ]
   return [
+    ...decisionLines(config),
     `workers:  ${config.workers.length}`,
     ...config.workers.map((worker) => `  ${describeWorker(worker)}`),
     `models:   ${describeModels(config)}`,
@@ -57,6 +59,50 @@ export function summaryLines(config: Config): string[] {
     `access:   ${describeAccess(config)}`,
     `hash:     ${config.hash}`,
     `note:     ${CONNECT_NOTE}`,
+  ]
+}
+
+/** As the semantic router counts them. */
+function decisionSummary({ decisions, signalRules, workers }: Config) {
+  const { server, ...edge } = signalRules
+  const rules = decisions?.rules ?? []
+  const plugins: Record<string, number> = {}
+  for (const { plugins: own } of rules) {
+    for (const [type, label] of PLUGIN_LABELS) if (own[type] !== null) plugins[label] = (plugins[label] ?? 0) + 1
+  }
+  const models = [
+    ...workers.flatMap(({ models: listed }) => listed ?? []),
+    ...rules.flatMap(({ models: refs }) => refs.map(({ model }) => model)),
+  ]
+  const lists: readonly (readonly unknown[])[] = [...Object.values(edge), ...Object.values(server)]
+  return {
+    decisions: rules.map(({ name }) => name),
+    plugins,
+    models: new Set(models).size,
+    signals: lists.reduce((sum, list) => sum + list.length, 0),
+  }
+}
+
+const PLUGIN_LABELS = [
+  ['headerMutation', 'header_mutation'],
+  ['routerReplay', 'router_replay'],
+  ['semanticCache', 'semantic-cache'],
+  ['systemPrompt', 'system_prompt'],
+] as const
+
+function decisionLines(config: Config): string[] {
+  if (config.decisions === null) return []
+  const { rules } = config.decisions
+  const { plugins, models, signals } = decisionSummary(config)
+  const total = Object.values(plugins).reduce((sum, count) => sum + count, 0)
+  const holders = rules.filter(({ plugins: own }) => Object.values(own).some((plugin) => plugin !== null)).length
+  const types = Object.entries(plugins).map(([type, count]) => `${type}: ${count}`)
+  return [
+    `Decisions: ${rules.length}`,
+    `Plugins: ${total} total (${holders} decisions)`,
+    ...(types.length === 0 ? [] : [`  Types: ${types.join(', ')}`]),
+    `Models: ${models}`,
+    `Signals: ${signals}`,
   ]
 }
 

@@ -1,5 +1,6 @@
 // What the command line needs of the machine it runs on. `runtime/` fulfils it; commands know no file system.
 
+import type { CacheRedisConfig } from '../config/cache-redis-schema.ts'
 import type { RedisConfig } from '../config/config.ts'
 import type { ReplayStoreConfig } from '../config/config.ts'
 import type { ReplayPlatform } from '../config/router-replay-checks.ts'
@@ -9,6 +10,7 @@ import type { SimulatedWorkerOptions } from '../simulator/options.ts'
 import type { TextFiles } from '../store/config-file.ts'
 import type { LogFiles } from '../store/log-files.ts'
 import type { ReplayStore } from '../store/replay-store.ts'
+import type { RedisCommands } from '../store/redis-commands.ts'
 import type { RedisLink } from '../store/redis-link.ts'
 
 export type RuntimeName = 'workerd' | 'node' | 'bun' | 'deno'
@@ -51,6 +53,8 @@ export interface Host {
   readonly files: TextFiles
   /** A connection to Redis, which goes on by itself where there is none yet. */
   connectRedis(config: RedisConfig): Promise<RedisLink>
+  /** One that caches are in. */
+  openRedis(config: CacheRedisConfig): RedisCommands
   /** Files that the decision log is exported to. */
   readonly logFiles: LogFiles
   /** Every file below a directory, with the path that leads to it; null for what is no directory. */

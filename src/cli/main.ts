@@ -4,6 +4,7 @@ import { ROUTER_VERSION } from '../version.ts'
 import { EXIT, type Host } from './host.ts'
 import { askWorkers } from '../server.ts'
 import { explain } from './explain.ts'
+import { init } from './init.ts'
 import { loadPolicies } from './plugins.ts'
 import { replay } from './replay.ts'
 import { serve } from './serve.ts'
@@ -18,6 +19,7 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  init: { about: 'write a configuration to begin with', run: init },
   serve: { about: 'route requests to a fleet of vLLM workers', run: serve },
   validate: { about: 'check a configuration and say everything that is wrong with it', run: validate },
   explain: { about: 'say in words why a request went where it went, or where one would go', run: explain },

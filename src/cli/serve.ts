@@ -1,5 +1,6 @@
 // `serve`: runs the router on one of four runtimes until it is asked to stop.
 
+import { recordsAny } from '../capture/replay-capture.ts'
 import { formatFindings } from '../config/print.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigSource } from '../control/config-source.ts'
@@ -99,6 +100,7 @@ async function serveHere(host: Host, { config, source, path }: Serving): Promise
     logFiles: host.logFiles,
     openReplayStore: (store) => host.openReplayStore(store),
     connectRedis: host.connectRedis,
+    openRedis: host.openRedis,
     writeLine: host.writeLine,
   })
   host.onReloadAsked(() => void reload(host, server.router, path))
@@ -143,10 +145,9 @@ function variablesFor({ configEnv }: Config, text: string, host: Host): Record<s
 /** As in `wrangler dev`, a variable says where the database of a Hyperdrive binding is. */
 const HYPERDRIVE_VARIABLE = 'CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_'
 
-function replaysFor(
-  { routerReplay: { isEnabled, store } }: Config,
-  host: Host,
-): NonNullable<StartWorkerdOptions['replays']> {
+function replaysFor({ routerReplay, decisions }: Config, host: Host): NonNullable<StartWorkerdOptions['replays']> {
+  const { store } = routerReplay
+  const isEnabled = recordsAny(routerReplay, decisions)
   const binding = isEnabled ? (store.postgres?.hyperdriveBinding ?? null) : null
   const url = binding === null ? undefined : host.env(HYPERDRIVE_VARIABLE + binding)
   return {

@@ -14,7 +14,7 @@ import {
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { checkRoutedModels, mayUse } from './model-access.ts'
-import { resolveModel } from './resolve-model.ts'
+import { resolveModel, type WantedModel } from './resolve-model.ts'
 import type { RouterParts } from './router-parts.ts'
 
 /**
@@ -23,20 +23,37 @@ import type { RouterParts } from './router-parts.ts'
  */
 export function chooseModel(parts: RouterParts, exchange: Exchange, request: InferenceRequest): InferenceRequest {
   if (!request.needsModel) return request
-  const { config, mirror } = parts
-  const named = request.requestedModel ?? config.defaultModel
-  if (named !== null && config.modelRules.length > 0) {
-    const ruled = applyRules(named, parts, exchange, request)
-    exchange.rule = ruled.rule
-    exchange.split = ruled.split
-    exchange.nextModels = [...ruled.nextModels]
-    exchange.model = ruled.rule === null ? null : ruled.model
-  }
-  const model = resolveModel({ model: exchange.model ?? named, isRuled: exchange.rule !== null }, mirror)
+  return settleModel(parts, exchange, request, {
+    model: nameByRules(parts, exchange, request),
+    isRuled: exchange.rule !== null,
+  })
+}
+
+/** The name that the rules leave of the one given, or of the default; null when there is neither. */
+export function nameByRules(parts: RouterParts, exchange: Exchange, request: InferenceRequest): string | null {
+  const { modelRules, defaultModel } = parts.config
+  const named = request.requestedModel ?? defaultModel
+  if (named === null || modelRules.length === 0) return named
+  const ruled = applyRules(named, parts, exchange, request)
+  exchange.rule = ruled.rule
+  exchange.split = ruled.split
+  exchange.nextModels = [...ruled.nextModels]
+  exchange.model = ruled.rule === null ? null : ruled.model
+  return exchange.model ?? named
+}
+
+/** Notes the model, once it is sure that somebody serves it and that the caller may use it. */
+export function settleModel(
+  { mirror }: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+  wanted: WantedModel,
+): InferenceRequest {
+  const model = resolveModel(wanted, mirror)
   checkRoutedModels(exchange, request, [model])
   exchange.model = model
   // A body that names no model is sent as it came where the worker can't but take the right one.
-  const isMissing = request.requestedModel === null && (named === null || mirror.models().size < 2)
+  const isMissing = request.requestedModel === null && (wanted.model === null || mirror.models().size < 2)
   return isMissing ? { ...request, bodyFor: () => request.bodyFor(null) } : request
 }
 

@@ -1,0 +1,282 @@
+// Checks of decisions and their signals that no single field can make: names that lead nowhere, rules no request reaches,
+// keywords that do not do what they seem to.
+
+import { usualDistance } from '../routing/signals/edit-distance.ts'
+import { compileRegex } from '../routing/signals/linear-regex.ts'
+import { RegexError } from '../routing/signals/regex-parse.ts'
+import { type SignalFamily, signalKey } from '../routing/signals/signal.ts'
+import type { Partly } from './check-section.ts'
+import type { CrossCheckInput } from './cross-checks.ts'
+import { type DecisionSection, isEmptyGroup, REASONING_FAMILIES } from './decision-schema.ts'
+import { placeOf } from './decisions.ts'
+import { errorAt, formatPath, type Path, type Problem, warningAt } from './finding.ts'
+import { listedModels } from './model-rule-checks.ts'
+import { didYouMean } from './nearest.ts'
+import type { ConfigFile } from './schema.ts'
+import { SIGNAL_SECTIONS, type SignalsSection } from './signal-schema.ts'
+
+type File = Partly<ConfigFile>
+type Decision = Partly<DecisionSection>
+type Condition = NonNullable<DecisionSection['rules']>
+
+export function checkDecisions(input: CrossCheckInput): Problem[] {
+  const { file } = input
+  return [
+    ...twoPlaces(file),
+    ...checkSignals(file),
+    ...checkRules(file),
+    ...checkModels(input),
+    ...checkPluginsOnce(file),
+    ...shadowed(file),
+    ...checkSettings(input),
+  ]
+}
+
+function decisionsOf(file: File): readonly (Decision | undefined)[] {
+  return file.routing?.decisions ?? file.decisions ?? []
+}
+
+function signalsOf(file: File): Partly<SignalsSection> {
+  return file.routing?.signals ?? file.signals ?? {}
+}
+
+function twoPlaces(file: File): Problem[] {
+  const { routing } = file
+  if (routing === undefined) return []
+  const both = (['signals', 'decisions', 'strategy'] as const).filter((key) => {
+    const top = file[key]
+    return routing[key] !== undefined && top !== undefined && !(Array.isArray(top) && top.length === 0)
+  })
+  return both.map((key) => {
+    return { ...errorAt(['routing', key], `stands at the top level too; keep one of the two`), atKey: true }
+  })
+}
+
+/** Signals by the key that conditions have them under; null when a part was refused, so that one may be missing. */
+function knownSignals(file: File): ReadonlyMap<string, SignalFamily> | null {
+  const section = signalsOf(file)
+  const known = new Map<string, SignalFamily>()
+  for (const [key, family] of Object.entries(SIGNAL_SECTIONS)) {
+    const rules: readonly (NamedRule | undefined)[] = Reflect.get(section, key) ?? []
+    for (const rule of rules) {
+      const name = family === 'authz' ? rule?.role : rule?.name
+      if (name === undefined) return null
+      known.set(signalKey({ family, name }), family)
+    }
+  }
+  return known
+}
+
+interface NamedRule {
+  readonly name?: string | undefined
+  readonly role?: string | undefined
+}
+
+function checkSignals(file: File): Problem[] {
+  const at = placeOf(file, 'signals')
+  const section = signalsOf(file)
+  const repeated = Object.keys(SIGNAL_SECTIONS).flatMap((key) => {
+    const rules: readonly (NamedRule | undefined)[] = Reflect.get(section, key) ?? []
+    const names = rules.map((rule) => rule?.name)
+    return names.flatMap((name, index) => {
+      const first = names.indexOf(name)
+      if (name === undefined || first === index) return []
+      return [errorAt([...at, key, index, 'name'], `is the name of ${formatPath([...at, key, first])} as well`)]
+    })
+  })
+  return [...repeated, ...checkKeywords(section.keywords ?? [], [...at, 'keywords']), ...checkPatterns(section, at)]
+}
+
+type KeywordSection = Partly<SignalsSection['keywords'][number]>
+
+function checkKeywords(rules: readonly (KeywordSection | undefined)[], at: Path): Problem[] {
+  return rules.flatMap((rule, index) => {
+    if (rule === undefined) return []
+    return (rule.keywords ?? []).flatMap((keyword, place) => {
+      if (keyword === undefined) return []
+      const path = [...at, index, 'keywords', place]
+      if (rule.method === 'regex') return patternProblem(keyword, rule.case_sensitive === true, path)
+      return keywordTraps(keyword, rule, (rule.keywords ?? []).indexOf(keyword) < place).map((trap) => {
+        return warningAt(path, trap)
+      })
+    })
+  })
+}
+
+/** What a keyword does that its author may not expect. */
+function keywordTraps(keyword: string, rule: KeywordSection, isRepeated: boolean): string[] {
+  const traps: string[] = []
+  const letters = [...keyword].length
+  if (isRepeated) traps.push('stands in the list before; it counts once')
+  if (keyword !== keyword.trim()) traps.push('has spaces at its ends, which the text must have too')
+  if (/\\[bdsw]|\.\*|\[[^\]]+\]/.test(keyword)) {
+    traps.push('looks like an expression and is taken as it stands; write method: regex for one')
+  }
+  if (rule.fuzzy_match !== true || rule.method === 'bm25') return traps
+  const distance = rule.fuzzy_threshold
+  if (distance === undefined && usualDistance(letters) === 0) {
+    traps.push('is too short for fuzzy_match, which leaves words of three letters alone')
+  }
+  if (distance !== undefined && distance > usualDistance(letters)) {
+    const usual = usualDistance(letters)
+    traps.push(
+      `has ${letters} letters: with fuzzy_threshold ${distance} it is found in many other words; ${usual} is usual`,
+    )
+  }
+  return traps
+}
+
+function patternProblem(pattern: string, isCaseSensitive: boolean, path: Path): Problem[] {
+  try {
+    compileRegex(pattern, isCaseSensitive)
+    return []
+  } catch (error) {
+    if (!(error instanceof RegexError)) throw error
+    return [errorAt(path, `${error.message} (expressions are those of RE2, matched in linear time)`)]
+  }
+}
+
+function checkPatterns({ structure = [], context = [] }: Partly<SignalsSection>, at: Path): Problem[] {
+  const patterns = structure.flatMap((rule, index) => {
+    const source = rule?.feature?.source
+    if (source?.type !== 'regex' || source.pattern === undefined) return []
+    const path = [...at, 'structure', index, 'feature', 'source', 'pattern']
+    return patternProblem(source.pattern, source.case_sensitive === true, path)
+  })
+  const empty = context.flatMap((rule, index) => {
+    const { min_tokens: least = 0, max_tokens: most } = rule ?? {}
+    if (most === undefined || most >= least) return []
+    return [errorAt([...at, 'context', index, 'max_tokens'], 'is less than min_tokens, so nothing is ever within')]
+  })
+  return [...patterns, ...empty]
+}
+
+function checkRules(file: File): Problem[] {
+  const at = placeOf(file, 'decisions')
+  const decisions = decisionsOf(file)
+  const known = knownSignals(file)
+  const names = decisions.map((decision) => decision?.name)
+  return decisions.flatMap((decision, index) => {
+    if (decision === undefined) return []
+    const path = [...at, index]
+    const first = names.indexOf(decision.name)
+    const repeated = first === index || decision.name === undefined ? [] : [path]
+    return [
+      ...repeated.map((where) => errorAt([...where, 'name'], `is the name of ${formatPath([...at, first])} as well`)),
+      ...(decision.rules === undefined || known === null ? [] : dangling(decision.rules, [...path, 'rules'], known)),
+    ]
+  })
+}
+
+function dangling(rule: Partly<Condition>, path: Path, known: ReadonlyMap<string, SignalFamily>): Problem[] {
+  const { type, name, conditions = [] } = rule
+  if (type === undefined || name === undefined) {
+    return conditions.flatMap((condition, index) => {
+      return condition === undefined ? [] : dangling(condition, [...path, 'conditions', index], known)
+    })
+  }
+  if (known.has(signalKey({ family: type, name }))) return []
+  const section = Object.entries(SIGNAL_SECTIONS).find(([, family]) => family === type)?.[0] ?? ''
+  const names = [...known].flatMap(([key, family]) => (family === type ? [key.slice(family.length + 1)] : []))
+  const elsewhere = [...known].find(([key, family]) => key === `${family}:${name}`)
+  const hint =
+    didYouMean(name, names) || (elsewhere === undefined ? '' : `; there is one of this name of type ${elsewhere[1]}`)
+  const there =
+    names.length === 0 ? `there are no signals.${section}` : `signals.${section}: ${names.slice(0, 8).join(', ')}`
+  return [errorAt([...path, 'name'], `names no signal of type ${type} ("${name}")${hint}; ${there}`)]
+}
+
+function checkModels(input: CrossCheckInput): Problem[] {
+  const { file } = input
+  const at = placeOf(file, 'decisions')
+  const served = listedModels(input)
+  return decisionsOf(file).flatMap((decision, index) => {
+    const refs = decision?.modelRefs ?? []
+    const path = [...at, index, 'modelRefs']
+    const names = refs.map((ref) => ref?.lora_name ?? ref?.model)
+    const weighted = refs.filter((ref) => ref?.weight !== undefined).length
+    return [
+      ...(weighted === 0 || weighted === refs.length
+        ? []
+        : [warningAt(path, 'has weights on some models only; those without one count 1')]),
+      ...(decision !== undefined && refs.length === 0 && (file.default_model ?? null) === null
+        ? [errorAt([...at, index], 'leads to no model: give it modelRefs, or the router a default_model')]
+        : []),
+      ...names.flatMap((name, place) => {
+        if (name === undefined) return []
+        const field = refs[place]?.lora_name === undefined ? 'model' : 'lora_name'
+        if (names.indexOf(name) < place) {
+          return [errorAt([...path, place, field], 'stands in the list before; a model is tried once')]
+        }
+        if (served === null || served.has(name)) return []
+        const message = `no worker lists ${name} among its models${didYouMean(name, served)}`
+        return [warningAt([...path, place, field], message)]
+      }),
+    ]
+  })
+}
+
+function checkPluginsOnce(file: File): Problem[] {
+  const at = placeOf(file, 'decisions')
+  return decisionsOf(file).flatMap((decision, index) => {
+    const types = (decision?.plugins ?? []).map((plugin) => plugin?.type)
+    return types.flatMap((type, place) => {
+      if (type === undefined || types.indexOf(type) === place) return []
+      return [errorAt([...at, index, 'plugins', place, 'type'], `is a second ${type}; a decision has one of each type`)]
+    })
+  })
+}
+
+/** A decision that takes everything leaves nothing to those after it, when nothing found out can put them first. */
+function shadowed(file: File): Problem[] {
+  const at = placeOf(file, 'decisions')
+  const strategy = file.routing?.strategy ?? file.strategy ?? 'priority'
+  const decisions = decisionsOf(file)
+  return decisions.flatMap((decision, index) => {
+    if (decision === undefined) return []
+    const by = decisions.findIndex(
+      (other) => other !== undefined && other !== decision && hides(other, decision, strategy),
+    )
+    if (by === -1) return []
+    const where = formatPath([...at, by])
+    return [warningAt([...at, index], `is never reached: ${where} holds whenever it does, and comes first`)]
+  })
+}
+
+function hides(other: Decision, decision: Decision, strategy: string): boolean {
+  const [first = 0, second = 0] = [other.priority, decision.priority]
+  const isCatchAll = !('rules' in other) || (other.rules !== undefined && isEmptyGroup(other.rules as Condition))
+  const isSame = JSON.stringify(other.rules) === JSON.stringify(decision.rules)
+  const comesFirst = first > second || (first === second && isSame && (other.name ?? '') < (decision.name ?? ''))
+  if (strategy === 'confidence' && !isSame) return false
+  return comesFirst && (isCatchAll || isSame)
+}
+
+function checkSettings({ file, ...input }: CrossCheckInput): Problem[] {
+  const problems: Problem[] = []
+  const hasDecisions = decisionsOf(file).length > 0
+  const isIdle = (key: string) => ({ ...warningAt([key], 'has no effect without decisions'), atKey: true })
+  if (!hasDecisions) {
+    if (file.auto_models !== undefined) problems.push(isIdle('auto_models'))
+    if (file.decide_on !== undefined) problems.push(isIdle('decide_on'))
+  }
+  const served = listedModels({ file, ...input })
+  for (const [index, name] of (hasDecisions ? (file.auto_models ?? []) : []).entries()) {
+    if (name === undefined || served?.has(name) !== true) continue
+    problems.push(
+      warningAt(['auto_models', index], 'is a model that workers serve; asking for it lets the router choose'),
+    )
+  }
+  for (const [index, model] of (file.models ?? []).entries()) {
+    const { reasoning_family: family, reasoning_parameter: parameter } = model ?? {}
+    const known = family === undefined ? undefined : REASONING_FAMILIES[family]
+    const names = Object.keys(REASONING_FAMILIES)
+    if (family !== undefined && known === undefined) {
+      const message = `is no family ("${family}")${didYouMean(family, names)}; there are ${names.join(', ')}`
+      problems.push(errorAt(['models', index, 'reasoning_family'], message))
+    } else if (parameter !== undefined && known?.kind === 'reasoning_effort') {
+      problems.push(warningAt(['models', index, 'reasoning_parameter'], `is not used: ${family} has no switch`))
+    }
+  }
+  return problems
+}

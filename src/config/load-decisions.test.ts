@@ -1,0 +1,255 @@
+// `signals` and `decisions`: what loads, and what each mistake is answered with.
+
+import { describe, expect, test } from 'vitest'
+import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
+import { loadConfig } from './load.ts'
+
+const WORKERS = 'workers: [{url: "http://a", models: [large, small]}]\ndefault_model: small\n'
+const SIGNALS = 'signals: {keywords: [{name: maths, keywords: [equation]}, {name: code, keywords: [function]}]}\n'
+const RULES = '{operator: OR, conditions: [{type: keyword, name: maths}]}'
+const decisions = (...entries: string[]) => `decisions: [${entries.join(', ')}]\n`
+
+async function load(text: string) {
+  const result = await loadConfig(text, { env: () => undefined, policies: BUILT_IN_POLICIES })
+  const findings = result.findings.map(({ severity, line, path, message }) => `${line} ${severity} ${path}: ${message}`)
+  return { findings, config: result.ok ? result.config : null }
+}
+
+describe('what loads', () => {
+  test('a decision, with all there is', async () => {
+    const { findings, config } = await load(
+      WORKERS +
+        SIGNALS +
+        decisions(
+          `{name: route, description: d, priority: 5, rules: {operator: and, conditions: [{type: keyword, name: maths}, {operator: NOT, conditions: [{type: keyword, name: code}]}]},
+           modelRefs: [{model: large, use_reasoning: true, reasoning_effort: high, weight: 3}, {model: small, weight: 1}],
+           plugins: [{type: semantic_cache, configuration: {similarity_threshold: 0.9}}, {type: header_mutation, configuration: {add: [{name: X-A, value: "1"}]}}]}`,
+        ),
+    )
+    expect(findings).toEqual([])
+    expect(config?.decisions).toMatchObject({
+      strategy: 'priority',
+      autoModels: ['auto'],
+      decideOn: 'all',
+      rules: [
+        {
+          name: 'route',
+          priority: 5,
+          when: {
+            kind: 'and',
+            parts: [
+              { kind: 'signal', family: 'keyword', name: 'maths' },
+              { kind: 'not', part: { kind: 'signal', family: 'keyword', name: 'code' } },
+            ],
+          },
+          models: [
+            { model: 'large', usesReasoning: true, reasoningEffort: 'high', weight: 3 },
+            { model: 'small', usesReasoning: false },
+          ],
+          plugins: {
+            semanticCache: { isEnabled: true, similarityThreshold: 0.9 },
+            headerMutation: { add: { 'x-a': '1' }, update: {}, delete: [] },
+          },
+        },
+      ],
+    })
+  })
+
+  test('the same under routing, with a strategy', async () => {
+    const { findings, config } = await load(
+      `${WORKERS}routing: {strategy: confidence, ${SIGNALS.trim()}, ${decisions(`{name: r, rules: ${RULES}}`).trim()}}`,
+    )
+    expect(findings).toEqual([])
+    expect(config?.decisions).toMatchObject({ strategy: 'confidence', rules: [{ name: 'r' }] })
+  })
+
+  test.each([
+    ['', 'all', ['auto']],
+    ['auto_models: [mom]\n', 'auto', ['mom']],
+    ['auto_models: [mom]\ndecide_on: all\n', 'all', ['mom']],
+    ['decide_on: auto\n', 'auto', ['auto']],
+  ])('%j: decided on %s', async (text, decideOn, autoModels) => {
+    const { config } = await load(WORKERS + text + decisions('{name: all}'))
+    expect(config?.decisions).toMatchObject({ decideOn, autoModels })
+  })
+
+  test('without decisions there are none', async () => {
+    expect((await load(WORKERS + SIGNALS)).config?.decisions).toBeNull()
+  })
+
+  test('only what decisions ask about is asked', async () => {
+    const { config } = await load(WORKERS + SIGNALS + decisions(`{name: r, rules: ${RULES}}`))
+    expect(config?.signals.asked).toEqual([{ family: 'keyword', name: 'maths' }])
+  })
+
+  test('a rule that changes has another digest, and another configuration another hash', async () => {
+    const [one, other] = await Promise.all([
+      load(WORKERS + SIGNALS),
+      load(WORKERS + SIGNALS.replace('equation', 'sum')),
+    ])
+    const [before, after] = [one.config?.signals.digests ?? {}, other.config?.signals.digests ?? {}]
+    expect(before['keyword:maths']).not.toBe(after['keyword:maths'])
+    expect(before['keyword:code']).toBe(after['keyword:code'])
+    expect(one.config?.hash).not.toBe(other.config?.hash)
+  })
+})
+
+const ERRORS: readonly (readonly [what: string, text: string, finding: RegExp])[] = [
+  ['a family there is not', 'signals: {keyword: []}\n', /^3 error signals\.keyword: .*did you mean keywords\?/],
+  [
+    'a type there is not',
+    SIGNALS + decisions('{name: r, rules: {type: keywords, name: maths}}'),
+    /^4 error decisions\[0\]\.rules\.type: must be one of .*did you mean keyword\?/,
+  ],
+  [
+    'a signal there is not',
+    SIGNALS + decisions('{name: r, rules: {type: keyword, name: math}}'),
+    /^4 error decisions\[0\]\.rules\.name: names no signal of type keyword \("math"\); did you mean maths\?/,
+  ],
+  [
+    'a signal of another type',
+    SIGNALS + decisions('{name: r, rules: {type: context, name: maths}}'),
+    /there is one of this name of type keyword; there are no signals\.context/,
+  ],
+  [
+    'one deep in a rule',
+    SIGNALS +
+      decisions(
+        '{name: r, rules: {operator: AND, conditions: [{operator: NOT, conditions: [{type: keyword, name: x}]}]}}',
+      ),
+    /^4 error decisions\[0\]\.rules\.conditions\[0\]\.conditions\[0\]\.name: names no signal/,
+  ],
+  [
+    'NOT of two',
+    SIGNALS +
+      decisions(
+        '{name: r, rules: {operator: NOT, conditions: [{type: keyword, name: maths}, {type: keyword, name: code}]}}',
+      ),
+    /is NOT, which takes exactly one condition/,
+  ],
+  [
+    'an operator there is not',
+    decisions('{name: r, rules: {operator: XOR, conditions: []}}'),
+    /must be one of AND, OR, NOT/,
+  ],
+  [
+    'a condition that is both',
+    decisions('{name: r, rules: {type: keyword, name: a, operator: OR, conditions: []}}'),
+    /must be \{type, name\}/,
+  ],
+  ['half a condition', decisions('{name: r, rules: {type: keyword}}'), /must be \{type, name\}/],
+  [
+    'a plugin there is not',
+    decisions('{name: r, plugins: [{type: router_repley}]}'),
+    /^3 error decisions\[0\]\.plugins\[0\]\.type: must be one of .*did you mean router_replay\?/,
+  ],
+  [
+    'a field of another plugin',
+    decisions('{name: r, plugins: [{type: system_prompt, configuration: {system_prompt: x, max_records: 3}}]}'),
+    /configuration\.max_records: is no field of system_prompt/,
+  ],
+  [
+    'a plugin without what it needs',
+    decisions('{name: r, plugins: [{type: system_prompt}]}'),
+    /needs system_prompt: the text/,
+  ],
+  [
+    'no record at all',
+    decisions('{name: r, plugins: [{type: router_replay, configuration: {max_records: 0}}]}'),
+    /configuration\.max_records: must be a whole number from 1/,
+  ],
+  [
+    'a plugin twice',
+    decisions('{name: r, plugins: [{type: router_replay}, {type: router_replay}]}'),
+    /is a second router_replay/,
+  ],
+  [
+    'a header with a key',
+    decisions(
+      '{name: r, plugins: [{type: header_mutation, configuration: {update: [{name: Authorization, value: x}]}}]}',
+    ),
+    /update\[0\]\.name: can't be changed/,
+  ],
+  ['a name twice', decisions('{name: r}', '{name: r}'), /decisions\[1\]\.name: is the name of decisions\[0\] as well/],
+  ['a model twice', decisions('{name: r, modelRefs: [{model: small}, {model: small}]}'), /a model is tried once/],
+  [
+    'an expression that can not be had',
+    'signals: {keywords: [{name: r, method: regex, keywords: ["(?=a)b"]}]}\n',
+    /^3 error signals\.keywords\[0\]\.keywords\[0\]: has a group that looks ahead/,
+  ],
+  [
+    'a method that is not built',
+    'signals: {keywords: [{name: r, method: ngram, keywords: [a]}]}\n',
+    /ngram is not built/,
+  ],
+  [
+    'a count of nothing',
+    'signals: {conversation: [{name: r, feature: {type: count, source: {type: message}}}]}\n',
+    /it would always match/,
+  ],
+  [
+    'bounds the wrong way',
+    'signals: {context: [{name: r, min_tokens: 2K, max_tokens: 1K}]}\n',
+    /nothing is ever within/,
+  ],
+  ['a language nobody can tell', 'signals: {language: [{name: xx}]}\n', /code of a language it can tell/],
+  [
+    'a header that holds a key',
+    'signals: {metadata: [{name: r, source: header, key: Authorization, predicate: {exists: true}}]}\n',
+    /is the caller's key/,
+  ],
+  ['a family of reasoning there is not', 'models: [{name: small, reasoning_family: qwen}]\n', /did you mean qwen3\?/],
+  ['two places', `${SIGNALS}routing: {signals: {}}\n`, /^4 error routing\.signals: stands at the top level too/],
+]
+
+describe('what is refused', () => {
+  test.each(ERRORS)('%s', async (_what, text, finding) => {
+    const { findings, config } = await load(WORKERS + text)
+    expect(config).toBeNull()
+    expect(findings.join('\n')).toMatch(new RegExp(finding.source, 'm'))
+  })
+
+  test('a decision that leads nowhere', async () => {
+    const { findings } = await load('workers: [{url: "http://a"}]\ndecisions: [{name: r}]\n')
+    expect(findings).toEqual([expect.stringMatching(/^2 error decisions\[0\]: leads to no model/)])
+  })
+})
+
+describe('what is remarked', () => {
+  test.each([
+    ['a short word', '{name: a, keywords: [SSN], fuzzy_match: true}', /too short for fuzzy_match/],
+    [
+      'too many letters',
+      '{name: a, keywords: [asap], fuzzy_match: true, fuzzy_threshold: 2}',
+      /found in many other words; 1 is usual/,
+    ],
+    ['a hidden expression', '{name: a, keywords: ["\\\\bfoo\\\\b"]}', /write method: regex/],
+    ['a word twice', '{name: a, keywords: [x, x]}', /stands in the list before/],
+    ['a space at the end', '{name: a, keywords: ["x "]}', /spaces at its ends/],
+  ])('%s', async (_what, rule, finding) => {
+    const { findings, config } = await load(`${WORKERS}signals: {keywords: [${rule}]}\n`)
+    expect(findings).toEqual([expect.stringMatching(finding)])
+    expect(config).not.toBeNull()
+  })
+
+  test.each([
+    ['one behind what takes everything', '{name: all, priority: 9}', `{name: r, rules: ${RULES}}`, 1],
+    ['the same rule behind itself', `{name: a, rules: ${RULES}}`, `{name: b, rules: ${RULES}}`, 1],
+  ])('%s is never reached', async (_what, first, second, hidden) => {
+    const { findings } = await load(WORKERS + SIGNALS + decisions(first, second))
+    expect(findings).toEqual([expect.stringMatching(`warning decisions\\[${hidden}\\]: is never reached`)])
+  })
+
+  test('what needs confidence to come first may be reached', async () => {
+    const text = `strategy: confidence\n${decisions('{name: all, priority: 9}', `{name: r, rules: ${RULES}}`)}`
+    expect((await load(WORKERS + SIGNALS + text)).findings).toEqual([])
+  })
+
+  test.each([
+    [decisions('{name: r, modelRefs: [{model: larg}]}'), /no worker lists larg among its models; did you mean large\?/],
+    ['auto_models: [a]\n', /has no effect without decisions/],
+    [`auto_models: [small]\n${decisions('{name: r}')}`, /is a model that workers serve/],
+  ])('%j', async (text, finding) => {
+    expect((await load(WORKERS + text)).findings).toEqual([expect.stringMatching(finding)])
+  })
+})
