@@ -268,6 +268,9 @@ test('these decisions, to the byte, on every engine', () => {
     'least_load http://10.0.0.0:8000 ea3d0f28ee941c5d',
     'power_of_two http://10.0.0.31:8000 41f479fab6469359',
     'consistent_hash http://10.0.0.35:8000 e3acd144baef2cef',
+    'cache_aware http://10.0.0.0:8000 45cf195bed30f1b5',
+    // Nothing is known of caches here, so its fallback decides.
+    'lmcache_aware http://10.0.0.31:8000 41f479fab6469359',
   ])
 })
 

@@ -6,6 +6,7 @@ import { PolicyError } from './policy-error.ts'
 import type { Affinity, CandidateView, DecisionMethod, Policy, PolicyInput, PolicyStep, Verdict } from './policy.ts'
 import { randomFrom } from './random.ts'
 import { rule, type Ruling } from './ruling.ts'
+import { type ClusterFact, ruleByCluster } from './semantic-cluster.ts'
 
 export { NOTE, VETO } from './ruling.ts'
 
@@ -17,6 +18,8 @@ export interface DecisionInput {
   readonly ticket: number | null
   readonly prefix: PrefixFact | null
   readonly lmcache: LmcacheFact | null
+  /** How near its text is to the clusters; absent or null where there are none, or it is not known. */
+  readonly cluster?: ClusterFact | null
   /** Candidates that earlier attempts of this request used, by id; of a worker with ranks, all of them. */
   readonly tried: readonly string[]
   /** Id of the worker that holds what this request refers to (a stored response); null when any will do. */
@@ -58,6 +61,8 @@ export interface Decision {
   readonly method: DecisionMethod
   /** The policy that chose; null when nothing was chosen. */
   readonly policy: string | null
+  /** The cluster that it was chosen within; absent in the usual case. */
+  readonly cluster?: string
   /** Every candidate of the view, in the view's order. */
   readonly candidates: readonly ScoredCandidate[]
   /** Whether so much of the fleet was in trouble that ejected workers were candidates too. */
@@ -74,10 +79,13 @@ const NO_PARTS: Readonly<Record<string, number>> = Object.freeze({})
  * Throws `PolicyError` when the policy throws or returns anything but one valid verdict per candidate.
  */
 export function decide(input: DecisionInput, config: RoutingConfig, view: FleetView, seed: number): Decision {
-  const ruling = rule(input, view.candidates, {
+  const ruled = rule(input, view.candidates, {
     panicThreshold: config.panicThreshold ?? null,
     usesOpenLast: config.usesOpenLast ?? false,
   })
+  // Only one worker has what a pinned request refers to, whatever its text is about.
+  const clusters = input.pinnedWorkerId === null ? (input.cluster ?? null) : null
+  const { ruling, cluster } = ruleByCluster(ruled, view.candidates, clusters)
   const { eligible } = ruling
   if (eligible.length === 0) return nothingChosen(ruling, explain(view, ruling, []))
 
@@ -99,7 +107,8 @@ export function decide(input: DecisionInput, config: RoutingConfig, view: FleetV
   if (chosen === undefined) return nothingChosen(ruling, candidates)
   const { isPanic } = ruling
   if (input.pinnedWorkerId !== null) return { chosen, method: 'policy', policy: RESPONSE_AFFINITY, candidates, isPanic }
-  return { chosen, method, policy: acting.name, candidates, isPanic }
+  const decision = { chosen, method, policy: acting.name, candidates, isPanic }
+  return cluster === null ? decision : { ...decision, method: 'cluster', cluster }
 }
 
 function stepOf(policy: Policy, input: PolicyInput): PolicyStep {

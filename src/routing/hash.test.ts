@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { hash64, hashState, rendezvousPlace } from './hash.ts'
+import { blockHashes, hash64, hashState, rendezvousPlace } from './hash.ts'
 
 describe('hash64', () => {
   test('these digits, on every engine', () => {
@@ -76,5 +76,46 @@ describe('rendezvousPlace', () => {
     const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - 1_000) ** 2 / 1_000, 0)
     expect(counts.size).toBe(56)
     expect(chiSquare).toBeLessThan(110)
+  })
+})
+
+describe('blockHashes', () => {
+  const from = hashState('m')
+  const bytesOf = (text: string) => new TextEncoder().encode(text)
+
+  test('these digits, on every engine and wherever the bytes lie', () => {
+    const digits = ['9421558cec4e48ce', '777c20474f24571d']
+    const bytes = bytesOf('the quick brown fox jumps over it')
+    expect(blockHashes(bytes, 16, from)).toEqual(digits)
+    const moved = new Uint8Array([7, ...bytes]).subarray(1)
+    expect(blockHashes(moved, 16, from)).toEqual(digits)
+  })
+
+  test('one for each whole block', () => {
+    const counts = [0, 15, 16, 17, 32].map((length) => blockHashes(new Uint8Array(length), 16, from).length)
+    expect(counts).toEqual([0, 0, 1, 1, 2])
+  })
+
+  test('any change of a byte changes the hash of its block and all after it, and none before', () => {
+    const property = fc.property(
+      fc.uint8Array({ minLength: 64, maxLength: 64 }),
+      fc.nat(63),
+      fc.integer({ min: 1, max: 255 }),
+      (bytes, at, by) => {
+        const before = blockHashes(bytes, 16, from)
+        const changed = bytes.slice()
+        changed[at] = (changed[at] ?? 0) ^ by
+        const after = blockHashes(changed, 16, from)
+        expect(after.map((hash, block) => hash === before[block])).toEqual(
+          [0, 1, 2, 3].map((block) => block < Math.floor(at / 16)),
+        )
+      },
+    )
+    fc.assert(property)
+  })
+
+  test('blocks that look alike don’t meet', () => {
+    const hashes = Array.from({ length: 50_000 }, (_, n) => blockHashes(bytesOf(`user ${n}`.padEnd(32)), 32, from)[0])
+    expect(new Set(hashes).size).toBe(50_000)
   })
 })

@@ -34,6 +34,28 @@ export function hash64(text: string): string {
 }
 
 /**
+ * One 64-bit hash for each whole block of `bytes`: of the block, of all before it, and of `from`. `blockBytes` is a
+ * multiple of four. One pass, whatever the number of blocks.
+ */
+export function blockHashes(bytes: Uint8Array, blockBytes: number, from: HashState): string[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const hashes: string[] = []
+  let { high, low } = from
+  for (let end = blockBytes; end <= bytes.length; end += blockBytes) {
+    for (let at = end - blockBytes; at < end; at += 4) {
+      const block = view.getUint32(at, true)
+      high = Math.imul(high ^ block, 0x9e3779b1)
+      high = (high << 15) | (high >>> 17)
+      low = Math.imul(low ^ block, 0x85ebca77)
+      low = (low << 13) | (low >>> 19)
+    }
+    const state = finish({ high, low })
+    hashes.push(toHex(state.high) + toHex(state.low))
+  }
+  return hashes
+}
+
+/**
  * Where a candidate stands for a key: a number strictly between 0 and 1, independent between candidates and keys.
  * `key` is the state after the key's text.
  */

@@ -117,20 +117,54 @@ export interface PrefixNeeds {
   readonly blockBytes: number
   /** What a token costs to prefill, in milliseconds, until it is known better. */
   readonly prefillMsPerToken: number
+  /** Memory that the index may take, of all models and candidates together; the router's default when left out. */
+  readonly indexBytes?: number | undefined
+  /** How much of prompts a candidate is taken to hold at most, in bytes; what there is room for when left out. */
+  readonly workerBytes?: number | undefined
 }
 
 export interface LmcacheNeeds {
   /** What a token costs to prefill, in milliseconds, until it is known better. */
   readonly prefillMsPerToken: number
+  /** Base URL of LMCache's control plane, without a trailing slash. */
+  readonly controllerUrl: string
+  /** Which of LMCache's two control planes it is. */
+  readonly controllerType: 'legacy' | 'coordinator'
+  /** Bearer key for a proxy in front of it; LMCache itself asks for none. A secret. */
+  readonly controllerApiKey: string | null
+  /** Name of the service or VPC binding to reach it through; null for the URL directly. */
+  readonly controllerBinding: string | null
+  /** Between two polls of how full caches are. */
+  readonly pollIntervalMs: number
+  /** For each of its answers. */
+  readonly controllerTimeoutMs: number
+  /** Workers by LMCache's instance id, each by its id or URL, where ids and addresses don't tell. */
+  readonly workerMap: Readonly<Record<string, readonly string[]>>
+  /** Null where no prompt is looked up: how full caches are is all that is asked. */
+  readonly lookup: LmcacheLookupNeeds | null
+}
+
+/** Which prompts are looked up, and at what price. */
+export interface LmcacheLookupNeeds {
+  /** Shorter prompts are not asked about. */
+  readonly minPromptTokens: number
+  /** How much of a prompt's beginning is sent. */
+  readonly maxTokens: number
+  /** For tokenising and looking up together. */
+  readonly budgetMs: number
+  /** Tensor-parallel ranks of an engine, which the coordinator wants to know. */
+  readonly worldSize: number
+  /** Whether a worker that holds the end of a chain is taken to hold its beginning. */
+  readonly assumesChains: boolean
 }
 
 /** How a decision came about, as headers and records name it. */
-export type DecisionMethod = 'policy' | 'lmcache-prefix' | 'none'
+export type DecisionMethod = 'policy' | 'cluster' | 'lmcache-prefix' | 'none'
 
 /** Which policy decides in the end, and how that is called. */
 export interface PolicyStep {
   readonly policy: Policy
-  readonly method: Exclude<DecisionMethod, 'none'>
+  readonly method: Exclude<DecisionMethod, 'none' | 'cluster'>
 }
 
 export interface Policy {
@@ -151,7 +185,8 @@ export interface PolicyDefinition<Options = unknown> {
   readonly name: string
   /** Schema of the options that stand beside `type` in YAML; strict, so that a typo is an error. */
   readonly options: z.ZodType<Options>
-  create(options: Options): Policy
+  /** `others` is for a policy that falls back on another, named in its options. May throw `PolicyError`. */
+  create(options: Options, others?: PolicyRegistry): Policy
   /** What an operator should be told when the configuration loads, such as an accepted key that has no effect. */
   warnings?(options: Options): readonly string[]
 }

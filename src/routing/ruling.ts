@@ -30,6 +30,8 @@ export const VETO = {
   ejected: 'ejected',
   /** A request could not reach it lately. It is asked all the same when nobody else is left: the evidence may be old. */
   suspect: 'suspect',
+  /** The request is of a kind that other workers are meant for. */
+  otherCluster: 'other_cluster',
 } as const
 
 /** Why a candidate was used although something spoke against it. */

@@ -2,7 +2,8 @@
 // cookie or a header that steers another layer can't leak through by being new.
 
 import type { WorkerConfig } from '../config/config.ts'
-import { dropBadTraceContext } from './trace-context.ts'
+import type { HeaderMutationConfig } from '../config/decision-config.ts'
+import { dropBadTraceContext } from '../tracing/trace-context.ts'
 
 /** Request headers that reach a worker as the client sent them. */
 export const FORWARDED_REQUEST_HEADERS: readonly string[] = [
@@ -42,6 +43,12 @@ export interface RequestHeaderOptions {
   readonly worker: WorkerConfig
   readonly rank: number | null
   readonly requestId: string
+  /** The cluster it was chosen within; null for none. */
+  readonly cluster: string | null
+  /** What a decision changes; null where it changes nothing. */
+  readonly changes: HeaderMutationConfig | null
+  /** Of the span that the worker continues; null passes on what the caller sent. */
+  readonly traceparent: string | null
   /** Extra names from `forward_headers`, lower case. */
   readonly forward: readonly string[]
 }
@@ -56,12 +63,22 @@ export function toWorkerHeaders(incoming: Headers, options: RequestHeaderOptions
     if (name.startsWith(FORWARDED_PREFIX) && PLAIN_VALUE.test(value)) headers.set(name, value)
   }
   for (const name of connectionHeaders(incoming)) headers.delete(name)
+  if (options.changes !== null) changeHeaders(headers, options.changes)
+  // What this router found out takes the place of what one in front of it did.
+  if (options.cluster !== null) headers.set('x-semantic-cluster-id', options.cluster)
   // Compressed answers would have to be unpacked here to be read for their end and usage; ask for plain ones.
   headers.set('accept-encoding', 'identity')
+  if (options.traceparent !== null) headers.set('traceparent', options.traceparent)
   headers.set('x-request-id', options.requestId)
   if (options.worker.apiKey !== null) headers.set('authorization', `Bearer ${options.worker.apiKey}`)
   if (options.rank !== null) headers.set('x-data-parallel-rank', String(options.rank))
   return headers
+}
+
+function changeHeaders(headers: Headers, { add, update, delete: gone }: HeaderMutationConfig): void {
+  for (const name of gone) headers.delete(name)
+  for (const [name, value] of Object.entries(add)) if (!headers.has(name)) headers.set(name, value)
+  for (const [name, value] of Object.entries(update)) headers.set(name, value)
 }
 
 /** The worker's headers that the client may see; the length is kept only where the body passes unchanged. */

@@ -9,6 +9,8 @@ export interface HookCall {
   readonly body: Uint8Array<ArrayBuffer>
   /** For everything, up to the last byte of the answer. */
   readonly timeoutMs: number
+  /** Where longer answers are to be expected than of a hook. */
+  readonly maxAnswerBytes?: number
   /** The caller's signal: when it fires, the call is aborted at once. */
   readonly clientSignal: AbortSignal
 }
@@ -47,12 +49,12 @@ export async function callHook(platform: HookPlatform, call: HookCall): Promise<
 }
 
 async function exchange(platform: HookPlatform, call: HookCall, signal: AbortSignal): Promise<HookReply> {
-  const { url, headers, body, timeoutMs } = call
+  const { url, headers, body, timeoutMs, maxAnswerBytes = MAX_HOOK_ANSWER_BYTES } = call
   try {
     const response = await platform.send(url, { method: 'POST', headers, body, signal, connectTimeoutMs: timeoutMs })
     // Redirects count as failures: they are not followed, since the body would go to whoever they name.
     if (!response.ok) return { kind: 'error', why: `status ${response.status}` }
-    const bytes = await readCapped(response, Math.max(MAX_HOOK_ANSWER_BYTES, LARGEST_GROWTH * body.length))
+    const bytes = await readCapped(response, Math.max(maxAnswerBytes, LARGEST_GROWTH * body.length))
     return bytes === null ? { kind: 'error', why: 'oversized' } : { kind: 'answer', bytes }
   } catch (error) {
     return { kind: 'error', why: platform.classifySendError(error).reason }

@@ -17,6 +17,8 @@ export interface HookHeaderOptions {
   readonly requestId: string
   readonly route: string
   readonly input: HookInputKind
+  /** Of the span that the hook continues; null passes on what the caller sent. */
+  readonly traceparent: string | null
 }
 
 export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): Headers {
@@ -29,6 +31,7 @@ export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): He
   headers.set('x-request-id', options.requestId)
   headers.set(HEADER_HOOK_INPUT, options.input)
   headers.set(HEADER_HOOK_ROUTE, options.route)
+  if (options.traceparent !== null) headers.set('traceparent', options.traceparent)
   if (options.apiKey !== null) headers.set('authorization', `Bearer ${options.apiKey}`)
   return headers
 }

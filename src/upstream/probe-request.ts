@@ -10,6 +10,9 @@ export type ProbePlatform = Pick<Platform, 'now' | 'after' | 'send' | 'binding'>
 /** Longest answer that is read. The metrics of sixteen engines are about two megabytes. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
+/** Whom to ask: a worker, or whoever else is reached the same way. */
+export type AskedService = Pick<WorkerConfig, 'url' | 'apiKey' | 'binding'>
+
 export interface ProbeAnswer {
   readonly kind: 'answer'
   readonly status: number
@@ -40,7 +43,7 @@ const TRIES = 2
 /** Asks a worker, its key sent. A redirect is an answer like any other: where it leads must not get the key. */
 export async function askWorker(
   platform: Pick<Platform, 'after' | 'send' | 'binding'>,
-  worker: WorkerConfig,
+  worker: AskedService,
   { path, timeoutMs }: { readonly path: string; readonly timeoutMs: number },
 ): Promise<ProbeOutcome> {
   const controller = new AbortController()
@@ -71,7 +74,7 @@ async function askTwice(dispatchOnce: () => Promise<ProbeAnswer>): Promise<Probe
 }
 
 interface Dispatch {
-  readonly worker: WorkerConfig
+  readonly worker: AskedService
   readonly path: string
   readonly timeoutMs: number
   readonly controller: AbortController

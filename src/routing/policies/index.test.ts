@@ -15,7 +15,15 @@ function named(name: string): PolicyDefinition {
 }
 
 test('the built-in policies', () => {
-  const names = ['round_robin', 'random', 'least_load', 'power_of_two', 'consistent_hash']
+  const names = [
+    'round_robin',
+    'random',
+    'least_load',
+    'power_of_two',
+    'consistent_hash',
+    'cache_aware',
+    'lmcache_aware',
+  ]
   expect([...BUILT_IN_POLICIES.keys()]).toEqual(names)
   expect([...policyRegistry(undefined).keys()]).toEqual(names)
 })

@@ -3,15 +3,20 @@
 
 import { PolicyError } from '../policy-error.ts'
 import type { PolicyDefinition, PolicyRegistry } from '../policy.ts'
+import { cacheAware } from './cache-aware.ts'
 import { consistentHash } from './consistent-hash.ts'
 import { leastLoad } from './least-load.ts'
+import { lmcacheAware } from './lmcache-aware.ts'
 import { powerOfTwo } from './power-of-two.ts'
 import { random } from './random.ts'
 import { roundRobin } from './round-robin.ts'
 
 /** The policies every router has, by the name YAML uses. */
 export const BUILT_IN_POLICIES: PolicyRegistry = new Map<string, PolicyDefinition>(
-  [roundRobin, random, leastLoad, powerOfTwo, consistentHash].map((definition) => [definition.name, definition]),
+  [roundRobin, random, leastLoad, powerOfTwo, consistentHash, cacheAware, lmcacheAware].map((definition) => [
+    definition.name,
+    definition,
+  ]),
 )
 
 const POLICY_NAME = /^[a-z][a-z0-9_]{0,63}$/

@@ -1,0 +1,52 @@
+// Which clusters a request's text is near, found out before the decision. Whatever can't be found out in time is not
+// known, and the request is routed as if there were no clusters.
+
+import { judgedPart } from '../routing/judged-part.ts'
+import { type ClusterFact, rankClusters } from '../routing/semantic-cluster.ts'
+import type { ClusterIndex } from './cluster-index.ts'
+import type { Exchange } from './exchange.ts'
+import type { InferenceRequest } from './inference-request.ts'
+import { embedRequestText, type EmbeddingParts } from './request-embedding.ts'
+import { toRequestView } from './request-view.ts'
+
+export interface ClusterParts extends EmbeddingParts {
+  /** Null where there are no clusters. */
+  readonly clusters: ClusterIndex | null
+}
+
+/** Never rejects for what a server does; null when nothing is known. */
+export async function gatherClusterFact(
+  parts: ClusterParts,
+  exchange: Exchange,
+  request: Pick<InferenceRequest, 'json' | 'headers' | 'signal' | 'pinnedWorkerId'>,
+): Promise<ClusterFact | null> {
+  const { clusters } = parts
+  const { semanticCluster: config } = exchange.config
+  if (clusters === null || config === null || request.json === null || request.pinnedWorkerId !== null) return null
+  // The same text that signals are read from, so that one vector serves both.
+  const { text } = toRequestView(exchange, request)
+  if (text.trim() === '') return null
+  const { server, timeoutMs: budgetMs } = config
+  const { waitUntil } = exchange.context
+  // Side by side: an isolate that has just started needs both.
+  const [centroids, embedded] = await Promise.all([
+    clusters.centroids({ waitUntil, budgetMs }),
+    embedRequestText(parts, exchange, { server, text: judgedPart(text), budgetMs, signal: request.signal }),
+  ])
+  if (embedded.kind === 'failure') return null
+  const ranked = centroids === null ? null : rankClusters(embedded.vector, centroids)
+  if (ranked === null) {
+    if (centroids !== null) clusters.dropFor(embedded.vector.length)
+    exchange.steps.push({ step: 'clusters', outcome: centroids === null ? 'not_ready' : 'dimension_mismatch', ms: 0 })
+    return null
+  }
+  const members = new Map(config.clusters.map((cluster) => [cluster.name, cluster]))
+  return {
+    threshold: config.threshold,
+    basis: config.basis,
+    ranked: ranked.map(({ name, similarity }) => {
+      const { workers = [], labels = null } = members.get(name) ?? {}
+      return { name, similarity, workers, labels }
+    }),
+  }
+}
