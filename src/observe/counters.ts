@@ -21,8 +21,13 @@ export function createCounters(): Counters {
     },
     fleetSyncFailed: () => void add('fleet_sync_failures'),
     limitStoreFailed: () => void add('limit_store_failures'),
+    cacheFailed: ({ backend, why }) => void add(`cache_failures{backend="${backend}",why="${why}"}`),
     hookFailed: () => {}, // The record counts it, with how it ended.
     keyServiceFailed: ({ service }) => void add(`key_service_failures{service="${service}"}`),
+    referencesChanged: () => {}, // A state, which /admin/stats shows.
+    lmcacheStranger: () => void add('lmcache_strangers'),
+    lmcacheProbed: (outcome) => void add(`lmcache_probes{outcome="${outcome}"}`),
+    lmcacheSightChanged: ({ state }) => void add(`lmcache_sight{state="${state}"}`),
     defect: () => void add('defects'),
     snapshot: () => Object.fromEntries(counts),
   }

@@ -16,6 +16,7 @@ export type Log = Omit<PipelineEvents, 'recordOpened'> & ControlEvents
 export function createLog(level: () => LogLevel, writeLine: (line: string) => void): Log {
   const writes = (line: LogLevel) => RANK[line] >= RANK[level()]
   return {
+    ...lmcacheLines(writes, writeLine),
     recordClosed(record) {
       const isTrouble =
         record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
@@ -31,6 +32,9 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
       if (writes('warn'))
         writeLine(JSON.stringify({ level: 'warn', event: 'limit_store_failed', cause: textOf(cause) }))
     },
+    cacheFailed({ backend, why }) {
+      if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'cache_failed', backend, why }))
+    },
     hookFailed({ requestId, hook, outcome, why }) {
       if (writes('warn')) {
         writeLine(JSON.stringify({ level: 'warn', event: 'hook_failed', request_id: requestId, hook, outcome, why }))
@@ -40,6 +44,11 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
       if (writes('warn')) {
         writeLine(JSON.stringify({ level: 'warn', event: 'key_service_failed', request_id: requestId, service, why }))
       }
+    },
+    referencesChanged({ of, status: { state, dimensions, refused, why } }) {
+      const line = state === 'failing' || refused > 0 ? 'warn' : 'info'
+      if (!writes(line)) return
+      writeLine(JSON.stringify({ level: line, event: 'embeddings', of, state, dimensions, refused, why }))
     },
     configChanged({ pointer: { sequence, origin }, before, after, diff }) {
       if (!writes('info')) return
@@ -58,6 +67,24 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
     },
     defect(requestId, cause) {
       writeLine(JSON.stringify({ level: 'error', event: 'defect', request_id: requestId, cause: textOf(cause) }))
+    },
+  }
+}
+
+type LmcacheEvents = Pick<Log, 'lmcacheProbed' | 'lmcacheSightChanged' | 'lmcacheStranger'>
+
+function lmcacheLines(writes: (line: LogLevel) => boolean, writeLine: (line: string) => void): LmcacheEvents {
+  return {
+    lmcacheProbed() {}, // Counted.
+    lmcacheSightChanged({ state, because }, causes) {
+      const level = state === 'blind' ? 'warn' : 'info'
+      if (!writes(level)) return
+      writeLine(JSON.stringify({ level, event: 'lmcache_sight', state, because, likely_causes: causes }))
+    },
+    lmcacheStranger(instance) {
+      if (!writes('warn')) return
+      const hint = 'name workers like it, or say whose it is in lmcache_worker_map'
+      writeLine(JSON.stringify({ level: 'warn', event: 'lmcache_unknown_instance', instance, hint }))
     },
   }
 }

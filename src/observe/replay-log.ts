@@ -8,7 +8,7 @@ import type { DecisionLogChange } from '../store/log-health.ts'
 export function createReplayLog(desk: Pick<ReplayDesk, 'keep'>): Pick<PipelineEvents, 'recordClosed'> {
   return {
     recordClosed(record, _view, { replay, context }) {
-      if (replay === null) return
+      if (replay?.isKept !== true) return
       desk.keep(toReplayRecord(record, replay.bodies()), replay.settings, (task) => context.waitUntil(task))
     },
   }

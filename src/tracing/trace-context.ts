@@ -2,7 +2,7 @@
 // what it should be. A trace that can't be read is none, so workers begin their own.
 
 /** Version, trace, parent, flags; later versions may add fields behind these. */
-const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 /** The most that baggage may be for everybody to pass it on. */
 const MAX_BAGGAGE_BYTES = 8_192
@@ -18,7 +18,27 @@ export function dropBadTraceContext(headers: Headers): void {
 }
 
 export function isTraceparent(value: string): boolean {
-  const [, version, trace = '', parent = '', more] = TRACEPARENT.exec(value) ?? []
-  if (version === undefined || version === 'ff' || /^0*$/.test(trace) || /^0*$/.test(parent)) return false
-  return version !== '00' || more === undefined
+  return readTraceparent(value) !== null
+}
+
+/** What a caller's trace says of itself. */
+export interface TraceParent {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string
+  /** Of the caller's span, 16 hexadecimal digits. */
+  readonly spanId: string
+  /** Whether the caller records it. */
+  readonly isSampled: boolean
+}
+
+/** Null for what is no trace context. */
+export function readTraceparent(value: string): TraceParent | null {
+  const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(value) ?? []
+  if (version === undefined || version === 'ff' || /^0*$/.test(traceId) || /^0*$/.test(spanId)) return null
+  if (version === '00' && more !== undefined) return null
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 }
+}
+
+export function writeTraceparent({ traceId, spanId, isSampled }: TraceParent): string {
+  return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 }

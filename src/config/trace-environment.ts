@@ -1,0 +1,78 @@
+// OpenTelemetry's own variables, for what `trace_config` leaves open
+// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, .../protocol/exporter/).
+
+type Tree = Readonly<Record<string, unknown>>
+type Env = (name: string) => string | undefined
+
+/** The same file with the settings of the environment in its `trace_config`. What is not understood there is left out. */
+export function withTraceEnvironment(file: Tree, env: Env): Tree {
+  const written = file['trace_config'] ?? {}
+  // Whatever else it is, is an error that the schema will tell.
+  if (typeof written !== 'object' || Array.isArray(written)) return file
+  const isOff = env('OTEL_SDK_DISABLED')?.toLowerCase() === 'true' || env('OTEL_TRACES_EXPORTER') === 'none'
+  if (isOff) {
+    const { otlp_traces_endpoint: _endpoint, ...rest } = written as { readonly otlp_traces_endpoint?: unknown }
+    return { ...file, trace_config: rest }
+  }
+  const settings = readEnvironment(env)
+  return Object.keys(settings).length === 0 ? file : { ...file, trace_config: { ...settings, ...written } }
+}
+
+function readEnvironment(env: Env): Record<string, unknown> {
+  const settings: Record<string, unknown> = {}
+  const endpoint = env('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? underBase(env('OTEL_EXPORTER_OTLP_ENDPOINT'))
+  if (isSet(endpoint)) settings['otlp_traces_endpoint'] = endpoint
+  const protocol = env('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? env('OTEL_EXPORTER_OTLP_PROTOCOL')
+  if (protocol === 'http/json' || protocol === 'http/protobuf') settings['protocol'] = protocol
+  const headers = env('OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? env('OTEL_EXPORTER_OTLP_HEADERS')
+  if (isSet(headers)) settings['headers'] = toHeaders(headers)
+  const name = env('OTEL_SERVICE_NAME')
+  if (isSet(name)) settings['service_name'] = name
+  const ratio = samplingRatio(env('OTEL_TRACES_SAMPLER'), env('OTEL_TRACES_SAMPLER_ARG'))
+  if (ratio !== null) settings['sampling_ratio'] = ratio
+  return settings
+}
+
+/** A base URL gets the path of the signal behind its own; an endpoint of traces is taken as it is. */
+function underBase(base: string | undefined): string | undefined {
+  return isSet(base) ? `${base.replace(/\/+$/, '')}/v1/traces` : undefined
+}
+
+function toHeaders(list: string): Record<string, string> {
+  const pairs = list.split(',').flatMap((pair) => {
+    const at = pair.indexOf('=')
+    return at < 1 ? [] : [[pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())] as const]
+  })
+  return Object.fromEntries(pairs)
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    // A percent sign of its own.
+    return value
+  }
+}
+
+function samplingRatio(sampler: string | undefined, argument: string | undefined): number | null {
+  switch (sampler) {
+    case 'always_on':
+    case 'parentbased_always_on':
+      return 1
+    case 'always_off':
+    case 'parentbased_always_off':
+      return 0
+    case 'traceidratio':
+    case 'parentbased_traceidratio': {
+      const ratio = Number(argument ?? '1')
+      return ratio >= 0 && ratio <= 1 ? ratio : null
+    }
+    default:
+      return null
+  }
+}
+
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value !== ''
+}

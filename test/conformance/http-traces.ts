@@ -1,0 +1,243 @@
+// The spans of each kind of request, as a collector gets them: one tree each, ended when the answer ends, and no word of a
+// caller in any.
+
+import { afterAll, describe, expect, test } from 'vitest'
+import { postJson } from '../support/ask.ts'
+import { send } from '../support/http-client.ts'
+import { type HookServer, startHookServer } from '../support/hook-server.ts'
+import { type RuntimeName, until } from '../support/launch.ts'
+import { liveFleet } from '../support/live-fleet.ts'
+import { type OtlpReceiver, outline, startOtlpReceiver } from '../support/otlp-receiver.ts'
+
+const CHAT = '/v1/chat/completions'
+const KEY = 'chat-key-0123456789'
+const SEARCH_KEY = 'search-key-0123456789'
+const COLLECTOR_KEY = 'collector-key-0123456789'
+const MARKER = 'a-word-that-nobody-else-says'
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+const PARENT = 'b7ad6b7169203331'
+
+const PLAIN = `POST ${CHAT}\n  routing.decide\n  worker.forward\n    worker.attempt`
+
+export function tracesConformance(runtime: RuntimeName): void {
+  describe.each(['http/json', 'http/protobuf'])(`traces as %s on ${runtime}`, (protocol) => {
+    const { fleet, collector, hooks, post, nextId } = tracedFleet(runtime, {
+      protocol,
+      headers: { 'x-api-key': COLLECTOR_KEY },
+      service_name: 'edge',
+    })
+
+    test('a plain answer', async () => {
+      const id = nextId()
+      await post(id, { model: 'n' })
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(PLAIN)
+      const [decide, forward] = tree.below
+      const attempt = forward?.below[0]?.span
+      expect(tree.span).toMatchObject({ kind: 2, parentSpanId: '', error: null })
+      expect(tree.span.attributes).toMatchObject({
+        'http.request.method': 'POST',
+        'http.route': CHAT,
+        'http.response.status_code': 200,
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.request.model': 'n',
+        'gen_ai.usage.output_tokens': 3,
+        'vllm.router.policy': 'round_robin',
+        'vllm.router.worker': 'a',
+        'vllm.router.decision_id': expect.stringMatching(/^[0-9a-f]{32}$/),
+        'vllm.router.config_hash': expect.stringMatching(/^[0-9a-f]{16}$/),
+      })
+      expect(tree.span.resource).toMatchObject({ 'service.name': 'edge', 'service.version': expect.any(String) })
+      expect(decide?.span.attributes).toMatchObject({ 'vllm.router.candidates': 2, 'vllm.router.vetoed': 1 })
+      expect(attempt?.attributes).toMatchObject({ 'server.address': 'a', 'http.response.status_code': 200 })
+      // The worker continues the attempt's span.
+      expect(fleet.call(id).headers['traceparent']).toBe(`00-${tree.span.traceId}-${attempt?.spanId}-01`)
+      for (const { span } of [tree, ...tree.below]) expect(span.endNs).toBeGreaterThanOrEqual(span.startNs)
+    })
+
+    test('a stream, which lasts as long as it does', async () => {
+      const id = nextId()
+      await post(id, { model: 'n', stream: true })
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(PLAIN)
+      expect(tree.span.events.map(({ name }) => name)).toEqual(['first_byte'])
+      const attempt = tree.below[1]?.below[0]?.span
+      expect(attempt?.endNs).toBe(tree.span.endNs)
+      expect(tree.span.attributes['vllm.router.stream_end']).toBe('complete')
+    })
+
+    test('one that is tried again', async () => {
+      await fleet.worker('a').setFaults({ status: 503, times: 1 })
+      await fleet.worker('b').setFaults({ status: 503, times: 1 })
+      const id = nextId()
+      await post(id, { model: 'm' })
+      await Promise.all([fleet.worker('a').setFaults([]), fleet.worker('b').setFaults([])])
+      const tree = await collector().treeOf(id)
+      const forward = tree.below.find(({ span }) => span.name === 'worker.forward')
+      expect(forward?.below.map(({ span }) => span.name)).toEqual(['worker.attempt', 'worker.attempt'])
+      expect(forward?.below[0]?.span.error).not.toBeNull()
+    })
+
+    test('one that a hook rejects', async () => {
+      const id = nextId()
+      await post(id, { model: 'hooked' })
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(`POST ${CHAT}\n  hooks.pipeline\n    hook.execute`)
+      expect(tree.span.error).toBeNull()
+      expect(tree.span.attributes).toMatchObject({ 'http.response.status_code': 403, 'error.type': 'hook_rejected' })
+      const hook = tree.below[0]?.below[0]?.span
+      expect(hook?.attributes).toMatchObject({ 'hook.name': 'safety', 'hook.outcome': 'reject' })
+      const [call] = hooks().callsOf(id)
+      expect(call?.headers['traceparent']).toBe(`00-${tree.span.traceId}-${hook?.spanId}-01`)
+    })
+
+    test('one whose stream is cut', async () => {
+      await fleet.worker('a').setFaults({ die_mid_stream: { after_events: 2 }, times: 1 })
+      const id = nextId()
+      await post(id, { model: 'n', stream: true, max_tokens: 50 })
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(PLAIN)
+      expect(tree.span.error).toBe('truncated')
+    })
+
+    test('one whose client leaves', async () => {
+      await fleet.worker('a').setFaults({ stall_mid_stream: { after_events: 2 }, times: 1 })
+      const id = nextId()
+      const body = { model: 'n', stream: true, max_tokens: 50, messages: [{ role: 'user', content: MARKER }] }
+      const headers = { authorization: `Bearer ${KEY}`, 'x-request-id': id }
+      const { reply, leave } = send(`${fleet.url}${CHAT}`, body, { headers })
+      await (await reply).next()
+      leave()
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(PLAIN)
+      expect(tree.span.attributes['vllm.router.stream_end']).toBe('client_aborted')
+      expect(tree.span.error).toBeNull()
+    })
+
+    test('one for a model that nobody serves', async () => {
+      const id = nextId()
+      await post(id, { model: 'nobodys' })
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(`POST ${CHAT}`)
+      expect(tree.span.attributes).toMatchObject({ 'error.type': 'model_not_found' })
+    })
+
+    test('one that a limit refuses', async () => {
+      await post(nextId(), { model: 'n' }, SEARCH_KEY)
+      const id = nextId()
+      await post(id, { model: 'n' }, SEARCH_KEY)
+      const tree = await collector().treeOf(id)
+      expect(outline(tree)).toBe(`POST ${CHAT}`)
+      expect(tree.span.attributes).toMatchObject({
+        'error.type': 'rate_limit_exceeded',
+        'vllm.router.tenant': 'search',
+      })
+    })
+
+    test('continues the trace of its caller', async () => {
+      const id = nextId()
+      await post(id, { model: 'n' }, KEY, { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'vendor=x' })
+      const { span } = await collector().treeOf(id)
+      expect(span).toMatchObject({ traceId: TRACE, parentSpanId: PARENT, traceState: 'vendor=x' })
+      expect(fleet.call(id).headers).toMatchObject({
+        traceparent: expect.stringMatching(new RegExp(`^00-${TRACE}-(?!${PARENT})[0-9a-f]{16}-01$`)),
+        tracestate: 'vendor=x',
+      })
+    })
+
+    test('does as its caller decided: what is not sampled there is not sent', async () => {
+      const [silent, heard] = [nextId(), nextId()]
+      await post(silent, { model: 'n' }, KEY, { traceparent: `00-${TRACE}-${PARENT}-00` })
+      await post(heard, { model: 'n' })
+      await collector().treeOf(heard)
+      expect(ids(collector())).not.toContain(silent)
+      expect(fleet.call(silent).headers['traceparent']).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
+    })
+
+    test('goes to the right place with the right key, and says nothing of what was asked', async () => {
+      const [message] = collector().messages
+      expect(message?.path).toBe('/v1/traces')
+      expect(message?.headers['x-api-key']).toBe(COLLECTOR_KEY)
+      const all = Buffer.concat(collector().messages.map(({ bytes }) => bytes)).toString('latin1')
+      for (const secret of [MARKER, KEY, SEARCH_KEY, COLLECTOR_KEY]) expect(all).not.toContain(secret)
+    })
+  })
+
+  describe(`traces of failures on ${runtime}`, () => {
+    const { fleet, collector, post, nextId } = tracedFleet(runtime, { sampling_ratio: 0, export_errors: true })
+
+    test('come although they were not sampled, and others do not', async () => {
+      const [good, bad] = [nextId(), nextId()]
+      await post(good, { model: 'n' })
+      await fleet.worker('a').setFaults({ die_mid_stream: { after_events: 2 }, times: 1 })
+      await post(bad, { model: 'n', stream: true, max_tokens: 50 })
+      expect(outline(await collector().treeOf(bad))).toBe(PLAIN)
+      expect(ids(collector())).toEqual([bad])
+    })
+  })
+
+  describe(`a collector that fails on ${runtime}`, () => {
+    const { collector, post, nextId } = tracedFleet(runtime, {})
+
+    test.each([500, 0])('costs no request anything: %d', async (status) => {
+      collector().answerWith(status)
+      const before = collector().messages.length
+      for (let at = 0; at < 20; at += 1) expect((await post(nextId(), { model: 'n' })).status).toBe(200)
+      await until(
+        () => collector().messages.length > before,
+        10_000,
+        () => 'nothing was sent',
+      )
+    })
+  })
+}
+
+const ids = (collector: OtlpReceiver) =>
+  collector.spans().flatMap(({ attributes }) => attributes['vllm.router.request_id'] ?? [])
+
+/** A router that sends its spans to a collector; two workers, tenants, and a hook that rejects. */
+function tracedFleet(runtime: RuntimeName, traceConfig: object) {
+  let receiver: OtlpReceiver | null = null
+  let server: HookServer | null = null
+  let count = 0
+  const fleet = liveFleet(runtime, {
+    workers: { a: { models: ['m', 'n', 'hooked'] }, b: { models: ['m'] } },
+    async config(urls) {
+      server = await startHookServer()
+      receiver = await startOtlpReceiver()
+      return {
+        workers: [
+          { id: 'a', url: urls.a },
+          { id: 'b', url: urls.b },
+        ],
+        api_keys: [
+          { name: 'search', key: SEARCH_KEY, rate_limit_rps: 0.01 },
+          { name: 'chat', key: KEY },
+        ],
+        pre_routing_hooks: [{ name: 'safety', url: server.url('/reject'), models: ['hooked'], timeout_ms: 3_000 }],
+        policy: 'round_robin',
+        trace_config: { otlp_traces_endpoint: `127.0.0.1:${receiver.port}`, ...traceConfig },
+      }
+    },
+  })
+  afterAll(async () => {
+    await server?.close()
+    await receiver?.close()
+  })
+  const started = <Part>(part: Part | null): Part => {
+    if (part === null) throw new Error('it has not started')
+    return part
+  }
+  return {
+    fleet,
+    collector: () => started(receiver),
+    hooks: () => started(server),
+    nextId: () => `traced-${(count += 1)}`,
+    post: (id: string, body: object, key = KEY, headers: Readonly<Record<string, string>> = {}) =>
+      postJson(
+        `${fleet.url}${CHAT}`,
+        { messages: [{ role: 'user', content: MARKER }], max_tokens: 3, ...body },
+        { authorization: `Bearer ${key}`, 'x-request-id': id, ...headers },
+      ),
+  }
+}
