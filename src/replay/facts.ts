@@ -23,8 +23,8 @@ export interface FactSources {
   readonly turns: TurnCounts
 }
 
-/** Needs of policies that records can meet. */
-const KNOWN_NEEDS: ReadonlySet<string> = new Set(['affinity', 'ticket'])
+/** Needs of policies that records can meet; those of caches are met in cache-facts.ts. */
+const KNOWN_NEEDS: ReadonlySet<string> = new Set(['affinity', 'ticket', 'prefix', 'lmcache'])
 
 const NOTHING: readonly Assumption[] = []
 

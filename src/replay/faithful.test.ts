@@ -61,3 +61,29 @@ test.each(POLICIES)('%s: every decision comes out the same again', { timeout: 18
   expect(own?.same_configuration).toEqual({ records: own?.same, different: 0 })
   expect(alike?.same_configuration.records).toBe(0)
 })
+
+test(
+  'cache_aware: every decision comes out the same again, by what its record says of caches',
+  { timeout: 180_000 },
+  async () => {
+    const text = yaml('{type: cache_aware, block_bytes: 256}')
+    const requests = 3_000
+    const talk = (n: number) => {
+      const { body, headers } = request(n)
+      const said = Array.from({ length: 1 + (n % 5) }, (_, turn) => ({
+        role: 'user',
+        content: `${n % 97} in turn ${turn} `.repeat(40),
+      }))
+      return { body: { ...body, messages: said }, headers }
+    }
+    const log = await decidedLog({ yaml: text, requests, request: talk, failing: 0.02 })
+    const [own, alike] = replayLog(log, [await configOf(text), await configOf(`${text}shutdown_grace_secs: 7\n`)])
+    const unchanged = { total: requests, different: 0, not_comparable: 0, newly_refused: 0, newly_served: 0 }
+    expect(own).toMatchObject({ ...unchanged, modelled: { same: 0, different: 0 } })
+    expect(own?.same_configuration).toEqual({ records: own?.same, different: 0 })
+    // Decided as then because it is told what was known then, and the report says so.
+    expect(alike).toMatchObject({ ...unchanged, exact: { same: 0 }, modelled: { same: own?.same } })
+    const held = log.lines.filter((line) => line.includes('"cached":{'))
+    expect(held.length).toBeGreaterThan(requests / 3)
+  },
+)

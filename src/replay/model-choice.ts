@@ -8,6 +8,7 @@ import { mayBeUsed, isUsable } from '../routing/availability.ts'
 import { applyModelRules, type ModelRule, type RuleContext, splitSeed, targetsOf } from '../routing/model-rules.ts'
 import type { Affinity, CandidateView } from '../routing/policy.ts'
 import { nameToRule } from './asked-name.ts'
+import { decidedModels } from './decided-models.ts'
 import { type Outcome, refused, unknown } from './outcome.ts'
 import { findRecordedRule } from './recorded-rule.ts'
 import { couldComeFrom, isSameKey, keyHeadersOf } from './session-key.ts'
@@ -34,8 +35,56 @@ export function chooseModels(record: StoredRecord, sources: ChoiceSources): Mode
   const named = asked.name ?? sources.config.defaultModel
   const found = named === null ? null : findRecordedRule(named, sources.config.modelRules, record.tenant ?? null)
   if (found?.kind === 'unknown') return settled(unknown('rule', found.why))
-  if (named === null || found === null) return servedModel(named ?? onlyModel(sources), false, tenant, sources)
-  return ruledModels(record, named, found.rule, { ...sources, tenant })
+  const rule = found?.rule ?? null
+  return sources.config.decisions === null
+    ? asNamed(record, named, rule, { ...sources, tenant })
+    : decidedOrNamed(record, named, rule, { ...sources, tenant })
+}
+
+type OfCaller = ChoiceSources & { readonly tenant: TenantConfig | null }
+
+function asNamed(record: StoredRecord, named: string | null, rule: ModelRule | null, sources: OfCaller): ModelChoice {
+  if (named === null || rule === null) {
+    return servedModel(named ?? onlyModel(sources), false, sources.tenant, sources)
+  }
+  return ruledModels(record, named, rule, sources)
+}
+
+/** As pipeline/decide-model.ts has it: decisions come after the rules, on the name that they leave. */
+function decidedOrNamed(
+  record: StoredRecord,
+  named: string | null,
+  rule: ModelRule | null,
+  sources: OfCaller,
+): ModelChoice {
+  const { config, candidates, tenant } = sources
+  const ruled = rule === null || named === null ? named : nameAfter(rule, named, asNamed(record, named, rule, sources))
+  const serves = (model: string, isTaken: typeof isUsable) =>
+    mayUse(tenant, model) &&
+    candidates.some(({ models, workerId, availability }) => {
+      const isAsked = record.pinned === undefined || record.pinned === workerId
+      return isAsked && isTaken(availability) && models?.has(model) === true
+    })
+  const decided = decidedModels(record, ruled, config, (model) => serves(model, isUsable))
+  if (decided.kind === 'unknown') return settled(unknown('missing_fact', decided.why))
+  if (decided.kind === 'as_named') return asNamed(record, named, rule, sources)
+  const allowed = decided.models.filter((model) => mayUse(tenant, model))
+  const [first] = allowed
+  if (first === undefined) return settled(refused(named, decided.models.length === 0 ? null : 'model_access'))
+  const up = allowed.filter((model) => serves(model, isUsable))
+  const usable = up.length > 0 ? up : allowed.filter((model) => serves(model, mayBeUsed))
+  const served = servedModel(usable[0] ?? first, true, tenant, sources)
+  if (served.kind === 'settled') return served
+  // Which model a retry was at depends on how the attempts before it failed: it stays where it was.
+  const { model, tried = [] } = record
+  const isRetry = tried.length > 0 && model !== undefined && allowed.includes(model)
+  return { kind: 'models', models: isRetry ? [model] : usable }
+}
+
+/** A rewrite names its target whether or not somebody serves it. */
+function nameAfter({ action }: ModelRule, named: string, choice: ModelChoice): string {
+  if (action.kind === 'rewrite') return action.model
+  return choice.kind === 'models' ? (choice.models[0] ?? named) : named
 }
 
 type Caller =

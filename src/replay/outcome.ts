@@ -6,11 +6,12 @@ export const CAUSES = ['policy', 'rule', 'workers', 'hook', 'model_access', 'mis
 export type Cause = (typeof CAUSES)[number]
 
 /** What was taken for true because the record does not say it. */
-export const ASSUMPTIONS = ['turn', 'newcomer', 'session'] as const
+export const ASSUMPTIONS = ['turn', 'newcomer', 'session', 'cache'] as const
 
 /**
  * `turn`: nobody asked for one then, so turns are counted here. `newcomer`: a worker that the record does not know is up
- * and idle. `session`: its key was looked for in the default headers.
+ * and idle. `session`: its key was looked for in the default headers. `cache`: where its prompt was
+ * cached is told by a model, or as it was then.
  */
 export type Assumption = (typeof ASSUMPTIONS)[number]
 

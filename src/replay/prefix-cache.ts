@@ -10,10 +10,16 @@ class BlockCache {
     this.#capacity = capacity
   }
 
-  /** How many of the blocks, from the first on, were there; then all of them are. */
-  use(hashes: readonly string[]): number {
+  /** How many of the blocks, from the first on, are there. */
+  held(hashes: readonly string[]): number {
     let found = 0
     while (found < hashes.length && this.#blocks.has(hashes[found] ?? '')) found += 1
+    return found
+  }
+
+  /** The same; then all of them are. */
+  use(hashes: readonly string[]): number {
+    const found = this.held(hashes)
     // The end first: of one prompt the beginning is worth most, as nothing behind a missing block counts.
     for (let at = hashes.length - 1; at >= 0; at -= 1) {
       const hash = hashes[at] ?? ''
@@ -65,6 +71,16 @@ export class PrefixCaches {
     }
     this.#blocks += hashes.length
     this.#found += cache.use(hashes)
+  }
+
+  /** How many leading blocks each worker holds; those that hold none are not listed. Only looks. */
+  held(hashes: readonly string[]): Map<string, number> {
+    const found = new Map<string, number>()
+    for (const [worker, cache] of this.#workers) {
+      const blocks = cache.held(hashes)
+      if (blocks > 0) found.set(worker, blocks)
+    }
+    return found
   }
 
   totals(): PrefixTokens {

@@ -7,10 +7,13 @@ import type { StoredRecord } from '../record/stored-record.ts'
 import type { SlowCandidate } from '../record/view-document.ts'
 import { decide, type Decision, type FleetView } from '../routing/decide.ts'
 import { PolicyError } from '../routing/policy-error.ts'
+import { CacheFactSource } from './cache-facts.ts'
+import { clustersFor } from './cluster-fact.ts'
 import { endEarly } from './early-end.ts'
 import { factsFor, TurnCounts } from './facts.ts'
 import { KnownFleet } from './known-fleet.ts'
 import { chooseModels } from './model-choice.ts'
+import type { PrefixCacheOptions } from './prefix-cache.ts'
 import { type Assumption, type Outcome, refused, unknown } from './outcome.ts'
 
 /** The candidates of a view document; null when it is not at hand. The same object for all records that name it. */
@@ -24,8 +27,11 @@ export class Redecider {
   readonly #keyHeaders: KeyHeaders
   readonly #fleet: KnownFleet
   readonly #turns = new TurnCounts()
+  readonly #caches: CacheFactSource
 
-  constructor(config: Config, keyHeaders: KeyHeaders) {
+  /** `prefixCache` says how large workers' caches are taken to be; null to model none. */
+  constructor(config: Config, keyHeaders: KeyHeaders, prefixCache: PrefixCacheOptions | null = null) {
+    this.#caches = new CacheFactSource(prefixCache)
     this.#config = config
     this.#keyHeaders = keyHeaders
     this.#fleet = new KnownFleet(config)
@@ -42,6 +48,12 @@ export class Redecider {
   }
 
   decide(record: StoredRecord, document: Document): Outcome {
+    const outcome = this.#outcomeOf(record, document)
+    if (outcome.kind === 'worker') this.#caches.note(record, outcome.worker)
+    return outcome
+  }
+
+  #outcomeOf(record: StoredRecord, document: Document): Outcome {
     if (record.candidates === undefined) return endEarly(record, this.#config)
     if (record.seed === undefined) return unknown('missing_fact', 'the record has no seed')
     const isOwn = this.isOwn(record)
@@ -87,16 +99,30 @@ export class Redecider {
   }
 
   #decideAmong(models: readonly (string | null)[], { record, view, strangers }: Given): Outcome {
+    const clusters = clustersFor(record, this.#config.semanticCluster, this.isOwn(record))
+    if (clusters.kind === 'missing') return unknown('missing_fact', clusters.why)
     for (const model of models) {
       const facts = this.#factsFor(record, model)
       if (facts.kind === 'missing') return unknown('missing_fact', facts.why)
+      const caches = this.#caches.factsFor(record, { policy: this.#config.policy, model, isOwn: this.isOwn(record) })
+      if (caches.kind === 'missing') return unknown('missing_fact', caches.why)
       const { affinity, ticket } = facts
-      const decision = this.#ask({ ...toDecisionInput(record), model, affinity, ticket }, view, record.seed ?? 0)
+      const { prefix, lmcache } = caches
+      const { cluster } = clusters
+      const decision = this.#ask(
+        { ...toDecisionInput(record), model, affinity, ticket, prefix, lmcache, cluster },
+        view,
+        record.seed ?? 0,
+      )
       // A policy that throws fails the request, as it would have then.
       if (decision === null) return refused(model, 'policy')
       if (decision.chosen === null) continue
       const meetsStrangers = strangers.some(({ models: served }) => model === null || served?.has(model) === true)
-      const assumed: readonly Assumption[] = meetsStrangers ? [...facts.assumed, 'newcomer'] : facts.assumed
+      const assumed: readonly Assumption[] = [
+        ...facts.assumed,
+        ...(caches.isAssumed ? (['cache'] as const) : NOTHING),
+        ...(meetsStrangers ? (['newcomer'] as const) : NOTHING),
+      ]
       return { kind: 'worker', worker: decision.chosen.id, model, assumed }
     }
     return refused(models[0] ?? null)
@@ -126,6 +152,7 @@ interface Given {
   readonly strangers: FleetView['candidates']
 }
 
+const NOTHING: readonly Assumption[] = []
 const NOBODY: FleetView['candidates'] = []
 
 function ownModel({ model }: StoredRecord) {

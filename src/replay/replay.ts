@@ -38,9 +38,13 @@ export class Replay {
     const keyHeaders: KeyHeaders = new Map(known.map(({ hash, policy }) => [hash, keyHeadersOf(policy.needs)]))
     this.#options = options
     this.#contenders = configs.map((named) => {
-      return { named, redecider: new Redecider(named.config, keyHeaders), tally: new Tally(options) }
+      return {
+        named,
+        redecider: new Redecider(named.config, keyHeaders, options.prefixCache),
+        tally: new Tally(options),
+      }
     })
-    this.#against = against === null ? null : new Redecider(against.config, keyHeaders)
+    this.#against = against === null ? null : new Redecider(against.config, keyHeaders, options.prefixCache)
     for (const id of this.#against?.candidateIds ?? []) this.#candidatesThen.add(id)
   }
 

@@ -24,7 +24,7 @@ const full: ReplayReport = madeUpReport({
   neither: 10,
   not_comparable: 10,
   exact: { same: 50, different: 10 },
-  modelled: { same: 10, different: 10, assumptions: { turn: 20, newcomer: 0, session: 0 } },
+  modelled: { same: 10, different: 10, assumptions: { turn: 20, newcomer: 0, session: 0, cache: 0 } },
   causes: { policy: 20, rule: 0, workers: 0, hook: 0, model_access: 0, missing_fact: 10 },
   not_comparable_reasons: [{ why: `worker \`${EVIL}\` is new`, cause: 'workers', count: 10 }],
   policies: groups,

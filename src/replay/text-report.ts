@@ -98,14 +98,16 @@ const ASSUMED = {
   turn: 'turns counted here, as nobody asked for one',
   newcomer: 'a worker that the record does not know is up and idle',
   session: 'the session key was looked for in the default headers',
+  cache: 'where the prompt was cached, by a model or as it was then',
 } as const satisfies Record<keyof ReplayReport['modelled']['assumptions'], string>
 
 function assumptionRows({ modelled: { assumptions } }: ReplayReport): string[][] {
-  const { turn, newcomer, session } = assumptions
+  const { turn, newcomer, session, cache } = assumptions
   const rows: [string, number][] = [
     [ASSUMED.turn, turn],
     [ASSUMED.newcomer, newcomer],
     [ASSUMED.session, session],
+    [ASSUMED.cache, cache],
   ]
   return rows.filter(([, count]) => count > 0).map(([what, count]) => [what, toNumber(count)])
 }
