@@ -16,6 +16,7 @@ import { type Exchange, openExchange } from './pipeline/exchange.ts'
 import { LIMIT_HEADERS, setLimitHeaders } from './pipeline/limit-headers.ts'
 import type { RouterParts } from './pipeline/router-parts.ts'
 import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID, setDecisionId } from './pipeline/routing-headers.ts'
+import { openTrace } from './pipeline/tracing.ts'
 import type { RequestContext } from './platform.ts'
 import { addAdminRoutes } from './routes/admin/admin-routes.ts'
 import { isAdminPath } from './routes/admin/catalogue.ts'
@@ -31,10 +32,12 @@ export type FetchHandler = (request: Request, context: RequestContext) => Promis
 /** The fetch handler over the given parts. Everything a route needs comes through `env`, nothing is global. */
 export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
   const app = buildRoutes(parts, admin)
+  const { traces } = parts.config
   return async function fetch(request, context) {
     const exchange = openExchange({
       requestId: requestIdOf(request.headers, () => parts.platform.randomId()),
       receivedAtMs: parts.platform.now(),
+      tracing: traces === null ? null : openTrace(traces, request, parts.platform),
       config: parts.config,
       context,
     })

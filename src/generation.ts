@@ -2,11 +2,22 @@
 // ends under it.
 
 import { createApp, type FetchHandler } from './app.ts'
+import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
 import type { Config } from './config/config.ts'
 import type { AdminParts } from './control/admin-parts.ts'
 import { createCallers } from './pipeline/callers.ts'
+import { clusterIndexFor } from './pipeline/cluster-index.ts'
 import { createHookGroups } from './pipeline/hooks.ts'
+import { responseCachesFor } from './pipeline/open-response-cache.ts'
+import { createLmcacheDesk } from './pipeline/lmcache-desk.ts'
+import { signalServersFor } from './pipeline/signal-servers.ts'
 import type { RouterParts } from './pipeline/router-parts.ts'
+import { sharedPrefixesFor } from './pipeline/shared-prefixes.ts'
+import { tokenCacheFor } from './pipeline/token-cache.ts'
+import { candidatesOf } from './record/view-document.ts'
+import { createSpanExporter } from './observe/otlp/span-exporter.ts'
+import type { SpanSink } from './pipeline/tracing.ts'
+import type { Platform } from './platform.ts'
 import type { FleetLink } from './store/fleet-link.ts'
 import { FleetMirror } from './store/fleet-mirror.ts'
 import { RetryBudget, type RetryBudgetOptions } from './upstream/retry-budget.ts'
@@ -19,7 +30,15 @@ export interface Generation {
 /** What generations have in common: it outlives each of them. */
 export interface GenerationContext extends Pick<
   RouterParts,
-  'platform' | 'admission' | 'limits' | 'events' | 'viewDocuments' | 'isDraining'
+  | 'platform'
+  | 'admission'
+  | 'redis'
+  | 'limits'
+  | 'promptCaches'
+  | 'embedders'
+  | 'events'
+  | 'viewDocuments'
+  | 'isDraining'
 > {
   readonly link: FleetLink
   readonly admin: AdminParts
@@ -30,16 +49,32 @@ export function createGeneration(config: Config, context: GenerationContext, ear
   const { link, admin, ...shared } = context
   const { platform, events } = shared
   const before = earlier?.parts ?? null
+  shared.promptCaches.use(config.policy.needs.prefix, new Set(candidatesOf(config.workers).map(({ id }) => id)))
+  shared.redis.keepOnly(redisOf(config))
   const parts: RouterParts = {
     ...shared,
     config,
     mirror: new FleetMirror(link, config),
+    sharedPrefixes: sharedPrefixesFor(config, shared, before),
     callers: createCallers({
       config,
       platform,
       onKeyServiceFailure: events.keyServiceFailed,
       earlier: before?.callers,
     }),
+    ...responseCachesFor(config, shared, before),
+    signalServers: signalServersFor(
+      config,
+      { platform, embedders: shared.embedders, onChange: events.referencesChanged },
+      before && [before.config, before.signalServers],
+    ),
+    clusters: clusterIndexFor(
+      config.semanticCluster,
+      { platform, embedders: shared.embedders, onChange: events.referencesChanged },
+      before && [before.config.semanticCluster, before.clusters],
+    ),
+    lmcache: createLmcacheDesk(config, platform, before?.lmcache ?? null),
+    tokenCache: tokenCacheFor(config, shared, before),
     hookGroups: createHookGroups(config.hooks, platform.now, before?.hookGroups),
     retryBudget: budgetFor(
       retryOptions(config),
@@ -47,8 +82,19 @@ export function createGeneration(config: Config, context: GenerationContext, ear
       before && [retryOptions(before.config), before.retryBudget],
     ),
     hedgeBudget: hedgeBudgetFor(config, before, platform.now),
+    spans: spansFor(config, before, platform),
   }
+  parts.clusters?.warm()
+  parts.signalServers.warm()
   return { parts, fetch: createApp(parts, admin) }
+}
+
+/** Every Redis that this configuration keeps something in. */
+function redisOf({ promptCache, sharedPrefixes, responseCache, semanticCache }: Config): readonly CacheRedisConfig[] {
+  const hints = sharedPrefixes?.store.kind === 'redis' ? sharedPrefixes.store.redis : null
+  return [promptCache?.redis, responseCache?.redis, semanticCache?.redis, hints].filter(
+    (redis) => redis !== null && redis !== undefined,
+  )
 }
 
 function hedgeBudgetFor({ hedge }: Config, before: RouterParts | null, now: () => number): RetryBudget | null {
@@ -56,6 +102,13 @@ function hedgeBudgetFor({ hedge }: Config, before: RouterParts | null, now: () =
   const earlier = before?.config.hedge ?? null
   const budget = before?.hedgeBudget ?? null
   return budgetFor(hedgeOptions(hedge.maxShare), now, earlier && budget && [hedgeOptions(earlier.maxShare), budget])
+}
+
+/** The earlier exporter where it sends to the same place: it may still have spans to send. */
+function spansFor({ traces }: Config, before: RouterParts | null, platform: Platform): SpanSink | null {
+  if (traces === null) return null
+  const isSame = before !== null && JSON.stringify(before.config.traces) === JSON.stringify(traces)
+  return isSame ? before.spans : createSpanExporter(traces, platform)
 }
 
 type EarlierBudget = readonly [RetryBudgetOptions, RetryBudget]

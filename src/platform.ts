@@ -1,11 +1,20 @@
 // What a runtime fulfils. Nothing outside `runtime/` can tell where it runs; what differs between runtimes is here.
 
+import type { TextNamespace } from './cache/response-kv.ts'
+import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
 import type { FleetStore } from './store/fleet-store.ts'
 import type { LimitStore } from './store/limit-store.ts'
+import type { PrefixHintStore } from './store/prefix-hints.ts'
+import type { RedisCommands } from './store/redis-commands.ts'
 
 /** A service or VPC binding: something with a `fetch` that reaches one private network. */
 export interface Fetcher {
   fetch(request: Request): Promise<Response>
+}
+
+/** A binding that runs models by name, with what each of them takes and gives. */
+export interface ModelBinding {
+  run(model: string, input: unknown): Promise<unknown>
 }
 
 /**
@@ -50,12 +59,20 @@ export interface Platform {
   send: SendRequest
   /** A service or VPC binding by name; null when there is none of that name, or the runtime has no bindings. */
   binding(name: string): Fetcher | null
+  /** A binding that runs models, by name; null when there is none of that name. Absent where the runtime has none. */
+  modelBinding?(name: string): ModelBinding | null
   /** The truth about the fleet that processes or isolates agree on. */
   readonly fleet: FleetStore
   /** What this process is among those it shares its state with through Redis; null where it shares none that way. */
   readonly fleetRole?: (() => 'leader' | 'follower' | 'alone') | null
   /** What they agree on about tenants' limits. */
   readonly limits: LimitStore
+  /** What they tell each other of prefixes without a Redis; absent where they can't. */
+  readonly prefixHints?: PrefixHintStore
+  /** A KV namespace that answers are kept in; absent where there is none. */
+  readonly answerNamespace?: TextNamespace
+  /** A Redis over TCP; absent where there are no sockets. */
+  openRedis?(config: CacheRedisConfig): RedisCommands
   /** One line of the log, already serialised. */
   writeLine(line: string): void
   /** True where a failed connection can be told from a request that broke later, and timed apart. */

@@ -1,6 +1,7 @@
 // Puts a router together: what lasts as long as it does, and the generation of parts that its configuration makes.
 
 import type { FetchHandler } from './app.ts'
+import { recordsAny } from './capture/replay-capture.ts'
 import type { Config, LogLevel, ReplayStoreConfig } from './config/config.ts'
 import type { AdminParts } from './control/admin-parts.ts'
 import { ConfigControl } from './control/config-control.ts'
@@ -11,6 +12,7 @@ import { createCounters, type Counters } from './observe/counters.ts'
 import { DecisionLog } from './observe/decision-log.ts'
 import { createLog } from './observe/log.ts'
 import { createReplayLog, toReplayLogLine } from './observe/replay-log.ts'
+import { createMetrics, type MetricSources } from './observe/metrics/metrics.ts'
 import { createTenantCounters } from './observe/tenant-counters.ts'
 import { AdmissionQueue } from './pipeline/admission-queue.ts'
 import { fanOut, type PipelineEvents } from './pipeline/events.ts'
@@ -22,9 +24,13 @@ import type { DecisionLogStore, DecisionSource } from './store/decision-log.ts'
 import { EVERY_MODEL } from './store/every-model.ts'
 import { FleetLink } from './store/fleet-link.ts'
 import { LimitDesk } from './store/limit-desk.ts'
+import { PromptCaches } from './store/prompt-caches.ts'
 import { ReplayDesk } from './store/replay-desk.ts'
 import { MemoryReplayStore } from './store/replay-memory.ts'
+import { RedisShelf } from './store/redis-shelf.ts'
 import type { ReplayStore } from './store/replay-store.ts'
+import { openRedis } from './upstream/open-redis.ts'
+import { Embedders } from './upstream/embedders.ts'
 
 export interface Router {
   readonly fetch: FetchHandler
@@ -64,8 +70,11 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
   const { source = unchangingSource(config, platform.now), onConfig, decisionLog = null, ...preparation } = options
   const level = () => control.running().logLevel
   const replays = createReplayDesk(config, platform, options)
-  const { decisions, counters, tenants, log, events } = createObservers(level, platform, { decisionLog, replays })
-  const { link, admission, limits } = createShared(platform, events)
+  const observed = { decisionLog, replays, sources: () => admin }
+  const observers = createObservers(level, platform, observed)
+  const { decisions, counters, log, events } = observers
+  const { link, ...shared } = createShared(platform, events)
+  const { admission } = shared
   let isDraining = false
   const control = new ConfigControl({
     ...preparation,
@@ -75,29 +84,26 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     refresh: () => link.refresh({ isUrgent: true }),
     use(next) {
       generation = createGeneration(next, context, generation)
-      replays.use(next.routerReplay)
+      replays.use(replaySettings(next))
       onConfig?.(next)
     },
   })
   const follower = source.start === null ? createFollower({ source, control, link, log, now: platform.now }) : null
+  const isOneOfMany = follower !== null
   const admin: AdminParts = {
     control,
     events: log,
     startedAtMs: platform.now(),
-    isOneOfMany: follower !== null,
+    isOneOfMany,
     parts: () => generation.parts,
-    async catchUp() {
-      await generation.parts.mirror.refreshNow()
-      await follower?.catchUp()
-    },
+    catchUp: () => catchUp(generation, follower),
     decisions,
-    decisionsCover: decisionLog !== null ? 'log' : follower !== null ? 'isolate' : 'process',
+    decisionsCover: decisionLog !== null ? 'log' : isOneOfMany ? 'isolate' : 'process',
     replays,
-    counts: counters.snapshot,
-    tenantCounts: tenants.of,
+    ...toCounts(observers),
   }
   const viewDocuments = createViewDocuments()
-  const context = { platform, link, admin, admission, limits, events, viewDocuments, isDraining: () => isDraining }
+  const context = { platform, link, admin, ...shared, events, viewDocuments, isDraining: () => isDraining }
   let generation: Generation = createGeneration(config, context, null)
   return {
     fetch(request, requestContext) {
@@ -115,8 +121,27 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     reload: async (by) => void (await control.reload(by)),
     decisions,
     counters,
-    close: async () => void (await Promise.all([decisions.close(), replays.close()])),
+    close: () => closeAll([decisions, replays], shared),
   }
+}
+
+async function catchUp({ parts }: Generation, follower: ConfigFollower | null): Promise<void> {
+  await parts.mirror.refreshNow()
+  await follower?.catchUp()
+}
+
+/** Connections last until what goes over them is written. */
+async function closeAll(
+  parts: readonly { close(): Promise<void> }[],
+  { redis }: Pick<ReturnType<typeof createShared>, 'redis'>,
+): Promise<void> {
+  await Promise.all(parts.map((part) => part.close()))
+  redis.keepOnly([])
+}
+
+/** What operators can be told of all requests so far. */
+function toCounts({ counters, tenants, metrics }: ReturnType<typeof createObservers>) {
+  return { counts: counters.snapshot, tenantCounts: tenants.of, exposeMetrics: metrics.expose }
 }
 
 /** Null when there is nothing to wait for. */
@@ -132,8 +157,11 @@ function follow(
 function createShared(platform: Platform, events: PipelineEvents) {
   return {
     link: createLink(platform, events),
+    embedders: new Embedders(platform),
     admission: new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests }),
     limits: createLimits(platform, events),
+    promptCaches: new PromptCaches(),
+    redis: new RedisShelf((config) => openRedis(platform, config)),
   }
 }
 
@@ -141,13 +169,18 @@ function createLink({ fleet: store, now, random, randomId }: Platform, events: P
   return new FleetLink({ store, now, random, randomId, onSyncFailed: events.fleetSyncFailed })
 }
 
+/** Its store is there as soon as some requests leave a record. */
+function replaySettings({ routerReplay, decisions }: Config): Config['routerReplay'] {
+  return { ...routerReplay, isEnabled: recordsAny(routerReplay, decisions) }
+}
+
 function createReplayDesk(
-  { routerReplay }: Config,
+  config: Config,
   { now, after, writeLine }: Platform,
   { openReplayStore: open = () => new MemoryReplayStore({ now }) }: AssembleOptions,
 ): ReplayDesk {
   const desk = new ReplayDesk({ open, now, after, onChange: (change) => writeLine(toReplayLogLine(change)) })
-  desk.use(routerReplay)
+  desk.use(replaySettings(config))
   return desk
 }
 
@@ -155,21 +188,29 @@ function createLimits({ limits: store, now, after, randomId }: Platform, events:
   return new LimitDesk({ store, now, after, randomId, onStoreFailed: events.limitStoreFailed })
 }
 
+interface Observed {
+  readonly decisionLog: DecisionLogStore | null
+  readonly replays: ReplayDesk
+  readonly sources: MetricSources
+}
+
 function createObservers(
   level: () => LogLevel,
   { now, writeLine }: Pick<Platform, 'now' | 'writeLine'>,
-  { decisionLog, replays }: { readonly decisionLog: DecisionLogStore | null; readonly replays: ReplayDesk },
+  { decisionLog, replays, sources }: Observed,
 ) {
   const decisions = new DecisionLog({ store: decisionLog, now })
   const counters = createCounters()
   const tenants = createTenantCounters()
+  const metrics = createMetrics(sources)
   const log = createLog(level, writeLine)
   return {
     decisions,
     counters,
     tenants,
+    metrics,
     log,
-    events: fanOut([decisions, counters, tenants, log, createReplayLog(replays)]),
+    events: fanOut([decisions, counters, tenants, metrics, log, createReplayLog(replays)]),
   }
 }
 

@@ -10,6 +10,8 @@ import { type OpenRoot, SHARED_DRAIN_SETTLE_MS } from './store/led-state.ts'
 import { createMemoryFleetStore, type MemoryFleetStore } from './store/memory.ts'
 import { LEAVING_MS, PoolTransition, PREPARE_MS } from './store/pool-transition.ts'
 import { RedisFleet, type RedisFleetOptions } from './store/redis-fleet.ts'
+import { createOccupancyPoller } from './upstream/lmcache/occupancy-poller.ts'
+import { startOccupancyTimer } from './upstream/lmcache/occupancy-timer.ts'
 import { createProber } from './upstream/probe.ts'
 
 export interface ServerFleet {
@@ -54,7 +56,13 @@ export function createServerFleet(config: Config, platform: FleetPlatform, share
       return observations
     }
     const options = { config: pool(), kept, now, after, probe, nextProbeMs: () => prober.nextRoundMs() }
-    return createMemoryFleetStore(shared === null ? options : { ...options, drainSettleMs: SHARED_DRAIN_SETTLE_MS })
+    const state = createMemoryFleetStore(
+      shared === null ? options : { ...options, drainSettleMs: SHARED_DRAIN_SETTLE_MS },
+    )
+    // Who looks after a few workers that others do not know leaves the rest to them.
+    return only === undefined
+      ? withOccupancy(state, { platform, pool, mayPoll: mayProbe ?? (async () => true) })
+      : state
   }
 
   const store = shared === null ? openState({}) : openShared({ platform, shared, openState, transition })
@@ -82,6 +90,30 @@ export function createServerFleet(config: Config, platform: FleetPlatform, share
       report = next
     },
     close: async () => store.close(),
+  }
+}
+
+interface OccupancyParts {
+  readonly platform: FleetPlatform
+  readonly pool: () => Config
+  mayPoll(): Promise<boolean>
+}
+
+/** The state with the polls of LMCache's control plane that go with it. */
+function withOccupancy(state: MemoryFleetStore, { platform, pool, mayPoll }: OccupancyParts): MemoryFleetStore {
+  const needs = () => pool().policy.needs.lmcache ?? null
+  const poller = createOccupancyPoller({ platform, needs, onHeard: state.noteLmcache })
+  const timer = startOccupancyTimer(platform, poller, mayPoll)
+  return {
+    ...state,
+    configure(next) {
+      timer.look()
+      return state.configure(next)
+    },
+    close() {
+      timer.close()
+      state.close()
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 // A router as a process of its own: memory or a Redis for what it shares, a listener of the runtime, and an orderly end.
 
 import { isLoopbackHost } from './access/loopback.ts'
+import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
 import type { Config, RedisConfig, ReplayStoreConfig, WorkerConfig } from './config/config.ts'
 import type { ConfigSource } from './control/config-source.ts'
 import { toLogLine } from './observe/decision-log-lines.ts'
@@ -10,6 +11,7 @@ import { openServerState } from './server-state.ts'
 import { DecisionFile } from './store/decision-file.ts'
 import type { LogFiles } from './store/log-files.ts'
 import type { DecisionLogChange } from './store/log-health.ts'
+import type { RedisCommands } from './store/redis-commands.ts'
 import type { RedisLink } from './store/redis-link.ts'
 import type { ReplayStore } from './store/replay-store.ts'
 import { listModels } from './upstream/model-list.ts'
@@ -53,6 +55,8 @@ export interface StartServerOptions {
   readonly logFiles?: LogFiles
   /** Connects to a Redis that the configuration names; without it the state stays in this process. */
   connectRedis?(redis: RedisConfig): Promise<RedisLink>
+  /** Opens one that caches are in; without it such a cache misses. */
+  openRedis?(redis: CacheRedisConfig): RedisCommands
   writeLine(line: string): void
 }
 
@@ -78,6 +82,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     ...outgoing,
     fleet: fleet.store,
     limits,
+    ...(options.openRedis === undefined ? {} : { openRedis: options.openRedis }),
     fleetRole: role,
     showsConnectPhase: runtime.showsConnectPhase,
     adminOpenTo: isLoopbackHost(config.host) ? 'loopback' : 'nobody',

@@ -8,6 +8,8 @@ export const ADMIN_SCOPES = [
   'read',
   /** Records of Router Replay with the bodies that were captured: what people wrote. */
   'replay.detail',
+  /** Having cached answers forgotten. */
+  'cache',
   /** Draining workers and taking them back. */
   'drain',
   /** Adding and removing workers. */

@@ -4,7 +4,11 @@
 import type { AdminScope } from '../access/admin-scopes.ts'
 import type { ModelRule } from '../routing/model-rules.ts'
 import type { Policy } from '../routing/policy.ts'
+import type { CacheRedisConfig } from './cache-redis-schema.ts'
+import type { PromptCacheConfig } from './prompt-cache-schema.ts'
+import type { DecisionsConfig, ReadySignals, SignalRules } from './decision-config.ts'
 import type { ReplayBackend } from './router-replay-schema.ts'
+import type { SharedPrefixConfig } from './shared-prefix-schema.ts'
 
 export interface WorkerConfig {
   /** The configured id, else the URL. */
@@ -228,6 +232,88 @@ export interface ReplayPostgresConfig {
   readonly maxConnections: number
 }
 
+/** Where vectors of texts come from: one of `url` and `binding` is there. */
+export interface EmbeddingServerConfig {
+  readonly url: string | null
+  /** Name of a binding that runs models, on Workers. */
+  readonly binding: string | null
+  readonly model: string
+  /** Bearer key sent to the server. A secret. */
+  readonly apiKey: string | null
+}
+
+/** Who sorts texts into labels. */
+export interface LabelServerConfig {
+  /** A classifier behind /classify, or a chat model that names one of the labels. */
+  readonly kind: 'classify' | 'chat'
+  readonly url: string
+  readonly model: string
+  /** Bearer key sent to the server. A secret. */
+  readonly apiKey: string | null
+  readonly timeoutMs: number
+  /** Classes of a classifier in its order; null when its answers name all of them. */
+  readonly labels: readonly string[] | null
+  /** Score from which a label counts. */
+  readonly threshold: number
+}
+
+/** Who answers for the families of signals that take a server; null for nobody. */
+export interface SignalServersConfig {
+  readonly embedding: { readonly server: EmbeddingServerConfig; readonly timeoutMs: number } | null
+  readonly domain: LabelServerConfig | null
+  readonly fact_check: LabelServerConfig | null
+  readonly user_feedback: LabelServerConfig | null
+  readonly preference: LabelServerConfig | null
+}
+
+/** Which workers take what kind of request. */
+export interface SemanticClusterConfig {
+  readonly server: EmbeddingServerConfig
+  /** Cosine from which a cluster is near enough. */
+  readonly threshold: number
+  /** How long a request waits for its vector. */
+  readonly timeoutMs: number
+  /** Each has examples. */
+  readonly clusters: readonly ClusterConfig[]
+  /** Hash of what similarities come from: model, names and examples. */
+  readonly basis: string
+}
+
+export interface ClusterConfig {
+  readonly name: string
+  readonly examples: readonly string[]
+  /** Ids of workers. */
+  readonly workers: readonly string[]
+  /** Workers with all of these belong to it too; null for none. */
+  readonly labels: Readonly<Record<string, string>> | null
+}
+
+/** Answers that are given again to an equal request. */
+export interface ResponseCacheConfig {
+  readonly backend: 'memory' | 'kv' | 'redis'
+  /** Of a process or isolate; so are the bytes. */
+  readonly maxEntries: number
+  readonly maxBytes: number
+  readonly ttlMs: number
+  readonly maxBodyBytes: number
+  /** Whether answers that a worker would not give twice are kept too. */
+  readonly cachesNondeterministic: boolean
+  /** Null unless it is the backend. */
+  readonly redis: CacheRedisConfig | null
+}
+
+/** Answers that are given to requests that mean the same. */
+export interface SemanticCacheConfig extends ResponseCacheConfig {
+  readonly backend: 'memory' | 'redis'
+  /** Whether requests are looked up where no decision says so. */
+  readonly isEnabled: boolean
+  readonly server: EmbeddingServerConfig
+  /** How long a request waits for its vector. */
+  readonly timeoutMs: number
+  /** Cosine from which two questions mean the same. */
+  readonly threshold: number
+}
+
 /** A Redis that holds what processes agree on. */
 export interface RedisConfig {
   /** With user and password, if any. A secret. */
@@ -262,6 +348,20 @@ export interface ConfigDocument {
   readonly reaches: readonly string[]
 }
 
+/** Tracing by the OpenTelemetry protocol. */
+export interface TraceConfig {
+  /** A whole URL, path included. */
+  readonly endpoint: string
+  readonly protocol: 'http/json' | 'http/protobuf'
+  readonly headers: Readonly<Record<string, string>>
+  readonly serviceName: string
+  /** Of traces that begin here, from 0 to 1. */
+  readonly samplingRatio: number
+  readonly excludedPaths: ReadonlySet<string>
+  /** Whether requests that fail are sent although they were not sampled. */
+  readonly exportsErrors: boolean
+}
+
 export interface Config {
   /** First 16 hexadecimal digits of the SHA-256 over the effective configuration; stamped on every record. */
   readonly hash: string
@@ -287,6 +387,10 @@ export interface Config {
   readonly routerReplay: RouterReplayConfig
   /** Where processes share the state of the fleet and tenants' limits; null for each its own. */
   readonly sharedState: RedisConfig | null
+  /** Where spans go; null when nothing is traced. */
+  readonly traces: TraceConfig | null
+  /** Whether `/metrics` is open to anybody. */
+  readonly hasPublicMetrics: boolean
   /** Where workers added through the API may be. */
   readonly allowedWorkerHosts: readonly string[]
   /** Where services may be that a configuration from the API adds: hooks, checks of keys, stores. */
@@ -300,6 +404,22 @@ export interface Config {
   readonly hooks: readonly HookConfig[]
   /** The first that matches decides which model a request goes to. */
   readonly modelRules: readonly ModelRule[]
+  /** What decides the model by what is asked; null when nothing does. */
+  readonly decisions: DecisionsConfig | null
+  readonly signalRules: SignalRules
+  /** The same rules, ready to be asked. */
+  readonly signals: ReadySignals
+  /** Who answers for those that take a server. */
+  readonly signalServers: SignalServersConfig
+  /** Null when no answer is given twice. */
+  readonly responseCache: ResponseCacheConfig | null
+  readonly semanticCache: SemanticCacheConfig | null
+  /** Null when there are no clusters. */
+  readonly semanticCluster: SemanticClusterConfig | null
+  /** Null when every prompt is tokenised that is to be looked up. */
+  readonly promptCache: PromptCacheConfig | null
+  /** Null when routers tell each other nothing of prefixes. */
+  readonly sharedPrefixes: SharedPrefixConfig | null
   readonly retry: RetryConfig
   /** Null when late requests are not sent twice. */
   readonly hedge: HedgeConfig | null

@@ -1,19 +1,28 @@
 // What no single field can know: checks between the parts of a file.
 // Each check sees the valid parts only, and says nothing about parts that are missing because they were refused.
 
+import type { PolicyNeeds } from '../routing/policy.ts'
 import { matchCovers } from '../routing/model-rules.ts'
 import { checkAdminKeys } from './admin-checks.ts'
 import { checkCallers } from './caller-checks.ts'
 import type { Partly } from './check-section.ts'
+import { checkDecisions } from './decision-checks.ts'
 import { errorAt, formatPath, warningAt, withoutUserInfo, type Problem } from './finding.ts'
 import { checkHooks } from './hook-checks.ts'
 import { isOwnPath } from './http-values.ts'
+import { checkMetrics } from './metrics-schema.ts'
 import { checkModelRules } from './model-rule-checks.ts'
 import { workerNameOf, type PoolEntry } from './pool.ts'
+import { checkResponseCache, checkSemanticCache } from './response-cache-schema.ts'
+import { checkPromptCache } from './prompt-cache-schema.ts'
 import { checkRetry } from './retry-checks.ts'
 import { checkRouterReplay, type ReplayPlatform } from './router-replay-checks.ts'
 import type { ConfigFile } from './schema.ts'
+import { checkSemanticCluster } from './semantic-cluster-checks.ts'
+import { checkSharedPrefixes } from './shared-prefix-schema.ts'
+import { checkSignalServers } from './signal-server-schema.ts'
 import { checkState } from './state-schema.ts'
+import { checkTraces } from './trace-schema.ts'
 import { fewCandidates } from './unavailable.ts'
 
 /** What the checks look at. */
@@ -23,11 +32,15 @@ export interface CrossCheckInput {
   /** The timeouts as written: a default never conflicts with anything. */
   readonly written: { readonly timeouts: ReadonlySet<string> }
   readonly policyType: string | null
+  /** What the policy asks for; null while it is not known. */
+  readonly policyNeeds: PolicyNeeds | null
   /** False when a worker was refused; then nothing can be said about workers that seem to be missing. */
   readonly isPoolComplete: boolean
   readonly ownPaths: readonly string[]
   /** Bindings the runtime has; null when not known. */
   readonly bindings: readonly string[] | null
+  /** KV namespaces it has; null when not known. */
+  readonly kvNamespaces: readonly string[] | null
   /** What Router Replay can keep records in; null when not known. */
   readonly replayPlatform: ReplayPlatform | null
   /** Whether the runtime can open connections of any kind; null when not known. */
@@ -49,11 +62,21 @@ const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkCallers,
   checkAdminKeys,
   checkChoice,
+  checkDecisions,
   checkHooks,
+  checkMetrics,
   checkModelRules,
+  checkResponseCache,
+  checkSemanticCache,
+  checkPromptCache,
   checkRetry,
   checkRouterReplay,
+  checkSemanticCluster,
+  checkSignalServers,
+  checkSharedPrefixes,
+  checkSignalServers,
   checkState,
+  checkTraces,
 ]
 
 function checkPool({ file, pool, isPoolComplete }: CrossCheckInput): Problem[] {

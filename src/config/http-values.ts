@@ -69,7 +69,7 @@ function isOrigin(value: string): boolean {
 
 /** A path of a worker, written exactly as it is requested. */
 export function passthroughPath() {
-  const error = 'must be an exact path such as /metrics'
+  const error = 'must be an exact path such as /load'
   return z
     .string({ error })
     .regex(/^\//, { error: `${error}, starting with /` })

@@ -40,9 +40,7 @@ describe('placeholders', () => {
   })
 
   test('in keys that are set aside are not asked for', async () => {
-    expect(await onlyFinding(`${ONE}trace_config: {otlp_traces_endpoint: "\${DIR}"}\n`)).toMatch(
-      /^2:1 warning trace_config/,
-    )
+    expect(await onlyFinding(`${ONE}log_dir: "\${DIR}"\n`)).toMatch(/^2:1 warning log_dir/)
   })
 })
 
@@ -121,7 +119,8 @@ log_level: \${LEVEL}
     ['circuit_breaker: {error_rate: 0}', /above 0 and up to 1/],
     ['policy: roundrobin', /did you mean round_robin\?/],
     ['policy: {type: poweroftwo}', /did you mean power_of_two\?/],
-    ['policy: {type: cache_aware}', /not built in this version; use consistent_hash/],
+    ['policy: {type: lmcache_aware, fallback_policy: fastest}', /knows no fallback_policy "fastest"; policies: /],
+    ['policy: {type: lmcache_aware, fallback_policy: lmcache_aware}', /can not fall back on itself/],
     ['policy: {strict: true}', /must name a policy/],
     ['policy: 7', /must name a policy/],
     ['policy: {type: round_robin, strict: 1}', /must be true or false, got 1/],

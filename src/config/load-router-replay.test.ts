@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { policyRegistry } from '../routing/policies/index.ts'
 import { loadConfig } from './load.ts'
 import type { ReplayPlatform } from './router-replay-checks.ts'
-import { routerReplayPluginSchema, routerReplaySchema, toRouterReplay } from './router-replay-schema.ts'
+import { pluginSchema, toPlugins } from './decision-plugin-schema.ts'
+import { replayPluginShape, routerReplaySchema, toRouterReplay } from './router-replay-schema.ts'
 
 const SERVER: ReplayPlatform = {
   missing: { durable_object: 'it is there on Workers alone', r2: 'it is there on Workers alone' },
@@ -38,10 +39,11 @@ test('is switched off, and would capture nothing', async () => {
   })
 })
 
-test('as a plugin it is switched on, and says the same otherwise', () => {
-  const [plugin, global] = [routerReplayPluginSchema.parse({}), routerReplaySchema.parse({})]
-  expect(toRouterReplay(plugin)).toEqual({ ...toRouterReplay(global), isEnabled: true })
-  expect(Object.keys(routerReplayPluginSchema.shape)).toEqual(Object.keys(routerReplaySchema.shape))
+test('as a plugin it is switched on, says the same otherwise, and leaves the store to the router', () => {
+  const { store: _store, ...global } = toRouterReplay(routerReplaySchema.parse({}))
+  const plugin = pluginSchema.parse({ type: 'router_replay' })
+  expect(toPlugins([plugin]).routerReplay).toEqual({ ...global, isEnabled: true })
+  expect(Object.keys(routerReplaySchema.shape)).toEqual(expect.arrayContaining(Object.keys(replayPluginShape)))
 })
 
 test('takes every setting', async () => {

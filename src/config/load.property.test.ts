@@ -83,7 +83,7 @@ worker_display: hash
 max_payload_size: 32MiB
 cors_allowed_origins: ["*"]
 forward_headers: [x-team]
-passthrough_paths: [/metrics]
+passthrough_paths: [/load]
 timeouts:
   connect: 5s
   first_byte: 10m

@@ -17,6 +17,7 @@ import { poolOf, type PoolEntry } from './pool.ts'
 import { readYaml, type YamlTree } from './read-yaml.ts'
 import type { ReplayPlatform } from './router-replay-checks.ts'
 import { configSchema, type ConfigFile } from './schema.ts'
+import { withTraceEnvironment } from './trace-environment.ts'
 import { HARMLESS_KEYS, setAside } from './unavailable.ts'
 
 const MAX_FINDINGS = 200
@@ -31,6 +32,8 @@ export interface LoadOptions {
   readonly showsConnectPhase?: boolean
   /** Names of the bindings the runtime has; left out, `workers[].binding` is taken on trust. */
   readonly bindings?: readonly string[]
+  /** Names of the KV namespaces it has; left out, those it has are taken to be among `bindings`. */
+  readonly kvNamespaces?: readonly string[]
   /** What Router Replay can keep records in; left out, `router_replay.store_backend` is taken on trust. */
   readonly replayPlatform?: ReplayPlatform
   /** Whether the runtime can open connections of any kind; left out, `state.redis_url` is taken on trust. */
@@ -90,7 +93,7 @@ interface CheckedFile {
 }
 
 function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions): CheckedFile {
-  const { rest, problems: unavailable } = setAside(tree)
+  const { rest, problems: unavailable } = setAside(withTraceEnvironment(tree, options.env))
   const {
     value,
     wholes,
@@ -105,7 +108,14 @@ function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions
   const part = file.part ?? {}
   const pool = poolOf(part)
   const isPoolComplete = !found.some(hidesWorker)
-  const cross = crossCheck({ ...contextOf(value, options), file: part, pool, policyType: policy.type, isPoolComplete })
+  const cross = crossCheck({
+    ...contextOf(value, options),
+    file: part,
+    pool,
+    policyType: policy.type,
+    policyNeeds: policy.chosen?.policy.needs ?? null,
+    isPoolComplete,
+  })
   const delivered =
     options.besides === undefined ? [] : checkDelivered(options.besides, { file: part, pool, policy: policy.chosen })
   const problems = [...found, ...cross, ...delivered, ...connectNote(value, options)]
@@ -137,12 +147,13 @@ function hidesWorker({ severity, path: [section, index, field] }: Problem): bool
 function contextOf(
   value: unknown,
   options: LoadOptions,
-): Pick<CrossCheckInput, 'written' | 'ownPaths' | 'bindings' | 'replayPlatform' | 'hasSockets'> {
+): Pick<CrossCheckInput, 'written' | 'ownPaths' | 'bindings' | 'kvNamespaces' | 'replayPlatform' | 'hasSockets'> {
   const timeouts = valueAt(value, ['timeouts'])
   return {
     written: { timeouts: new Set(typeof timeouts === 'object' && timeouts !== null ? Object.keys(timeouts) : []) },
     ownPaths: options.ownPaths ?? OWN_PATHS,
     bindings: options.bindings ?? null,
+    kvNamespaces: options.kvNamespaces ?? options.bindings ?? null,
     replayPlatform: options.replayPlatform ?? null,
     hasSockets: options.hasSockets ?? null,
   }

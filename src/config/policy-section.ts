@@ -1,14 +1,14 @@
 // The `policy` section: finds the policy in the registry and has its own schema judge the options.
-// Knows no policy by name, except those of the Rust router that are listed as not built.
+// Knows no policy by name.
 
 import type * as z from 'zod'
+import { PolicyError } from '../routing/policy-error.ts'
 import type { Policy, PolicyRegistry } from '../routing/policy.ts'
 import { checkSection, type Section } from './check-section.ts'
 import { errorAt, warningAt, type Path, type Problem } from './finding.ts'
 import { didYouMean, nearest } from './nearest.ts'
 import { show } from './explain.ts'
 import { holdsSecret, keysAt } from './schema-walk.ts'
-import { UNAVAILABLE_POLICIES } from './unavailable.ts'
 
 const DEFAULT_POLICY = 'round_robin'
 
@@ -46,13 +46,14 @@ export function readPolicy(value: unknown, registry: PolicyRegistry, marks: Mark
   const { data, problems } = checkSection({ schema, value: options, base: ['policy'], ...marks })
   if (problems.length > 0) return { problems, chosen: null, type }
   try {
-    const policy = definition.create(data)
+    const policy = definition.create(data, registry)
     const warnings = definition.warnings?.(data) ?? []
     const chosen = { type, options: data, schema, policy }
     return { problems: warnings.map((message) => optionWarning(message, schema)), chosen, type }
   } catch (error) {
     // A plugin's factory may refuse what its schema let through; that is the operator's business, not a crash.
-    const isTelling = error instanceof Error && !holdsSecret(schema)
+    // One of ours names an option, and holds no value of another.
+    const isTelling = error instanceof PolicyError || (error instanceof Error && !holdsSecret(schema))
     const reason = isTelling ? `: ${error.message}` : ''
     return { problems: [errorAt(['policy'], `${type} refuses its options${reason}`)], chosen: null, type }
   }
@@ -83,8 +84,6 @@ function mistypedType(options: object): Problem | null {
 
 function unknownPolicy(type: string, path: Path, registry: PolicyRegistry): Problem {
   const names = [...registry.keys()]
-  const alternative = Object.hasOwn(UNAVAILABLE_POLICIES, type) ? UNAVAILABLE_POLICIES[type] : undefined
   const list = `policies: ${names.join(', ')}`
-  if (alternative !== undefined) return errorAt(path, `${type} is not built in this version; ${alternative} (${list})`)
   return errorAt(path, `no policy is called ${show(type, false)}${didYouMean(type, names)}; ${list}`)
 }

@@ -17,16 +17,25 @@ export interface ReplayPlatform {
 type ReplaySection = NonNullable<CrossCheckInput['file']['router_replay']>
 
 export function checkRouterReplay({
-  file: { router_replay: section },
+  file,
   replayPlatform,
 }: Pick<CrossCheckInput, 'file' | 'replayPlatform'>): Problem[] {
-  if (section?.enabled !== true || section.store_backend === undefined) return []
+  const { router_replay: section } = file
+  if (section?.store_backend === undefined || !(section.enabled === true || hasPlugin(file))) return []
   return [
     ...unavailable(section.store_backend, replayPlatform),
     ...unused(section, section.store_backend),
     ...(section.store_backend === 'redis' ? checkRedis(section, replayPlatform) : []),
     ...(section.store_backend === 'postgres' ? checkPostgres(section, replayPlatform) : []),
   ]
+}
+
+/** Whether a decision switches it on for its own requests. */
+function hasPlugin({ routing, decisions = [] }: CrossCheckInput['file']): boolean {
+  return (routing?.decisions ?? decisions).some((decision) => {
+    const plugin = decision?.plugins?.find((each) => each?.type === 'router_replay')
+    return plugin !== undefined && plugin.configuration?.enabled !== false
+  })
 }
 
 function unavailable(backend: ReplayBackend, platform: ReplayPlatform | null): Problem[] {

@@ -25,7 +25,7 @@ const IDENTIFIER = 'must be a plain SQL name: lower-case letters, digits and _, 
 const identifier = () => text().regex(/^[a-z_][a-z0-9_]{0,54}$/, { error: IDENTIFIER })
 
 /** An address that may hold a password, and so a secret as a whole. */
-function secretUrl(schemes: readonly string[], example: string) {
+export function secretUrl(schemes: readonly string[], example: string) {
   return z
     .string('must be text in quotes')
     .refine(isNotHidden, HIDDEN_MESSAGE)
@@ -120,8 +120,15 @@ const shape = {
 /** The section at the top level. */
 export const routerReplaySchema = z.strictObject({ enabled: flag().default(false), ...shape })
 
-/** The same as `configuration` of a plugin on a decision. */
-export const routerReplayPluginSchema = z.strictObject({ enabled: flag().default(true), ...shape })
+/** What a plugin of a decision can say: what is recorded. Where it is kept is one place for all. */
+export const replayPluginShape = {
+  max_records: shape.max_records.unwrap().optional(),
+  capture_request_body: flag().optional(),
+  capture_response_body: flag().optional(),
+  max_body_bytes: shape.max_body_bytes.unwrap().optional(),
+  ttl_seconds: wholeNumber(1, DAYS_MAX * 86_400).optional(),
+  async_writes: flag().optional(),
+}
 
 export function toRouterReplay(section: z.output<typeof routerReplaySchema>): RouterReplayConfig {
   return {

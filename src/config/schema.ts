@@ -5,14 +5,23 @@ import * as z from 'zod'
 import { adminShape } from './admin-schema.ts'
 import { callerShape, overloadShape } from './caller-schema.ts'
 import { decisionLogSchema } from './decision-log-schema.ts'
+import { decisionsSchema, modelsSchema, strategySchema } from './decision-schema.ts'
 import { breakerSchema, healthSchema } from './health-schema.ts'
 import { corsOrigin, forwardHeader, passthroughPath } from './http-values.ts'
 import { hookSchema } from './hook-schema.ts'
 import { modelRuleSchema } from './model-rule-schema.ts'
 import { hedgeSchema, retrySchema } from './retry-schema.ts'
+import { responseCacheSchema, semanticCacheSchema } from './response-cache-schema.ts'
+import { promptCacheSchema } from './prompt-cache-schema.ts'
 import { routerReplaySchema } from './router-replay-schema.ts'
 import { byteSize, duration, flag, list, seconds, text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
+import { semanticClusterSchema } from './semantic-cluster-schema.ts'
+import { metricsSchema } from './metrics-schema.ts'
+import { sharedPrefixSchema } from './shared-prefix-schema.ts'
+import { signalsSchema } from './signal-schema.ts'
+import { traceSchema } from './trace-schema.ts'
+import { signalServersSchema } from './signal-server-schema.ts'
 import { stateSchema } from './state-schema.ts'
 import { workerUrl } from './worker-url.ts'
 
@@ -100,13 +109,39 @@ export const configSchema = z.strictObject({
   decision_log: decisionLogSchema.prefault({}),
   router_replay: routerReplaySchema.prefault({}),
   state: stateSchema.prefault({}),
+  trace_config: traceSchema.prefault({}),
+  metrics: metricsSchema.prefault({}),
   health_check: healthSchema.prefault({}),
   circuit_breaker: breakerSchema.optional(),
   /** The Rust router's switch for no breakers. */
   disable_circuit_breaker: flag().default(false),
   default_model: text().nullable().default(null),
+  signals: signalsSchema.optional(),
+  decisions: decisionsSchema,
+  strategy: strategySchema.optional(),
+  /** The same sections in the semantic router's place. */
+  routing: z
+    .strictObject({
+      signals: signalsSchema.optional(),
+      decisions: decisionsSchema.removeDefault().optional(),
+      strategy: strategySchema.optional(),
+    })
+    .optional(),
+  /** Names that ask the router to choose; `[auto]` where decisions are made on every request anyway. */
+  auto_models: list(text(), '[auto]').min(1, { error: 'lists no name' }).optional(),
+  decide_on: z.enum(['auto', 'all']).optional(),
+  /** What is known of models by their names. */
+  models: modelsSchema,
+  /** How long a request waits for signals that take a server, all together. */
+  signal_timeout_ms: wholeNumber(1, 60_000).default(500),
   pre_routing_hooks: list(hookSchema, '[{name: safety, url: "http://10.0.0.9:9000/check"}]').default([]),
   model_rules: list(modelRuleSchema, '[{match: gpt-4o, rewrite: llama-3.1-70b}]').default([]),
+  signal_servers: signalServersSchema.prefault({}),
+  semantic_cluster: semanticClusterSchema.optional(),
+  cache: responseCacheSchema.optional(),
+  semantic_cache: semanticCacheSchema.optional(),
+  prompt_cache: promptCacheSchema.optional(),
+  shared_prefix_routing: sharedPrefixSchema.optional(),
   retry: retrySchema.prefault({}),
   /** The Rust router's switch for `retry: {max_retries: 0}`. */
   disable_retries: flag().default(false),
@@ -119,7 +154,7 @@ export const configSchema = z.strictObject({
     .preprocess((value) => (value === '*' ? ['*'] : value), list(corsOrigin(), '["https://app.example.com"], or "*"'))
     .default([]),
   forward_headers: list(forwardHeader(), '[x-team]').default([]),
-  passthrough_paths: list(passthroughPath(), '[/metrics]').default([]),
+  passthrough_paths: list(passthroughPath(), '[/load]').default([]),
   timeouts: timeoutsSchema.prefault({}),
   /** The Rust router's name for timeouts.total. */
   request_timeout_secs: seconds().optional(),

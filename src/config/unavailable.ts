@@ -1,4 +1,4 @@
-// Keys, modes and policies of the Rust router that this version does not have: what happens to each, and what to do
+// Keys and modes of the Rust router that this version does not have: what happens to each, and what to do
 // instead. One place, so that a feature that lands deletes its line.
 
 import { errorAt, warningAt, type Problem } from './finding.ts'
@@ -13,15 +13,6 @@ interface UnavailableKey {
 
 function noEffect(message: string): UnavailableKey {
   return { severity: 'warning', message: `has no effect on an edge router: ${message}` }
-}
-
-function notYet(what: string): UnavailableKey {
-  return { severity: 'warning', message: `has no effect in this version: ${what} not built yet` }
-}
-
-// Reading over these would change who may do what, or what is answered.
-function notBuilt(what: string): UnavailableKey {
-  return { severity: 'error', message: `is not built in this version (${what}); remove it` }
 }
 
 const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
@@ -46,17 +37,9 @@ const UNAVAILABLE_KEYS: Readonly<Record<string, UnavailableKey>> = {
   },
   request_id_headers: noEffect('the request id is read from and answered in x-request-id'),
 
-  metrics: notYet('metrics are'),
   rate_limit_tokens_per_second: noEffect(
     'max_concurrent_requests limits what runs at a time; requests per second are limited per tenant in api_keys',
   ),
-  prompt_cache: notYet('the token cache is'),
-  shared_prefix_routing: notYet('shared prefix routing is'),
-  cache: notYet('the response cache is'),
-  semantic_cache: notYet('the semantic cache is'),
-  trace_config: notYet('tracing is'),
-
-  semantic_cluster: notBuilt('routing by clusters of examples'),
 }
 
 const PREFILL_DECODE =
@@ -71,12 +54,6 @@ const UNAVAILABLE_MODES: Readonly<Record<string, string>> = {
     'a single OpenAI-compatible upstream is a pool of one: write {type: regular, worker_urls: [URL]}, its key in api_key',
   igw: 'one router already serves every model of its workers: write {type: regular, worker_urls: [...]}',
   grpc: 'the router speaks HTTP to workers: write {type: regular, worker_urls: ["http://HOST:PORT"]}',
-}
-
-/** Policies of the Rust router that are not built, with what to use meanwhile; a registry that has one wins. */
-export const UNAVAILABLE_POLICIES: Readonly<Record<string, string>> = {
-  cache_aware: 'use consistent_hash, which also keeps a conversation on one worker, or power_of_two',
-  lmcache_aware: 'use consistent_hash, which also keeps a conversation on one worker, or power_of_two',
 }
 
 /** Fewest candidates among which a policy has a choice, where that is more than its operator may expect. */

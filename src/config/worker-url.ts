@@ -24,25 +24,28 @@ export function workerUrl() {
     .meta({ reaches: 'worker' })
 }
 
-/** The address of a service: as a worker's, but with the path as it was written, and never normalised. */
-export function hookUrl() {
+/**
+ * The address of a service: as a worker's, but with the path as it was written, and never normalised. `keyField` is where
+ * a key for it goes.
+ */
+export function hookUrl(keyField = 'api_key of the hook') {
   return z
     .string({ error: 'must be a URL such as http://10.0.0.9:9000/check' })
     .superRefine((value, context) => {
-      const message = hookUrlProblem(value)
+      const message = hookUrlProblem(value, keyField)
       if (message !== null) context.addIssue({ code: 'custom', message, input: value })
     })
     .meta({ reaches: 'service' })
 }
 
-function hookUrlProblem(value: string): string | null {
+function hookUrlProblem(value: string, keyField: string): string | null {
   if (/^[a-z][a-z0-9+.-]*:/i.test(value) && !/^https?:/i.test(value)) return 'must start with http:// or https://'
   const shape = shapeProblem(value)
   if (shape !== null) return shape
   if (!URL.canParse(value)) return 'is no valid URL; write http://HOST:PORT/PATH'
   const url = new URL(value)
   if (url.username !== '' || url.password !== '') {
-    return 'has a user or password in front of the host; put the key in api_key of the hook'
+    return `has a user or password in front of the host; put the key in ${keyField}`
   }
   return /[?#]/.test(url.href) ? 'has a query or a fragment; put what the hook must know in its headers' : null
 }

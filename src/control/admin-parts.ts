@@ -33,4 +33,6 @@ export interface AdminParts {
   readonly replays: Pick<ReplayDesk, 'list' | 'find' | 'isOpen' | 'status'>
   counts(): Readonly<Record<string, number>>
   tenantCounts(name: string): TenantCounts
+  /** The text of `/metrics`, as things are now. Never rejects. */
+  exposeMetrics(): Promise<string>
 }

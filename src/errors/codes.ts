@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   config_invalid: { status: 503, type: 'api_error', retryable: false }, // deployed with a configuration that can't be used
   decision_log_unavailable: { status: 503, type: 'api_error', retryable: true }, // what keeps the records is out of reach
   replay_store_unavailable: { status: 503, type: 'api_error', retryable: true }, // what keeps those records is out of reach
+  cache_unavailable: { status: 503, type: 'api_error', retryable: true }, // what keeps cached answers is out of reach
   config_unavailable: { status: 503, type: 'api_error', retryable: true }, // documents of the configuration are out of reach
   fleet_unavailable: { status: 503, type: 'api_error', retryable: true }, // an operator's order could not reach the fleet's state
   key_check_unavailable: { status: 503, type: 'api_error', retryable: true }, // no service can say whether the key is good

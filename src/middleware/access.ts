@@ -26,7 +26,7 @@ export function access(): MiddlewareHandler<AppEnv> {
     exchange.party = partyOf(caller)
     exchange.decisionId = parts.platform.randomId()
     exchange.requestBytes = statedLength(request.headers)
-    if (exchange.isInference) exchange.replay = openCapture(exchange.config.routerReplay)
+    if (exchange.isInference) exchange.replay = openCapture(exchange.config.routerReplay, exchange.config.decisions)
     parts.events.recordOpened(exchange)
     // Only now: whoever passed authentication leaves a record, also of being sent away.
     if (parts.isDraining()) throw shuttingDown()

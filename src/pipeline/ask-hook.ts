@@ -3,6 +3,7 @@
 import type { HookConfig } from '../config/config.ts'
 import { type HookAnswer, readHookAnswer } from '../dialect/hook-answer.ts'
 import type { Breaker, BreakerPermit } from '../upstream/breaker.ts'
+import type { Span } from '../tracing/request-trace.ts'
 import { callHook, type HookReply } from '../upstream/hook-client.ts'
 import { toHookHeaders } from '../upstream/hook-headers.ts'
 import type { Exchange } from './exchange.ts'
@@ -25,12 +26,13 @@ export type HookVerdict =
   | { readonly kind: 'failure'; readonly outcome: HookOutcome; readonly why: string }
   | { readonly kind: 'client_gone' }
 
-/** Never rejects for what a hook does. */
+/** Never rejects for what a hook does. `span` is the one of this call; null when the request is not traced. */
 export async function askHook(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
   { hook, breaker }: ArmedHook,
+  span: Span | null,
 ): Promise<HookVerdict> {
   const permit = breaker.enter()
   if (permit === null) return { kind: 'failure', outcome: 'open', why: 'it failed several times in a row' }
@@ -43,6 +45,7 @@ export async function askHook(
       requestId: exchange.requestId,
       route: exchange.route ?? '',
       input: input.kind,
+      traceparent: span === null ? null : (exchange.tracing?.traceparent(span) ?? null),
     }),
     body: input.bytes,
     timeoutMs: hook.timeoutMs,

@@ -5,6 +5,7 @@ import type { WorkerConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { Lease } from '../store/fleet-lease.ts'
+import type { PromptHold } from '../store/prompt-caches.ts'
 import type { ByteReader } from '../upstream/relay.ts'
 import { type FailureClass, TLS_REASON } from '../upstream/retry.ts'
 import type { Answer, AttemptOutcome, Interruption } from '../upstream/send.ts'
@@ -25,6 +26,8 @@ export interface AnsweredAttempt {
   readonly whole: Uint8Array<ArrayBuffer> | null
   /** A body that was read to find out whether it can be passed on; null when nothing was read yet. */
   readonly opened: OpenedBody | null
+  /** What was noted of the prompt when the attempt began; null where nobody asks where prompts are cached. */
+  readonly held: PromptHold | null
 }
 
 /** A body to relay, with everything read of it so far. */

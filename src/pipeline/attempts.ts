@@ -1,6 +1,7 @@
 // The attempts of one request: decide, try a worker, and on a failure that allows it decide again without that worker,
 // within the request's own limits and the budget that all requests share.
 
+import type { Span } from '../tracing/request-trace.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { backoffMs, mayRetry, mayTryAgain, spendsBudget, TLS_REASON, UNTOLD_REASON } from '../upstream/retry.ts'
 import { attempt, noteChoice } from './attempt.ts'
@@ -11,6 +12,7 @@ import type { Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
 import { firstToAnswer } from './hedge.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { beginForward } from './tracing.ts'
 import { readLastAnswer } from './read-answer.ts'
 import { RETRY_AFTER_SECONDS } from './resolve-model.ts'
 import type { RouterParts } from './router-parts.ts'
@@ -30,15 +32,19 @@ class AttemptLoop {
   readonly #exchange: Exchange
   readonly #request: InferenceRequest
   readonly #chooser: WorkerChooser
+  readonly #facts: Facts
   #attempts = 0
   /** Attempts that surely never left. */
   #unsent = 0
   #repeats = 0
+  /** What the spans of attempts are below; null when the request is not traced. */
+  #forward: Span | null = null
 
   constructor(parts: RouterParts, exchange: Exchange, request: InferenceRequest, facts: Facts) {
     this.#parts = parts
     this.#exchange = exchange
     this.#request = request
+    this.#facts = facts
     this.#chooser = new WorkerChooser(parts, exchange, { facts, pinnedWorkerId: request.pinnedWorkerId })
   }
 
@@ -48,6 +54,7 @@ class AttemptLoop {
     const first = this.#chooser.chooseAmong([this.#exchange.model, ...this.#exchange.nextModels])
     if (first === null) throw this.#noWorker()
     let choice = first
+    this.#forward = beginForward(this.#exchange)
     for (;;) {
       const { answered, failure } = await this.#tryHedged(choice)
       if (failure === null) return deliver(this.#parts, this.#exchange, this.#request, answered)
@@ -71,7 +78,9 @@ class AttemptLoop {
     const { retry, hedge } = this.#parts.config
     // A hedge waits for the first byte; of a stream that is its first event, as vLLM sends headers at once.
     const isGated = retry.gate === 'first_event' || hedge !== null
-    return attempt(this.#parts, this.#exchange, this.#request, { candidate, worker, model, trace, isGated, superseded })
+    const { prompt = null } = this.#facts
+    const options = { candidate, worker, model, trace, isGated, superseded, prompt, forward: this.#forward }
+    return attempt(this.#parts, this.#exchange, this.#request, options)
   }
 
   async #tryHedged(choice: Choice): Promise<AttemptResult> {

@@ -2,10 +2,13 @@
 
 import type { WorkerConfig } from '../config/config.ts'
 import { decide, type DecisionInput } from '../routing/decide.ts'
+import type { LmcacheFact } from '../routing/cache-facts.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { DecisionTrace, Exchange } from './exchange.ts'
 import type { Facts } from './facts.ts'
 import type { RouterParts } from './router-parts.ts'
+import { SPAN_ROUTING_DECIDE } from '../tracing/span-names.ts'
+import { beginStage, describeDecision } from './tracing.ts'
 
 /** A decision that chose somebody, not yet acted upon. */
 export interface Choice {
@@ -36,6 +39,20 @@ export function decideNow(
   return { input, decision, seed, view }
 }
 
+/** What a decision on one model is made from, with what is known of the prompt's caches now. */
+export function toInput(
+  { prompt, ...known }: Facts,
+  about: Pick<DecisionInput, 'model' | 'tried' | 'pinnedWorkerId'>,
+): DecisionInput {
+  const lmcache = about.model === known.model ? known.lmcache : ofAnotherModel(known.lmcache)
+  return { ...known, ...about, lmcache, prefix: prompt?.factFor(about.model) ?? null }
+}
+
+/** How full caches are is true for every model; what they hold of a prompt is not. */
+function ofAnotherModel(lmcache: LmcacheFact | null): LmcacheFact | null {
+  return lmcache && { ...lmcache, matchedTokens: null, promptTokens: null }
+}
+
 export function drawSeed({ platform }: Pick<RouterParts, 'platform'>): number {
   return Math.floor(platform.random() * 0x1_0000_0000)
 }
@@ -57,9 +74,11 @@ export class WorkerChooser {
   choose(model: string | null): Choice | null {
     const { mirror } = this.#parts
     const { facts, pinnedWorkerId } = this.#options
-    const input = { model, ...facts, tried: [...this.#tried], pinnedWorkerId }
+    const input = toInput(facts, { model, tried: [...this.#tried], pinnedWorkerId })
+    const span = beginStage(this.#exchange, SPAN_ROUTING_DECIDE)
     const trace = decideNow(this.#parts, input, drawSeed(this.#parts))
     const { decision } = trace
+    if (span !== null) describeDecision(span, this.#exchange, decision)
     const worker = decision.chosen === null ? null : mirror.worker(decision.chosen.workerId)
     if (decision.chosen !== null && worker !== null) {
       if (decision.chosen.hasPermit) mirror.reservePermit(worker.id)

@@ -3,6 +3,7 @@
 
 import { createStreamTap, type StreamTap } from '../dialect/stream-tap.ts'
 import { readUsage } from '../dialect/usage.ts'
+import type { WorkerAnswer } from '../platform.ts'
 import { toClientHeaders } from '../upstream/headers.ts'
 import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
@@ -41,7 +42,7 @@ async function deliverWhole(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  { answer, lease, worker, whole }: AnsweredAttempt,
+  { answer, lease, worker, whole, held }: AnsweredAttempt,
 ): Promise<Response> {
   const { response } = answer
   const { status } = response
@@ -55,12 +56,22 @@ async function deliverWhole(
     // Long fields may follow the counts where a caller asks for them; that must not keep a limit from counting.
     exchange.usage = readUsage(tailOf(bytes)) ?? (exchange.tokenEstimate === null ? null : readUsage(bytes))
   }
+  held?.noteAnswer(exchange.usage)
   exchange.replay?.openAnswer(response.headers.get('content-type'), request.streamKind)?.push(bytes)
+  keepWhole(exchange, response, bytes)
   closeExchange(parts, exchange, { status, streamEnd: 'complete', errorCode: null })
   return new Response(BODILESS_STATUSES.has(status) ? null : bytes, {
     status,
     headers: answerHeaders(answer, exchange),
   })
+}
+
+/** What may be kept of it is, before whoever waits for it is told that there is nothing. */
+function keepWhole(exchange: Exchange, { status, headers }: WorkerAnswer, bytes: Uint8Array): void {
+  const keeper = exchange.cache?.keeper ?? null
+  keeper?.open({ status, headers, model: exchange.model })
+  keeper?.push(bytes)
+  keeper?.end('complete')
 }
 
 /** A body that nothing was read of; null when the answer has none. */
@@ -77,10 +88,12 @@ function deliverStream(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
-  { answer, lease, worker, opened }: Omit<AnsweredAttempt, 'opened'> & { readonly opened: Relayed },
+  { answer, lease, worker, opened, held }: Omit<AnsweredAttempt, 'opened'> & { readonly opened: Relayed },
 ): Response {
-  const { status } = answer.response
+  const { status, headers } = answer.response
   const { tap, head } = opened
+  const keeper = exchange.cache?.keeper ?? null
+  keeper?.open({ status, headers, model: exchange.model })
   const captured = exchange.replay?.openAnswer(answer.response.headers.get('content-type'), request.streamKind) ?? null
   const isCounted = tap === null && isJson(answer.response.headers)
   const searchesAll = exchange.tokenEstimate !== null
@@ -92,17 +105,31 @@ function deliverStream(
     tap: tap === null ? null : withResponseId(tap, request, worker.id, exchange),
     onFirstByte() {
       exchange.firstByteAtMs = parts.platform.now()
+      held?.noteFirstByte(exchange.firstByteAtMs)
     },
-    onBytes: captured && ((bytes) => captured.push(bytes)),
+    onBytes: watchers(captured, keeper),
     onEnd(streamEnd: StreamEnd) {
       noteBody(lease, streamEnd, answer)
       lease.release()
       exchange.usage = tap?.usage() ?? watched?.usage() ?? null
+      held?.noteAnswer(exchange.usage)
+      keeper?.end(streamEnd)
       if (tap !== null) exchange.streamed = { events: tap.state.events, isComplete: streamEnd === 'complete' }
       closeExchange(parts, exchange, { status, streamEnd, errorCode: null })
     },
   })
   return new Response(stream, { status, headers: answerHeaders(answer, exchange) })
+}
+
+type Watcher = { push(bytes: Uint8Array): void } | null
+
+/** Null where nobody looks. */
+function watchers(one: Watcher, other: Watcher): ((bytes: Uint8Array) => void) | null {
+  if (one === null && other === null) return null
+  return (bytes) => {
+    one?.push(bytes)
+    other?.push(bytes)
+  }
 }
 
 function answerHeaders({ response }: Answer, exchange: Exchange): Headers {

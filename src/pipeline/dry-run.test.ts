@@ -65,6 +65,8 @@ async function parts(yaml: string, store: Partial<FleetStore> = {}) {
       onStoreFailed: forbidden('fail'),
     }),
     hookGroups: [],
+    clusters: null,
+    lmcache: null,
     events: silent,
     viewDocuments: createViewDocuments(),
     isDraining: () => false,

@@ -1,5 +1,6 @@
 // A request that is decided and not made: the same stages as live traffic, by the same functions, without what they leave
-// behind. No turn is taken, no lease, permit or limit is used, no record is kept, and no worker hears of it.
+// behind. No turn is taken, no lease, permit or limit is used, no record is kept, and no worker hears of it but for
+// what the policy asks before each decision (a tokenizer).
 
 import type { TenantConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
@@ -9,7 +10,7 @@ import type { ViewDocument } from '../record/view-document.ts'
 import { noteChoice } from './attempt.ts'
 import { refusalOf, shuttingDown } from './caller-refusal.ts'
 import { createCallers, partyOf } from './callers.ts'
-import { decideNow, drawSeed } from './choose-worker.ts'
+import { decideNow, drawSeed, toInput } from './choose-worker.ts'
 import type { DecisionTrace, Exchange } from './exchange.ts'
 import type { Facts, Turns } from './facts.ts'
 import { hooksFor, runHooks } from './hooks.ts'
@@ -122,7 +123,7 @@ function chooseFor(parts: RouterParts, exchange: Exchange, { request, facts, see
   const { pinnedWorkerId } = request
   let first: DecisionTrace | null = null
   for (const model of [exchange.model, ...exchange.nextModels]) {
-    const trace = decideNow(parts, { model, ...facts, tried: [], pinnedWorkerId }, seed)
+    const trace = decideNow(parts, toInput(facts, { model, tried: [], pinnedWorkerId }), seed)
     const { chosen } = trace.decision
     const worker = chosen === null ? null : parts.mirror.worker(chosen.workerId)
     if (chosen !== null && worker !== null) return noteChoice(exchange, { candidate: chosen, worker, model, trace })

@@ -2,9 +2,12 @@
 
 import type { DecisionRecord } from '../record/schema.ts'
 import type { ViewDocument } from '../record/view-document.ts'
+import type { ReferenceChange } from './cluster-index.ts'
 import type { Exchange } from './exchange.ts'
 import type { HookOutcome } from './hook-outcomes.ts'
+import type { Sight } from '../upstream/lmcache/blindness.ts'
 import type { KeyServiceFailure } from './key-validation.ts'
+import type { ProbeOutcome } from './lmcache-sight.ts'
 
 /** A hook that did not do its work on one request. `why` holds no address and no text of the request. */
 export interface HookFailure {
@@ -12,6 +15,12 @@ export interface HookFailure {
   readonly hook: string
   readonly outcome: HookOutcome
   readonly why: string
+}
+
+/** A cache that could not be asked, or told. */
+export interface CacheFailure {
+  readonly backend: string
+  readonly why: 'timeout' | 'error'
 }
 
 export interface PipelineEvents {
@@ -30,8 +39,18 @@ export interface PipelineEvents {
   /** The store of tenants' limits could not be asked; they go on by a local share until it can. */
   limitStoreFailed(cause: unknown): void
   hookFailed(failure: HookFailure): void
+  /** The place where answers are kept could not be asked in time; the request goes on without it. */
+  cacheFailed(failure: CacheFailure): void
+  /** LMCache speaks of an instance that is none of the workers. Told once of each. */
+  lmcacheStranger(instanceId: string): void
+  /** LMCache's control plane was asked for a prompt that a worker had just computed. */
+  lmcacheProbed(outcome: ProbeOutcome): void
+  /** It has turned out to be blind, or to see again. */
+  lmcacheSightChanged(sight: Sight, likelyCauses: string | null): void
   /** A service of `api_key_validation_urls` did not say whether a key is good. */
   keyServiceFailed(failure: KeyServiceFailure): void
+  /** Vectors that requests are compared with are there, are gone, or can't be had for now. */
+  referencesChanged(change: ReferenceChange): void
   /** A defect of the router surfaced. The cause is for the log, never for the caller. */
   defect(requestId: string, cause: unknown): void
 }
@@ -53,11 +72,26 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     limitStoreFailed(cause) {
       for (const observer of observers) observer.limitStoreFailed?.(cause)
     },
+    cacheFailed(failure) {
+      for (const observer of observers) observer.cacheFailed?.(failure)
+    },
     hookFailed(failure) {
       for (const observer of observers) observer.hookFailed?.(failure)
     },
+    lmcacheProbed(outcome) {
+      for (const observer of observers) observer.lmcacheProbed?.(outcome)
+    },
+    lmcacheSightChanged(sight, likelyCauses) {
+      for (const observer of observers) observer.lmcacheSightChanged?.(sight, likelyCauses)
+    },
+    lmcacheStranger(instanceId) {
+      for (const observer of observers) observer.lmcacheStranger?.(instanceId)
+    },
     keyServiceFailed(failure) {
       for (const observer of observers) observer.keyServiceFailed?.(failure)
+    },
+    referencesChanged(change) {
+      for (const observer of observers) observer.referencesChanged?.(change)
     },
     defect(requestId, cause) {
       for (const observer of observers) observer.defect?.(requestId, cause)

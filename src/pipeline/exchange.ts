@@ -7,10 +7,16 @@ import type { Decision, DecisionInput, FleetView } from '../routing/decide.ts'
 import type { DecisionMethod } from '../routing/policy.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { LimitOutcome } from '../store/limit-outcome.ts'
+import type { RequestTrace } from '../tracing/request-trace.ts'
+import type { Vectors } from '../upstream/embeddings.ts'
+import type { ServiceFailure } from '../upstream/json-service.ts'
+import type { AnswerKeeper } from './answer-keeper.ts'
+import type { LookedUp } from './lmcache-sight.ts'
+import type { Decided } from './decided.ts'
 import type { Usage } from './record.ts'
 import type { TokenEstimate, TokenUse } from './token-charge.ts'
 
-export type RoutingMethod = DecisionMethod | 'rejected'
+export type RoutingMethod = DecisionMethod | 'cache-hit' | 'semantic-hit' | 'rejected'
 
 /** `open` while it runs; `superseded` when another attempt won; `invalid` when the answer could not be passed on. */
 export type AttemptEnd = 'open' | 'answered' | 'timeout' | 'unreachable' | 'aborted' | 'superseded' | 'invalid'
@@ -36,11 +42,22 @@ export interface DecisionTrace {
   readonly view: FleetView
 }
 
+/** A request that the response cache has a word on. */
+export interface CacheNote {
+  readonly status: 'exact-hit' | 'semantic-hit' | 'miss' | 'bypass'
+  /** What the answer is kept under. */
+  readonly key: string | null
+  /** How near the request is that the answer was given to; null unless that is what counted. */
+  readonly similarity: number | null
+  /** Sees the answer of a worker; null when there is none to keep. */
+  readonly keeper: AnswerKeeper | null
+}
+
 /** One question to another service that a decision waited for. */
 export interface FactStep {
-  /** What was asked: `tokenize`, `lookup`, `occupancy`, `shared_prefix`. */
+  /** What was asked: `tokenize`, `lookup`, `occupancy`, `shared_prefix`, `embedding`. */
   readonly step: string
-  /** `ok`, or in a word why nothing came of it. */
+  /** `ok`; `cached` or `prefix` for ids that a cache had; else in a word why nothing came of it. */
   readonly outcome: string
   readonly ms: number
 }
@@ -58,6 +75,8 @@ export interface Exchange {
   readonly receivedAtMs: number
   readonly config: Config
   readonly context: RequestContext
+  /** Its spans; null when it is not traced. */
+  readonly tracing: RequestTrace | null
   /** Path of the matched route as the catalogue writes it; null until one matched. */
   route: string | null
   /** The error shape of this caller. */
@@ -96,13 +115,21 @@ export interface Exchange {
   rule: string | null
   /** What that rule drew the model from; null unless it splits by weight. */
   split: Split | null
+  /** What rules about its meaning made of it; null where none were asked. */
+  decided: Decided | null
   /** Models to try, in this order, after attempts on `model` have failed; empty unless a rule says so. */
   nextModels: string[]
   method: RoutingMethod
   wantsStream: boolean
   trace: DecisionTrace | null
+  /** What the response cache has to do with it; null where it has not been asked. */
+  cache: CacheNote | null
+  /** Vectors of its text that were asked for, by server and text, so that each is asked for once. */
+  readonly embeddings: Map<string, Promise<Vectors | ServiceFailure>>
   /** What was asked of other services for the decision, in order, with what came of it. */
   readonly steps: FactStep[]
+  /** The prompt that LMCache was asked about; null when it was not. */
+  lookedUp: LookedUp | null
   /** What became of each hook that was asked, as the header lists it. */
   readonly hooksRan: string[]
   readonly attempts: AttemptLine[]
@@ -121,6 +148,8 @@ export interface Exchange {
 
 export interface OpenExchange {
   readonly requestId: string
+  /** Null, too, where it is left out. */
+  readonly tracing?: RequestTrace | null
   readonly receivedAtMs: number
   readonly config: Config
   readonly context: RequestContext
@@ -129,6 +158,7 @@ export interface OpenExchange {
 export function openExchange(open: OpenExchange): Exchange {
   return {
     ...open,
+    tracing: open.tracing ?? null,
     route: null,
     dialect: 'openai',
     isInference: false,
@@ -149,11 +179,15 @@ export function openExchange(open: OpenExchange): Exchange {
     model: null,
     rule: null,
     split: null,
+    decided: null,
     nextModels: [],
     method: 'rejected',
     wantsStream: false,
     trace: null,
+    cache: null,
+    embeddings: new Map(),
     steps: [],
+    lookedUp: null,
     hooksRan: [],
     attempts: [],
     worker: null,

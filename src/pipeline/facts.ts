@@ -1,15 +1,23 @@
 // What a decision needs to know of a request, found out before it is made.
 
-import type { LmcacheFact, PrefixFact } from '../routing/cache-facts.ts'
+import type { LmcacheFact } from '../routing/cache-facts.ts'
 import { type Affinity, type Policy } from '../routing/policy.ts'
 import { findAffinity } from '../routing/affinity.ts'
+import type { ClusterFact } from '../routing/semantic-cluster.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import type { RequestPrompt } from './prefix-facts.ts'
 
 export interface Facts {
   readonly affinity: Affinity | null
   readonly ticket: number | null
-  readonly prefix: PrefixFact | null
+  /** Of the prompt as `model` has it. */
   readonly lmcache: LmcacheFact | null
+  /** The model it was gathered for: the first of a chain. */
+  readonly model: string | null
+  /** What can be asked, for each model that is decided on, where the prompt is cached; absent and null are the same. */
+  readonly prompt?: RequestPrompt | null
+  /** Added by whoever asks for it; absent and null are the same. */
+  readonly cluster?: ClusterFact | null
 }
 
 /** Where turns come from: the fleet's copy, which counts them, or a look at it. */
@@ -35,7 +43,7 @@ export async function gatherFacts(
   const source = { header: (name: string) => request.headers.get(name), body: request.json }
   const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
-  const known = { affinity, prefix: null, lmcache: null }
+  const known = { affinity, model, lmcache: null }
   if (key === null) return { ...known, ticket: null }
   return { ...known, ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key) : turns.ticket(key) }
 }

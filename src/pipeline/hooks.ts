@@ -3,6 +3,8 @@
 import type { HookConfig } from '../config/config.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { matchCovers } from '../routing/model-rules.ts'
+import type { Span } from '../tracing/request-trace.ts'
+import { SPAN_HOOK_EXECUTE, SPAN_HOOKS_PIPELINE } from '../tracing/span-names.ts'
 import { createBreaker } from '../upstream/breaker.ts'
 import { type ArmedHook, askHook, type HookVerdict } from './ask-hook.ts'
 import type { Exchange } from './exchange.ts'
@@ -10,6 +12,7 @@ import { modelSoFar } from './hook-input.ts'
 import { toHookEntry } from './hook-outcomes.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
+import { beginStage } from './tracing.ts'
 
 /** Hooks in configured order; those of one group are asked side by side. */
 export type HookGroups = readonly (readonly ArmedHook[])[]
@@ -43,17 +46,45 @@ export async function runHooks(
   exchange: Exchange,
   request: InferenceRequest,
 ): Promise<InferenceRequest> {
+  let stage: Span | null = null
   let current = request
-  for (const group of parts.hookGroups) {
-    const due = group.filter(({ hook }) => isDue(hook, exchange, current))
-    const asked = await Promise.all(
-      due.map(async (armed) => ({ hook: armed.hook, verdict: await askHook(parts, exchange, current, armed) })),
-    )
-    for (const { hook, verdict } of asked) noteOutcome(parts, exchange, hook, verdict)
-    // In configured order, so that which of two rejections a caller sees does not depend on who was quicker.
-    for (const { hook, verdict } of asked) current = requestAfter(hook, verdict) ?? current
+  try {
+    for (const group of parts.hookGroups) {
+      const due = group.filter(({ hook }) => isDue(hook, exchange, current))
+      if (due.length === 0) continue
+      stage ??= beginStage(exchange, SPAN_HOOKS_PIPELINE)
+      const asked = await Promise.all(due.map(async (armed) => askTraced(parts, exchange, current, { armed, stage })))
+      for (const { hook, verdict } of asked) noteOutcome(parts, exchange, hook, verdict)
+      // In configured order, so that which of two rejections a caller sees does not depend on who was quicker.
+      for (const { hook, verdict } of asked) current = requestAfter(hook, verdict) ?? current
+    }
+    stage?.set({ 'hooks.outcome': 'allow' })
+  } catch (error) {
+    stage?.set({ 'hooks.outcome': 'reject' })
+    throw error
+  } finally {
+    stage?.set({ 'hooks.count': exchange.hooksRan.length })
+    stage?.end()
   }
   return current
+}
+
+async function askTraced(
+  parts: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+  { armed, stage }: { readonly armed: ArmedHook; readonly stage: Span | null },
+): Promise<{ readonly hook: HookConfig; readonly verdict: HookVerdict }> {
+  const { hook } = armed
+  const span = stage === null ? null : beginStage(exchange, SPAN_HOOK_EXECUTE, { below: stage, kind: 'client' })
+  const verdict = await askHook(parts, exchange, request, armed, span)
+  if (span !== null) {
+    const outcome = verdict.kind === 'client_gone' ? 'aborted' : verdict.kind === 'reject' ? 'reject' : verdict.outcome
+    span.set({ 'hook.name': hook.name, 'hook.timeout_ms': hook.timeoutMs, 'hook.outcome': outcome })
+    if (verdict.kind === 'failure') span.fail(verdict.why)
+    span.end()
+  }
+  return { hook, verdict }
 }
 
 /** Names of the hooks that a request would be put to, as far as its model is known. */

@@ -18,15 +18,19 @@ interface Setup {
   readonly down?: readonly string[]
   /** What a hook makes of the model. */
   readonly hooked?: string
+  readonly decisions?: readonly object[]
+  readonly decideOn?: 'auto' | 'all'
 }
 
-async function tenantOf({ allowed, rules = [], defaultModel, models = MODELS, down = [], hooked }: Setup) {
+async function tenantOf({ allowed, rules = [], defaultModel, models = MODELS, down = [], hooked, ...setup }: Setup) {
+  const { decisions = [], decideOn = 'all' } = setup
   const reached: string[] = []
   const config = {
     workers: WORKERS.filter(({ models: [model] }) => model !== undefined && models.includes(model)),
     api_keys: [{ name: 'search', key: 'search-key', allowed_models: allowed }],
     inbound_api_key: 'shared-key',
     model_rules: rules,
+    ...(decisions.length === 0 ? {} : { decisions, decide_on: decideOn, auto_models: ['alias'] }),
     ...(defaultModel === undefined ? {} : { default_model: defaultModel }),
     ...(hooked === undefined ? {} : { pre_routing_hooks: [{ name: 'h', url: 'http://hook.test/', transform: true }] }),
     retry: { max_retries: 3, budget: { min_retries: 1_000 } },
@@ -151,8 +155,89 @@ const CASES: readonly Case[] = [
   },
 ]
 
+const DECISION = (...models: string[]) => [{ name: 'd', modelRefs: models.map((model) => ({ model })) }]
+
+const DECIDED: readonly Case[] = [
+  { what: 'an auto name', allowed: ['alias', 'n'], decisions: DECISION('n'), asks: 'alias', gets: 'n' },
+  {
+    what: 'an auto name that is not its own',
+    allowed: ['n'],
+    decisions: DECISION('n'),
+    asks: 'alias',
+    gets: 'model_not_allowed',
+  },
+  {
+    what: 'one that leads to what is not',
+    allowed: ['alias', 'm'],
+    decisions: DECISION('n'),
+    asks: 'alias',
+    gets: 'model_not_allowed',
+  },
+  {
+    what: 'one of which a part is',
+    allowed: ['alias', 'm'],
+    decisions: DECISION('n', 'm'),
+    asks: 'alias',
+    gets: 'm',
+  },
+  {
+    what: 'the default, where the decision’s are not',
+    allowed: ['alias', 'm'],
+    decisions: DECISION('n'),
+    defaultModel: 'm',
+    asks: 'alias',
+    gets: 'm',
+  },
+  {
+    what: 'the next model after a failure',
+    allowed: ['alias', 'm', 'o'],
+    decisions: DECISION('n', 'm', 'o'),
+    down: ['m'],
+    asks: 'alias',
+    gets: 'o',
+  },
+  {
+    what: 'a model of its own that is decided on',
+    allowed: ['m', 'n'],
+    decisions: DECISION('n'),
+    asks: 'm',
+    gets: 'n',
+  },
+  {
+    what: 'the same, where the decision’s is not',
+    allowed: ['m'],
+    decisions: DECISION('n'),
+    asks: 'm',
+    gets: 'model_not_allowed',
+  },
+  {
+    what: 'a model of its own that is left alone',
+    allowed: ['m'],
+    decisions: DECISION('n'),
+    decideOn: 'auto',
+    asks: 'm',
+    gets: 'm',
+  },
+  {
+    what: 'a name that a rule makes auto',
+    allowed: ['zz', 'alias', 'n'],
+    rules: [{ match: 'zz', rewrite: 'alias' }],
+    decisions: DECISION('n'),
+    asks: 'zz',
+    gets: 'n',
+  },
+  {
+    what: 'the same, where auto is not its own',
+    allowed: ['zz', 'n'],
+    rules: [{ match: 'zz', rewrite: 'alias' }],
+    decisions: DECISION('n'),
+    asks: 'zz',
+    gets: 'model_not_allowed',
+  },
+]
+
 describe('a tenant that asks for', () => {
-  test.each(CASES)('$what: $gets', async ({ asks, gets, ...setup }) => {
+  test.each([...CASES, ...DECIDED])('$what: $gets', async ({ asks, gets, ...setup }) => {
     const { ask, reached } = await tenantOf(setup)
     const answer = await ask(asks === null ? {} : { model: asks })
     if (answer.code === null) {
@@ -211,6 +296,10 @@ describe('whatever the rules are', () => {
             rules: fc.array(rule, { maxLength: 3 }),
             down: fc.uniqueArray(fc.constantFrom(...MODELS), { maxLength: 2 }),
             models: fc.uniqueArray(fc.constantFrom(...MODELS), { minLength: 1 }),
+            decideOn: fc.constantFrom('auto', 'all'),
+            decisions: fc
+              .uniqueArray(name, { minLength: 1, maxLength: 3 })
+              .chain((refs) => fc.constantFrom([], DECISION(...refs))),
           }),
           fc.option(name, { nil: undefined }),
           async (setup, defaultModel) => {

@@ -14,13 +14,25 @@ export interface AliasContext extends RuleCaller {
   isAvailable(model: string): boolean
 }
 
-/** Every name that a rule takes as it stands (no `*` in it), as this caller would have it routed. */
+/** Every name that a rule takes as it stands (no `*` in it), as this caller would have it routed, and those to decide on. */
 export function listAliases(config: Config, context: AliasContext): readonly ModelAlias[] {
   const names = new Set(config.modelRules.map(({ match }) => match).filter((match) => !match.endsWith('*')))
-  return [...names].flatMap((id) => {
+  const ruled = [...names].flatMap((id) => {
     const target = ruledTarget(config, id, context)
     return target === null ? [] : [{ id, target }]
   })
+  return [...ruled, ...autoNames(config, context)]
+}
+
+/** Names that ask for a decision; behind them the first model that one could lead to. */
+function autoNames({ decisions, defaultModel }: Config, { isAvailable }: AliasContext): readonly ModelAlias[] {
+  if (decisions === null) return []
+  const models = [
+    ...decisions.rules.flatMap(({ models: refs }) => refs.map(({ model }) => model)),
+    ...(defaultModel === null ? [] : [defaultModel]),
+  ]
+  const target = models.find((model) => isAvailable(model)) ?? models[0]
+  return target === undefined ? [] : decisions.autoModels.map((id) => ({ id, target }))
 }
 
 /** The model that rules lead a name to; null when no rule takes it. */

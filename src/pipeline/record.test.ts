@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { candidateOf, inputOf, viewOf } from '../../test/conformance/policy.ts'
+import { decidedBy } from '../../test/support/decided-by.ts'
 import { answered, type Decided, decidedExchange, recordOf } from '../../test/support/recorded-exchange.ts'
 import type { TenantConfig } from '../config/config.ts'
 import { toOrphanRecord } from '../record/open-record.ts'
@@ -52,12 +53,39 @@ const SCENARIOS: Readonly<Record<string, () => DecisionRecord>> = {
         }),
       ),
     ),
+  'one of a cluster': () =>
+    recordOf(
+      answered(
+        decidedExchange(
+          decided([busy, candidateOf('b')], {
+            input: inputOf({
+              cluster: {
+                threshold: 0.5,
+                basis: '0123456789abcdef',
+                ranked: [
+                  { name: 'code', similarity: 0.71, workers: ['b'], labels: null },
+                  { name: 'rest', similarity: 0.2, workers: [], labels: { tier: 'small' } },
+                ],
+              },
+            }),
+          }),
+        ),
+      ),
+    ),
   'a split by weights': () =>
     recordOf(
       answered(
         decidedExchange(decided([busy]), {
           rule: 'auto',
           split: { shares: [{ model: 'm', weight: 9 }], session: inputOf().affinity },
+        }),
+      ),
+    ),
+  'one that rules decided on': () =>
+    recordOf(
+      answered(
+        decidedExchange(decided([busy]), {
+          decided: decidedBy({ 'domain:math': { kind: 'matched', confidence: 0.8, because: 'math' } }),
         }),
       ),
     ),
@@ -89,6 +117,14 @@ const SCENARIOS: Readonly<Record<string, () => DecisionRecord>> = {
         ),
       ),
     ),
+  'an answer from the cache': () =>
+    recordOf(
+      undecided({
+        method: 'semantic-hit',
+        isCacheable: true,
+        cache: { status: 'semantic-hit', key: 'a'.repeat(64), similarity: 0.97, keeper: null },
+      }),
+    ),
   'a request that was rejected': () =>
     recordOf(undecided({}), { status: 400, streamEnd: null, errorCode: 'invalid_json' }),
   'a request beyond a limit': () =>
@@ -116,7 +152,7 @@ function asWritten(record: DecisionRecord): DecisionRecord {
 }
 
 /** Fields of the format that features of later versions will fill. */
-const FILLED_LATER = ['decision', 'category', 'reasoning_mode', 'signals', 'cluster', 'prefix', 'lmcache', 'steps']
+const FILLED_LATER: readonly string[] = ['prefix', 'lmcache', 'steps']
 
 describe.each(records)('%s', (_, record) => {
   test('is as the format says', () => {
@@ -145,10 +181,13 @@ describe('what they say', () => {
     expect(records.map(([name, { lifecycle_state: state, status, error }]) => [name, state, status, error])).toEqual([
       ['a stream that was answered', 'completed', 200, undefined],
       ['a tenant that waited, hooks, and text that is kept', 'completed', 200, undefined],
+      ['one of a cluster', 'completed', 200, undefined],
       ['a split by weights', 'completed', 200, undefined],
+      ['one that rules decided on', 'completed', 200, undefined],
       ['a retry of a pinned request that the budget cut short', 'failed', 503, undefined],
       ['a fleet in trouble', 'completed', 200, undefined],
       ['a large fleet', 'completed', 200, undefined],
+      ['an answer from the cache', 'completed', 200, undefined],
       ['a request that was rejected', 'completed', 400, 'invalid_json'],
       ['a request beyond a limit', 'completed', 429, 'rate_limit_exceeded'],
       ['nobody to send it to', 'failed', 503, 'no_worker'],

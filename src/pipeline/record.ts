@@ -8,6 +8,9 @@ import type { OpenRecord } from '../record/open-record.ts'
 import { type DecisionRecord, RECORD_SCHEMA_VERSION } from '../record/schema.ts'
 import type { LmcacheFact, PrefixFact } from '../routing/cache-facts.ts'
 import type { Split } from '../routing/model-rules.ts'
+import { signalKey, type SignalReading } from '../routing/signals/signal.ts'
+import type { ClusterFact } from '../routing/semantic-cluster.ts'
+import { type Decided, reasoningOf } from './decided.ts'
 import type { AttemptLine, Exchange } from './exchange.ts'
 import { prefixHashesOf } from './prefix-hashes.ts'
 
@@ -66,10 +69,14 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     model: exchange.model ?? undefined,
     rule: exchange.rule ?? undefined,
     split: exchange.split === null ? undefined : toRecordedSplit(exchange.split),
+    ...toRecordedDecision(exchange),
     method: exchange.method,
     policy: trace?.decision.policy ?? undefined,
+    cluster: trace?.decision.cluster,
     worker: exchange.worker?.id,
-    cache_status: exchange.isCacheable ? 'bypass' : undefined,
+    cache_status: exchange.isCacheable ? (exchange.cache?.status ?? 'bypass') : undefined,
+    cache_key: exchange.cache?.key ?? undefined,
+    cache_similarity: exchange.cache?.similarity ?? undefined,
     hooks_ran: exchange.hooksRan.length === 0 ? undefined : [...exchange.hooksRan],
     tenant: exchange.tenant?.name,
     session_id: trace?.input.affinity?.hash,
@@ -90,6 +97,7 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     ticket: trace?.input.ticket ?? undefined,
     prefix: toRecordedPrefix(trace?.input.prefix ?? null),
     lmcache: toRecordedLmcache(trace?.input.lmcache ?? null),
+    clusters: toRecordedClusters(trace?.input.cluster ?? null),
     steps: exchange.steps.length === 0 ? undefined : [...exchange.steps],
     pinned: trace?.input.pinnedWorkerId ?? undefined,
     tried: trace === null || trace.input.tried.length === 0 ? undefined : trace.input.tried,
@@ -100,12 +108,52 @@ export function toRecord(exchange: Exchange, decisionId: string, end: ExchangeEn
     view_hash: end.viewHash ?? undefined,
     attempts: exchange.attempts.map(toRecordedAttempt),
     usage: usage === null ? undefined : toRecordedUsage(usage),
-    cached_tokens: typeof usage?.cachedTokens === 'number' ? { actual: usage.cachedTokens } : undefined,
+    cached_tokens: toCachedTokens(exchange),
     prefix_hashes:
       promptBody === null ? undefined : (prefixHashesOf({ json: promptBody, model: exchange.model }) ?? undefined),
     request_text: exchange.requestText ?? undefined,
     request_bytes: exchange.requestBytes ?? undefined,
   }
+}
+
+function toRecordedDecision({
+  decided,
+  model,
+}: Exchange): Pick<
+  DecisionRecord,
+  'decision' | 'category' | 'decision_confidence' | 'reasoning_mode' | 'signals' | 'signal_readings'
+> {
+  if (decided === null) return {}
+  const { chosen, category } = decided.ruled
+  return {
+    decision: chosen?.name,
+    category: category ?? undefined,
+    decision_confidence: chosen?.confidence,
+    reasoning_mode: reasoningOf(decided, model) ?? undefined,
+    signals: toMatchedNames(decided),
+    signal_readings: Object.fromEntries(
+      decided.readings.map((reading) => [signalKey(reading), toRecordedReading(reading, decided.digests)]),
+    ),
+  }
+}
+
+/** By family; those of which none matched are there too, so that a reader need not ask. */
+function toMatchedNames({ readings }: Decided): NonNullable<DecisionRecord['signals']> {
+  const names: Record<string, string[]> = {}
+  for (const { family, name, outcome } of readings) {
+    const matched = (names[family] ??= [])
+    if (outcome.kind === 'matched') matched.push(name)
+  }
+  return names
+}
+
+function toRecordedReading(
+  reading: SignalReading,
+  digests: Readonly<Record<string, string>>,
+): NonNullable<DecisionRecord['signal_readings']>[string] {
+  const { outcome } = reading
+  const confidence = outcome.kind === 'matched' && outcome.confidence !== 1 ? outcome.confidence : undefined
+  return { is: outcome.kind, rule: digests[signalKey(reading)], confidence, because: outcome.because }
 }
 
 function toRecordedSplit({ shares, session }: Split): NonNullable<DecisionRecord['split']> {
@@ -115,6 +163,15 @@ function toRecordedSplit({ shares, session }: Split): NonNullable<DecisionRecord
 
 function toRecordedAttempt({ worker, outcome, reason, status, ms }: AttemptLine): DecisionRecord['attempts'][number] {
   return { worker, outcome, reason: reason ?? undefined, status: status ?? undefined, ms }
+}
+
+/** Of the attempt that was passed on. */
+function toCachedTokens({ trace, usage }: Exchange): DecisionRecord['cached_tokens'] {
+  const { chosen } = trace?.decision ?? { chosen: null }
+  const prefix = trace?.input.prefix ?? null
+  const predicted = prefix === null || chosen === null ? undefined : (prefix.cachedTokens[chosen.id] ?? 0)
+  const actual = usage?.cachedTokens ?? undefined
+  return predicted === undefined && actual === undefined ? undefined : { predicted, actual }
 }
 
 function toRecordedPrefix(fact: PrefixFact | null): DecisionRecord['prefix'] {
@@ -136,6 +193,14 @@ function toRecordedLmcache(fact: LmcacheFact | null): DecisionRecord['lmcache'] 
     matched: fact.matchedTokens ?? undefined,
     chunks: fact.chunkCounts ?? undefined,
   }
+}
+
+function toRecordedClusters(fact: ClusterFact | null): DecisionRecord['clusters'] {
+  if (fact === null) return undefined
+  const ranked = fact.ranked.map(({ name, similarity, workers, labels }) => {
+    return { name, similarity, workers: workers.length === 0 ? undefined : workers, labels: labels ?? undefined }
+  })
+  return { ...fact, ranked }
 }
 
 function unlessEmpty(counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> | undefined {

@@ -3,32 +3,51 @@
 import type { Config } from '../config/config.ts'
 import { encodeHeaderValue } from '../dialect/header-value.ts'
 import { hash64 } from '../routing/hash.ts'
+import { type Decided, reasoningOf } from './decided.ts'
 import type { Exchange } from './exchange.ts'
 
 export const HEADER_REQUEST_ID = 'x-request-id'
 export const HEADER_WORKER = 'x-vllm-router-worker'
 export const HEADER_METHOD = 'x-vllm-router-method'
 export const HEADER_POLICY = 'x-vllm-router-policy'
+export const HEADER_CLUSTER = 'x-vllm-router-cluster'
 export const HEADER_MODEL = 'x-vllm-router-model'
 export const HEADER_CACHE_STATUS = 'x-vllm-router-cache-status'
+export const HEADER_CACHE_SIMILARITY = 'x-vllm-router-cache-similarity'
 export const HEADER_HOOKS = 'x-vllm-router-hooks'
 export const HEADER_ATTEMPTS = 'x-vllm-router-attempts'
+export const HEADER_DECISION = 'x-vllm-router-decision'
 export const HEADER_DECISION_ID = 'x-vllm-router-decision-id'
 
 /** Id of the record of Router Replay, under the name that the semantic router gives it. */
 export const HEADER_REPLAY_ID = 'x-vsr-replay-id'
+
+/** What rules decided, under the names that the semantic router gives it. */
+export const HEADER_SELECTED_DECISION = 'x-vsr-selected-decision'
+export const HEADER_SELECTED_CATEGORY = 'x-vsr-selected-category'
+export const HEADER_SELECTED_MODEL = 'x-vsr-selected-model'
+export const HEADER_SELECTED_REASONING = 'x-vsr-selected-reasoning'
+export const HEADER_SELECTED_CONFIDENCE = 'x-vsr-selected-confidence'
 
 /** Every header this version sets to explain its routing. */
 export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
   HEADER_WORKER,
   HEADER_METHOD,
   HEADER_POLICY,
+  HEADER_CLUSTER,
   HEADER_MODEL,
   HEADER_CACHE_STATUS,
+  HEADER_CACHE_SIMILARITY,
   HEADER_HOOKS,
   HEADER_ATTEMPTS,
+  HEADER_DECISION,
   HEADER_DECISION_ID,
   HEADER_REPLAY_ID,
+  HEADER_SELECTED_DECISION,
+  HEADER_SELECTED_CATEGORY,
+  HEADER_SELECTED_MODEL,
+  HEADER_SELECTED_REASONING,
+  HEADER_SELECTED_CONFIDENCE,
 ]
 
 /** Adds what explains this exchange to an answer. `expose_routing_headers: false` leaves the request id alone. */
@@ -41,12 +60,35 @@ export function setRoutingHeaders(headers: Headers, exchange: Exchange): void {
   headers.set(HEADER_METHOD, exchange.method)
   const policy = exchange.trace?.decision.policy ?? null
   if (exchange.method === 'policy' && policy !== null) headers.set(HEADER_POLICY, encodeHeaderValue(policy))
+  const cluster = exchange.trace?.decision.cluster
+  if (exchange.method === 'cluster' && cluster !== undefined) headers.set(HEADER_CLUSTER, cluster)
   if (exchange.model !== null) headers.set(HEADER_MODEL, encodeHeaderValue(exchange.model))
-  if (exchange.isCacheable) headers.set(HEADER_CACHE_STATUS, 'bypass')
+  if (exchange.isCacheable) setCacheHeaders(headers, exchange.cache)
   // Names are plain ASCII, and cutting the list as other values are cut would make up an entry.
   if (exchange.hooksRan.length > 0) headers.set(HEADER_HOOKS, exchange.hooksRan.join(','))
   headers.set(HEADER_ATTEMPTS, String(exchange.attempts.length))
-  if (exchange.decisionId !== null && exchange.replay !== null) headers.set(HEADER_REPLAY_ID, exchange.decisionId)
+  if (exchange.decisionId !== null && exchange.replay?.isKept === true)
+    headers.set(HEADER_REPLAY_ID, exchange.decisionId)
+  if (exchange.decided !== null) setDecisionHeaders(headers, exchange.decided, exchange.model)
+}
+
+/** Names are plain ASCII; those of models may hold anything. */
+function setDecisionHeaders(headers: Headers, decided: Decided, model: string | null): void {
+  const { chosen, category } = decided.ruled
+  if (chosen === null) return
+  headers.set(HEADER_DECISION, chosen.name)
+  headers.set(HEADER_SELECTED_DECISION, chosen.name)
+  headers.set(HEADER_SELECTED_CONFIDENCE, chosen.confidence.toFixed(4))
+  if (category !== null) headers.set(HEADER_SELECTED_CATEGORY, category)
+  if (model !== null) headers.set(HEADER_SELECTED_MODEL, encodeHeaderValue(model))
+  const reasoning = reasoningOf(decided, model)
+  if (reasoning !== null) headers.set(HEADER_SELECTED_REASONING, reasoning)
+}
+
+function setCacheHeaders(headers: Headers, cache: Exchange['cache']): void {
+  headers.set(HEADER_CACHE_STATUS, cache?.status ?? 'bypass')
+  const similarity = cache?.similarity ?? null
+  if (similarity !== null) headers.set(HEADER_CACHE_SIMILARITY, similarity.toFixed(6))
 }
 
 /** On every answer that leaves a record, those of routes that the router answers by itself among them. */

@@ -1,13 +1,18 @@
 // One request from facts to answer. Stage order of the pipeline; what the HTTP surface throws or gets back is in terms of
 // this module, and hono stops before it.
 
+import { answerFromCache } from './answer-from-cache.ts'
 import { runAttempts } from './attempts.ts'
+import { gatherClusterFact } from './cluster-facts.ts'
 import { chooseModel } from './choose-model.ts'
+import { decideModel } from './decide-model.ts'
 import type { Exchange } from './exchange.ts'
 import { type Facts, gatherFacts, ticketKey, type Turns } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { gatherLmcacheFact } from './lmcache-facts.ts'
 import { checkRequestedModel } from './model-access.ts'
+import { askOthers, readPrompt } from './prefix-facts.ts'
 import { notePrompt } from './prefix-hashes.ts'
 import { noteRequestText } from './request-text.ts'
 import { chargeForBody } from './tenant-limits.ts'
@@ -20,11 +25,13 @@ import type { RouterParts } from './router-parts.ts'
  * things become known, so that an error's answer and record explain as much as a success does.
  */
 export async function run(parts: RouterParts, exchange: Exchange, received: InferenceRequest): Promise<Response> {
-  const { request, facts } = await prepare(parts, exchange, received, {
-    runHooks,
-    turns: parts.mirror,
-    takesTurns: true,
-  })
+  const steps = { runHooks, turns: parts.mirror, takesTurns: true }
+  const request = await toRouted(parts, exchange, received, steps)
+  if (parts.responseCache !== null || parts.semanticCache !== null) {
+    const kept = await answerFromCache(parts, exchange, request)
+    if (kept !== null) return kept
+  }
+  const facts = await factsFor(parts, exchange, request, steps)
   return runAttempts(parts, exchange, request, facts)
 }
 
@@ -43,6 +50,17 @@ export async function prepare(
   received: InferenceRequest,
   steps: PrepareSteps,
 ): Promise<{ readonly request: InferenceRequest; readonly facts: Facts }> {
+  const request = await toRouted(parts, exchange, received, steps)
+  return { request, facts: await factsFor(parts, exchange, request, steps) }
+}
+
+/** The request as it would go to a worker of its model, which is in the exchange then. */
+async function toRouted(
+  parts: RouterParts,
+  exchange: Exchange,
+  received: InferenceRequest,
+  steps: PrepareSteps,
+): Promise<InferenceRequest> {
   const { config, mirror } = parts
   exchange.originalModel = received.requestedModel
   // Until something renames it; a hook's refusal then still says which model it was for.
@@ -61,9 +79,26 @@ export async function prepare(
   const wanted = steps.takesTurns ? ticketKey(config.policy, request.requestedModel ?? config.defaultModel) : null
   const freshened = mirror.ensureFresh(exchange.context.waitUntil, wanted)
   if (freshened !== null) await freshened
-  const named = chooseModel(parts, exchange, request)
-  const facts = await gatherFacts(config.policy, named, exchange.model, steps.turns)
-  return { request: named, facts }
+  return config.decisions === null ? chooseModel(parts, exchange, request) : decideModel(parts, exchange, request)
+}
+
+async function factsFor(
+  parts: RouterParts,
+  exchange: Exchange,
+  named: InferenceRequest,
+  steps: PrepareSteps,
+): Promise<Facts> {
+  const { config } = parts
+  const prompt = readPrompt(parts, exchange, named)
+  // Asked beside the other facts, which may take a while as well.
+  const clusters = parts.clusters === null ? null : gatherClusterFact(parts, exchange, named)
+  const lookup = parts.lmcache === null ? null : gatherLmcacheFact(parts, exchange, { request: named, prompt })
+  const hint = prompt === null ? null : askOthers(parts, prompt, { exchange, signal: named.signal })
+  const gathered = await gatherFacts(config.policy, named, exchange.model, steps.turns)
+  const facts = lookup === null ? gathered : { ...gathered, lmcache: await lookup }
+  const cluster = clusters === null ? null : await clusters
+  if (hint !== null) await hint
+  return cluster === null ? { ...facts, prompt } : { ...facts, prompt, cluster }
 }
 
 /** Finds the worker that holds what the request refers to. Throws when there is none, or it would take an id of others. */

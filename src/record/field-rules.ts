@@ -22,6 +22,10 @@ const timestamp: FieldRule = {
 }
 const version: FieldRule = { holds: (value) => isCount(value) && value !== 0, wanted: 'a whole number from 1' }
 const status: FieldRule = { holds: (value) => isCount(value) && value <= 999, wanted: 'a whole number from 0 to 999' }
+const amounts: FieldRule = {
+  holds: (value) => isFields(value) && Object.values(value).every(isAmount),
+  wanted: 'an object of numbers from 0',
+}
 const affinity: FieldRule = {
   holds: (value) => isFields(value) && isText(value['source']) && isText(value['hash']),
   wanted: 'an object with `source` and `hash`',
@@ -42,9 +46,42 @@ const candidates: FieldRule = {
   holds: (value) => isListOf(value, isCandidate),
   wanted: 'a list of objects with `worker`, and `score`, `veto` and `now` as records have them',
 }
+const clusters: FieldRule = {
+  holds: (value) =>
+    isFields(value) &&
+    Number.isFinite(value['threshold']) &&
+    isText(value['basis']) &&
+    isListOf(value['ranked'], isRanked),
+  wanted: 'an object with `threshold`, `basis` and `ranked` as records have them',
+}
+const prefix: FieldRule = {
+  holds: (value) =>
+    isFields(value) &&
+    isAmount(value['prompt_tokens']) &&
+    isAmount(value['prefill_ms_per_token']) &&
+    isAbsentOr(amounts, value['cached']) &&
+    isAbsentOr(amounts, value['backlog']),
+  wanted: 'an object with `prompt_tokens` and `prefill_ms_per_token`, and `cached` and `backlog` as records have them',
+}
+const lmcache: FieldRule = {
+  holds: (value) =>
+    isFields(value) &&
+    isAmount(value['prefill_ms_per_token']) &&
+    isAbsentOr(milliseconds, value['prompt_tokens']) &&
+    isAbsentOr(amounts, value['matched']) &&
+    isAbsentOr(amounts, value['chunks']),
+  wanted: 'an object with `prefill_ms_per_token`, and `matched` and `chunks` as records have them',
+}
 const others: FieldRule = {
   holds: (value) => isListOf(value, (item) => item === 0 || isNow(item)),
   wanted: 'a list of what records have in `now`, or 0',
+}
+
+const readings: FieldRule = {
+  holds: (value) =>
+    isFields(value) &&
+    Object.values(value).every((item) => isFields(item) && isText(item['is']) && isText(item['because'])),
+  wanted: 'an object of what signals said, with `is` and `because`',
 }
 
 /** By name of the field. */
@@ -66,12 +103,16 @@ export const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map(
     model: text,
     rule: text,
     decision: text,
+    decision_confidence: milliseconds,
+    signal_readings: readings,
     category: text,
     reasoning_mode: text,
     policy: text,
     cluster: text,
     worker: text,
     cache_status: text,
+    cache_key: text,
+    cache_similarity: { holds: Number.isFinite, wanted: 'a number' },
     tenant: text,
     session_id: text,
     error: text,
@@ -93,6 +134,9 @@ export const FIELD_RULES: ReadonlyMap<string, FieldRule> = new Map(
     attempts,
     candidates,
     others,
+    clusters,
+    prefix,
+    lmcache,
   }),
 )
 
@@ -132,6 +176,13 @@ function isCandidate(value: unknown): boolean {
   const { score, veto, now } = value
   const hasScore = isAbsent(score) || Number.isFinite(score)
   return hasScore && (isAbsent(veto) || isText(veto)) && (isAbsent(now) || isNow(now))
+}
+
+function isRanked(value: unknown): boolean {
+  if (!isFields(value) || !isText(value['name']) || !Number.isFinite(value['similarity'])) return false
+  const { workers, labels } = value
+  const hasLabels = isAbsent(labels) || (isFields(labels) && Object.values(labels).every(isText))
+  return hasLabels && isAbsentOr(texts, workers)
 }
 
 function isNow(value: unknown): boolean {

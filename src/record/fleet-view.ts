@@ -2,6 +2,7 @@
 
 import { type DecisionInput, type FleetView, VETO } from '../routing/decide.ts'
 import type { CandidateView } from '../routing/policy.ts'
+import type { ClusterFact } from '../routing/semantic-cluster.ts'
 import { type FastFacts, fromRecordedNow, isKnownNow } from './candidate-now.ts'
 import type { RecordedCandidate, RecordedNow } from './schema.ts'
 import type { StoredRecord } from './stored-record.ts'
@@ -15,6 +16,7 @@ export function toDecisionInput(record: StoredRecord): DecisionInput {
     ticket: record.ticket ?? null,
     prefix: toPrefixFact(record),
     lmcache: toLmcacheFact(record),
+    cluster: toClusterFact(record),
     tried: record.tried ?? [],
     pinnedWorkerId: record.pinned ?? null,
   }
@@ -34,6 +36,14 @@ function toLmcacheFact({ lmcache }: StoredRecord): DecisionInput['lmcache'] {
     chunkCounts: lmcache.chunks ?? null,
     prefillMsPerToken: lmcache.prefill_ms_per_token,
   }
+}
+
+function toClusterFact({ clusters }: StoredRecord): ClusterFact | null {
+  if (clusters === undefined) return null
+  const ranked = clusters.ranked.map(({ name, similarity, workers = [], labels = null }) => {
+    return { name, similarity, workers, labels }
+  })
+  return { threshold: clusters.threshold, basis: clusters.basis, ranked }
 }
 
 const NONE: Readonly<Record<string, number>> = Object.freeze({})

@@ -31,10 +31,10 @@ test('the names of version 4, which may be added to and never taken from', () =>
   const optional = ALL_FIELDS.filter((name) => !REQUIRED_FIELDS.some((required) => required === name))
   expect(optional.join(' ')).toBe(
     [
-      'original_model model rule split decision category reasoning_mode signals',
-      'policy cluster worker cache_status hooks_ran tenant session_id error limit',
+      'original_model model rule split decision category reasoning_mode signals signal_readings decision_confidence',
+      'policy cluster worker cache_status cache_key cache_similarity hooks_ran tenant session_id error limit',
       'ttft_ms queue_ms stream_end streaming retry_refused panic',
-      'seed view view_hash affinity ticket prefix lmcache steps pinned tried candidates candidates_omitted others',
+      'seed view view_hash affinity ticket prefix lmcache clusters steps pinned tried candidates candidates_omitted others',
       'usage cached_tokens prefix_hashes request_text request_bytes',
     ].join(' '),
   )
@@ -65,6 +65,8 @@ const WRONG: Readonly<Record<keyof DecisionRecord, readonly unknown[]>> = {
   cluster: [1, null],
   worker: [1, null],
   cache_status: [1, null],
+  cache_key: [1, null],
+  cache_similarity: ['1', null],
   hooks_ran: ['a', [1], null],
   tenant: [1, null],
   session_id: ['alice', 1, null],
@@ -83,6 +85,14 @@ const WRONG: Readonly<Record<keyof DecisionRecord, readonly unknown[]>> = {
   ticket: [-1, 0.5, null],
   prefix: [1, {}, { prompt_tokens: -1, prefill_ms_per_token: 0.2 }, null],
   lmcache: [1, {}, { prefill_ms_per_token: 0.2, matched: { a: '1' } }, null],
+  clusters: [
+    1,
+    {},
+    { threshold: 0.5, basis: '0123456789abcdef' },
+    { threshold: 0.5, basis: 'x', ranked: [] },
+    { threshold: 0.5, basis: '0123456789abcdef', ranked: [{ name: 'code' }] },
+    null,
+  ],
   steps: ['lookup', [{ step: 'lookup' }], [{ step: 'lookup', outcome: 'ok', ms: -1 }], null],
   pinned: [1, null],
   tried: ['a', [1], null],
@@ -95,6 +105,8 @@ const WRONG: Readonly<Record<keyof DecisionRecord, readonly unknown[]>> = {
     [{ worker: 'a', now: 3 }],
     null,
   ],
+  signal_readings: [1, { 'keyword:a': { is: 'perhaps', because: '' } }, { 'keyword:a': { is: 'matched' } }, null],
+  decision_confidence: [2, -1, 'sure', null],
   candidates_omitted: [0, -1, null],
   others: [1, [1], [{}], [['a']], null],
   usage: [1, { prompt_tokens: -1 }, null],

@@ -102,10 +102,35 @@ const lmcache = openObject({
   chunks: byCandidate.optional().describe('Chunks in the caches of workers, as last heard.'),
 })
 
+const clusters = openObject({
+  threshold: z.number().describe('From this similarity up a cluster was near enough.'),
+  basis: hash.describe('Of the model and the examples that the similarities come from.'),
+  ranked: z
+    .array(
+      openObject({
+        name: z.string(),
+        similarity: z.number().describe('Cosine of the text and the examples of the cluster.'),
+        workers: z.array(z.string()).optional().describe('Ids of the workers that belong to it.'),
+        labels: z.record(z.string(), z.string()).optional().describe('Workers with all of these belong to it, too.'),
+      }),
+    )
+    .describe('The nearest clusters, best first.'),
+})
+
 const step = openObject({
   step: z.string().describe('What was tried, such as `tokenize`, `lookup` or `occupancy`.'),
   outcome: z.string().describe('`ok`, or why nothing came of it.'),
   ms: milliseconds,
+})
+
+const reading = openObject({
+  is: z.enum(['matched', 'not_matched', 'unknown']),
+  rule: z
+    .string()
+    .optional()
+    .describe('Digest of the rule that was asked; under another one its name asks something else.'),
+  confidence: z.number().min(0).max(1).optional().describe('How surely it matched; absent for 1.'),
+  because: z.string().describe('In a few words of the configuration; never text of the caller.'),
 })
 
 const requiredShape = {
@@ -131,10 +156,23 @@ const optionalShape = {
   category: z.string().optional().describe('Category that the request was sorted into.'),
   reasoning_mode: z.enum(['off', 'low', 'medium', 'high']).optional().describe('Reasoning asked of the model.'),
   signals: z.record(z.string(), z.array(z.string())).optional().describe('Names of matched signals by kind.'),
+  signal_readings: z
+    .record(z.string(), reading)
+    .optional()
+    .describe('What each signal said that decisions asked about, as `kind:name`.'),
+  decision_confidence: z.number().min(0).max(1).optional().describe('How surely the decision rule matched.'),
   policy: z.string().optional().describe('The policy that chose.'),
   cluster: z.string().optional().describe('The cluster that was chosen.'),
   worker: z.string().optional().describe('The candidate that answered, or was tried last.'),
   cache_status: z.string().optional().describe('`exact-hit`, `semantic-hit`, `miss` or `bypass`.'),
+  cache_key: z
+    .string()
+    .optional()
+    .describe('What its answer is kept under in the response cache: SHA-256 of whose it is and of all that shapes it.'),
+  cache_similarity: z
+    .number()
+    .optional()
+    .describe('Cosine between the request and the one whose answer it was given; of semantic hits.'),
   hooks_ran: z.array(z.string()).optional().describe('Each hook that was asked, as `name` or `name:outcome`.'),
   tenant: z.string().optional().describe('Name of the tenant whose key it came with.'),
   session_id: hash.optional().describe('Stands for the session of the caller: the hash of its key, never its text.'),
@@ -158,6 +196,7 @@ const optionalShape = {
   ticket: count.optional().describe('The turn of the request.'),
   prefix: prefix.optional().describe('Where the prompt was thought to be cached, by the index of the router.'),
   lmcache: lmcache.optional().describe('What LMCache said of where the prompt is cached.'),
+  clusters: clusters.optional().describe('How near the text of the request was to the clusters.'),
   steps: z.array(step).optional().describe('What was asked of other services for the decision, in order.'),
   pinned: z.string().optional().describe('Id of the worker that holds what the request refers to.'),
   tried: z.array(z.string()).optional().describe('Candidates that earlier attempts had ruled out.'),

@@ -9,7 +9,9 @@ import { ROUTER_VERSION } from '../version.ts'
 
 /** The router serves requests. */
 export function health(context: Context<AppEnv>): Response {
-  return context.json({ status: 'ok' })
+  const sight = context.env.parts.lmcache?.lookups?.sight.judge.sight()
+  // A control plane that is blind costs the cache's help and no request, so that the router is well in either case.
+  return context.json({ status: 'ok', ...(sight === undefined ? {} : { lmcache: sight.state }) })
 }
 
 /** The process lives. */

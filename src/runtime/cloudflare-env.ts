@@ -1,6 +1,6 @@
 // The bindings of the deployed Worker, and outgoing HTTP there.
 
-import type { Fetcher, Platform } from '../platform.ts'
+import type { Fetcher, ModelBinding, Platform } from '../platform.ts'
 import { toDecoded } from './decoded.ts'
 
 export interface RouterEnv {
@@ -10,6 +10,8 @@ export interface RouterEnv {
   readonly TENANTS?: DurableObjectNamespace
   /** Configuration documents. */
   readonly CONFIG?: KVNamespace
+  /** Answers that are given again, where `cache: {backend: kv}` says so. */
+  readonly RESPONSE_CACHE?: KVNamespace
   /** Objects that keep decision records; without them records are kept in the memory of each isolate alone. */
   readonly DECISION_LOG?: DurableObjectNamespace
   /** Objects that keep records of Router Replay. */
@@ -30,7 +32,7 @@ export interface RouterEnv {
 const UNDONE_BY_FETCH = /^(?:gzip|br)$/
 
 /** What both the Worker and its objects need to send requests. */
-export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send' | 'binding'> {
+export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send' | 'binding' | 'modelBinding'> {
   return {
     now: () => Date.now(),
     after(delayMs, task) {
@@ -46,7 +48,15 @@ export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send
       if (!isFetcher(candidate)) return null
       return { fetch: async (request) => toDecoded(await candidate.fetch(request), UNDONE_BY_FETCH) }
     },
+    modelBinding(name) {
+      const candidate = env[name]
+      return isModelBinding(candidate) ? candidate : null
+    },
   }
+}
+
+function isModelBinding(value: unknown): value is ModelBinding {
+  return typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function'
 }
 
 function isFetcher(value: unknown): value is Fetcher {

@@ -1,6 +1,6 @@
 // The Durable Object `Fleet`. Its name says which part it plays: root of a pool (counts turns, probes workers by
-// alarm), prober of a slice of a large pool, replica (relays between isolates and the root), or shard of the stored
-// responses' owners.
+// alarm), prober of a slice of a large pool, replica (relays between isolates and the root), shard of the stored
+// responses' owners, or shard of the hints where prefixes are.
 
 import { DurableObject } from 'cloudflare:workers'
 import type { Config } from '../config/config.ts'
@@ -10,8 +10,10 @@ import { createFleetRelay } from '../store/fleet-relay.ts'
 import { FleetState } from '../store/fleet-state.ts'
 import type { FleetSnapshot, ResponseOwner } from '../store/fleet-store.ts'
 import { completeReport, completeSnapshot, type SentReport } from '../store/older-versions.ts'
+import { PrefixHintBook } from '../store/prefix-hint-book.ts'
 import { PoolTransition, PREPARE_MS } from '../store/pool-transition.ts'
 import { hasUnservedModel } from '../store/unserved-models.ts'
+import { createOccupancyPoller } from '../upstream/lmcache/occupancy-poller.ts'
 import {
   createPoolProber,
   createSliceProber,
@@ -57,6 +59,10 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
   #lastSyncAtMs = 0
   /** When the alarm is due, or began to run; 0 when there is none. */
   #alarmAtMs = 0
+  /** When workers are to be asked next. */
+  #roundAtMs = Number.POSITIVE_INFINITY
+  /** Whether the alarm is due sooner than that, to poll LMCache's control plane. */
+  #isAlarmForPoll = false
   #isProbing = false
   /** Workers that requests found gone since the round under way began, which may have asked them before. */
   #doubted = new Set<string>()
@@ -70,8 +76,14 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     onSliceFailed: (slice, cause) =>
       console.error(JSON.stringify({ level: 'error', event: 'probe_failed', slice, cause: String(cause) })),
   })
+  readonly #occupancy = createOccupancyPoller({
+    platform: this.#outgoing,
+    needs: () => this.#pool?.pool(Date.now()).policy.needs.lmcache ?? null,
+    onHeard: (heard) => void this.#whenResumed().then((state) => state.noteLmcache(heard)),
+  })
   /** For a pool whose root asks this object to. */
   readonly #sliceProber = createSliceProber(this.#outgoing)
+  readonly #prefixHints = new PrefixHintBook()
 
   constructor(state: DurableObjectState, env: RouterEnv, load: LoadConfig) {
     super(state, env)
@@ -118,10 +130,17 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     const state = await this.#whenResumed()
     // Workers that have left are known for a while.
     state.configure(await this.#configuration(), Date.now())
-    await this.#probe()
+    // Beside the round: what the control plane says comes when it comes.
+    this.ctx.waitUntil(this.#occupancy.pollIfDue())
+    const isRound = !this.#isAlarmForPoll || this.#roundAtMs <= Date.now()
+    if (isRound) {
+      this.#roundAtMs = Number.POSITIVE_INFINITY
+      await this.#probe()
+    }
     this.#alarmAtMs = 0
     if (Date.now() - this.#lastSyncAtMs > IDLE_MS) return
-    await this.#arm(this.#doubted.size > 0 ? RECHECK_MS : this.#prober.nextRoundMs())
+    if (isRound) await this.#arm(this.#doubted.size > 0 ? RECHECK_MS : this.#prober.nextRoundMs())
+    else await this.#arm(this.#roundAtMs - Date.now())
   }
 
   async probeSlice(order: SliceOrder): Promise<SliceReport> {
@@ -157,6 +176,14 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
 
   async forgetResponse(responseId: string): Promise<void> {
     this.#storage.forgetResponse(responseId)
+  }
+
+  async readPrefixHints(keys: readonly string[]): Promise<readonly (string | null)[]> {
+    return this.#prefixHints.read(keys, Date.now())
+  }
+
+  async writePrefixHints(keys: readonly string[], candidateId: string, ttlMs: number): Promise<void> {
+    this.#prefixHints.write(keys, { candidateId, expiresAtMs: Date.now() + ttlMs })
   }
 
   #isRoot(): boolean {
@@ -290,10 +317,15 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     return this.#alarmAtMs > Date.now() - LOST_MS
   }
 
-  /** An alarm that is due sooner stays: reports that keep coming must not put it off. */
+  /** For a round of probes. An alarm that is due sooner stays: reports that keep coming must not put it off. */
   async #arm(delayMs: number): Promise<void> {
-    const atMs = Date.now() + Math.max(1, delayMs)
+    const nowMs = Date.now()
+    const dueAtMs = this.#isArmed() ? this.#roundAtMs : Number.POSITIVE_INFINITY
+    this.#roundAtMs = Math.min(dueAtMs, nowMs + Math.max(1, delayMs))
+    const pollAtMs = nowMs + Math.max(1, this.#occupancy.dueInMs() ?? Number.POSITIVE_INFINITY)
+    const atMs = Math.min(this.#roundAtMs, pollAtMs)
     if (this.#isArmed() && this.#alarmAtMs <= atMs) return
+    this.#isAlarmForPoll = pollAtMs < this.#roundAtMs
     this.#alarmAtMs = atMs
     await this.ctx.storage.setAlarm(atMs)
   }

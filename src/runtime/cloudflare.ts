@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { DeliveredBeside } from '../config/delivered-checks.ts'
 import { errorAt } from '../config/finding.ts'
 import { loadConfig, type LoadResult } from '../config/load.ts'
+import { KV_BINDING } from '../config/response-cache-schema.ts'
 import type { ConfigSource } from '../control/config-source.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { wantsKeys } from '../pipeline/callers.ts'
@@ -14,6 +15,7 @@ import { definitionsOf } from '../routing/definitions-of.ts'
 import { policyRegistry } from '../routing/policies/index.ts'
 import type { PolicyDefinition, PolicyRegistry } from '../routing/policy.ts'
 import { createDurableLimitStore, type TenantStub } from '../store/durable-limits.ts'
+import { createDurablePrefixHints } from '../store/durable-prefix-hints.ts'
 import { createDurableFleetStore, type FleetStub, rootName } from '../store/durable-object.ts'
 import { type ConfigStub, createCloudflareConfigStore } from './cloudflare-config-store.ts'
 import { DecisionLog } from './cloudflare-decision-log.ts'
@@ -134,6 +136,7 @@ async function loadText(
     policies,
     showsConnectPhase: false,
     hasSockets: false,
+    kvNamespaces: env.RESPONSE_CACHE === undefined ? [] : [KV_BINDING],
     replayPlatform: replayPlatformOf(env, replayStores),
     ...(besides === null ? {} : { besides }),
   })
@@ -185,7 +188,9 @@ function platformOf(env: RouterEnv, config: () => Config): Platform {
       pool: POOL,
       replica: () => Math.floor(place * config().fleet.replicas),
     }),
+    prefixHints: createDurablePrefixHints({ namespace: (name) => fleetObject(env, config(), name), pool: POOL }),
     limits: createDurableLimitStore({ namespace: (name) => tenantObject(env, config(), name), pool: POOL }),
+    ...(env.RESPONSE_CACHE === undefined ? {} : { answerNamespace: env.RESPONSE_CACHE }),
     random: () => Math.random(),
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     writeLine: (line: string) => console.log(line),

@@ -10,6 +10,7 @@ import { createLineWriter } from './line-writer.ts'
 import { createLogFiles } from './node-log-files.ts'
 import { connectRedis } from './redis-client.ts'
 import { openReplayStore, PROCESS_REPLAYS } from './process-replays.ts'
+import { openSocketCommands } from './socket-redis.ts'
 import { runUnder } from './run-under.ts'
 import { codeOf, createTextFiles } from './text-files.ts'
 
@@ -30,6 +31,7 @@ export async function createProcessHost(): Promise<Host> {
     },
     files: createTextFiles(),
     connectRedis,
+    openRedis: openSocketCommands,
     logFiles: createLogFiles(),
     replayPlatform: PROCESS_REPLAYS,
     openReplayStore,

@@ -2,6 +2,7 @@
 // breaks; meanwhile every call fails after a moment, and nothing is saved up.
 
 import type { ReplayRedisConfig } from '../config/config.ts'
+import type { RedisCommands } from '../store/redis-commands.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
 import { failureWords } from './redis-failure.ts'
 import { watchSilence } from './silence-watch.ts'
@@ -12,12 +13,23 @@ const MAX_PAUSE_MS = 2_000
 /** Longer than any script of ours takes. */
 const SILENCE_MS = 4_500
 
-export function openSocketRedis({ url, skipsVerification }: ReplayRedisConfig): RedisScripts {
+type SocketAddress = Pick<ReplayRedisConfig, 'url' | 'skipsVerification'>
+
+export function openSocketRedis(address: SocketAddress): RedisScripts {
+  const { command, close } = openSocketCommands(address)
+  return {
+    run: (script, keys, values) => command(['EVAL', script, String(keys.length), ...keys, ...values]),
+    close,
+  }
+}
+
+/** The same for any command. A signal does not call one off: the commands behind it would wait for its answer all the same. */
+export function openSocketCommands({ url, skipsVerification }: SocketAddress): SocketCommands {
   // One for all calls: those of a process may wait for each other.
   let connecting: Promise<Connection> | null = null
   const silence = watchSilence(SILENCE_MS)
   return {
-    async run(script, keys, values) {
+    async command(args) {
       const own = (connecting ??= connect(url ?? '', skipsVerification))
       const { client, whenReady } = await own
       await whenReady()
@@ -27,7 +39,7 @@ export function openSocketRedis({ url, skipsVerification }: ReplayRedisConfig): 
         client.destroy()
       })
       try {
-        return await client.sendCommand(['EVAL', script, String(keys.length), ...keys, ...values])
+        return await client.sendCommand(args)
       } finally {
         silence.heard()
         end()
@@ -38,6 +50,10 @@ export function openSocketRedis({ url, skipsVerification }: ReplayRedisConfig): 
       connected?.client.destroy()
     },
   }
+}
+
+interface SocketCommands extends RedisCommands {
+  command(args: readonly string[]): Promise<unknown>
 }
 
 type Connection = Awaited<ReturnType<typeof connect>>

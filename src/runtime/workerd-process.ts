@@ -45,7 +45,7 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
         DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
         REPLAY_LOG: { className: 'ReplayLog', useSQLite: true },
       },
-      kvNamespaces: ['CONFIG'],
+      kvNamespaces: ['CONFIG', 'RESPONSE_CACHE'],
       r2Buckets: ['DECISIONS'],
       hyperdrives: { ...hyperdrives },
       unsafeDirectSockets: [socket],

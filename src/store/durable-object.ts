@@ -14,6 +14,8 @@ export interface FleetStub {
   rememberResponse(responseId: string, owner: ResponseOwner, expiresAtMs: number): Promise<void>
   findResponse(responseId: string): Promise<ResponseOwner | null>
   forgetResponse(responseId: string): Promise<void>
+  readPrefixHints(keys: readonly string[]): Promise<readonly (string | null)[]>
+  writePrefixHints(keys: readonly string[], candidateId: string, ttlMs: number): Promise<void>
 }
 
 /** A namespace of `Fleet` objects: gives a stub by name. Stubs belong to one request, so each call asks anew. */

@@ -91,6 +91,7 @@ export class FleetCopy {
       inFlightElsewhere: this.#holders.sum(above?.inFlightElsewhere ?? new Map(), holder),
       tickets: leased,
       permits,
+      ...(above?.lmcache === undefined ? {} : { lmcache: above.lmcache }),
     }
   }
 

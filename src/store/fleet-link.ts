@@ -79,6 +79,11 @@ export class FleetLink {
     return this.#copy.snapshot
   }
 
+  /** How long ago the last copy was taken, whatever other clocks say. */
+  snapshotAgeMs(): number {
+    return this.#copy.ageMs(this.#options.now())
+  }
+
   /** The store's word, `stale` when it could not be asked last time, `none` when it never answered. */
   source(): string {
     if (this.#copy.snapshot === null) return 'none'

@@ -3,11 +3,12 @@
 
 import type { BreakerConfig, HealthConfig, WorkerConfig } from '../config/config.ts'
 import { isUsable } from '../routing/availability.ts'
-import type { Availability, CandidateView } from '../routing/policy.ts'
+import type { Availability, CandidateView, Policy } from '../routing/policy.ts'
 import type { Lease } from './fleet-lease.ts'
 import type { FleetLink } from './fleet-link.ts'
 import { type FleetRoster, type RosterEntry, toRoster } from './fleet-roster.ts'
 import type { FleetSnapshot } from './fleet-store.ts'
+import { type LmcacheOccupancyView, OccupancyViews } from './lmcache-occupancy.ts'
 import { toWorkerStatus, type WorkerStatus } from './worker-status.ts'
 
 /** What of a configuration the fleet depends on. */
@@ -15,6 +16,8 @@ export interface MirrorSettings {
   readonly workers: readonly WorkerConfig[]
   readonly health: HealthConfig
   readonly breaker: BreakerConfig | null
+  /** What it wants of LMCache says how often that is asked. */
+  readonly policy?: Pick<Policy, 'needs'>
 }
 
 /** The fleet as one request sees it; fits `FleetView` of the routing. */
@@ -29,6 +32,7 @@ export class FleetMirror {
   readonly #link: FleetLink
   readonly #settings: MirrorSettings
   readonly #workers: ReadonlyMap<string, WorkerConfig>
+  readonly #occupancy = new OccupancyViews()
   #joined: FleetRoster
   /** The snapshot the roster was joined from. */
   #joinedFrom: FleetSnapshot | null = null
@@ -105,6 +109,14 @@ export class FleetMirror {
 
   worker(workerId: string): WorkerConfig | null {
     return this.#workers.get(workerId) ?? null
+  }
+
+  /** What LMCache's control plane said of how full caches are; null where it is not asked, or has not been yet. */
+  lmcache(): LmcacheOccupancyView | null {
+    const wanted = this.#settings.policy?.needs.lmcache
+    const occupancy = this.#link.snapshot()?.lmcache ?? null
+    if (wanted === undefined || occupancy === null) return null
+    return this.#occupancy.of(occupancy, this.#link.snapshotAgeMs(), wanted.pollIntervalMs)
   }
 
   /** Every worker of the configuration as operators see it, in its order. */

@@ -12,6 +12,7 @@ import type {
   WorkerState,
 } from './fleet-store.ts'
 import { HolderBook } from './holder-book.ts'
+import { type HeardOccupancy, toOccupancy } from './lmcache-occupancy.ts'
 import { PermitBook } from './permit-book.ts'
 import { type TurnCount, TurnCounts } from './turn-counts.ts'
 
@@ -30,6 +31,7 @@ export class FleetState {
   readonly #holders = new HolderBook()
   readonly #permits = new PermitBook()
   readonly #turns = new TurnCounts({ issues: true })
+  #lmcache: HeardOccupancy | null = null
 
   constructor({ config, drainSettleMs, nowMs }: FleetStateOptions) {
     this.#health = new FleetHealth(drainSettleMs)
@@ -72,12 +74,18 @@ export class FleetState {
       inFlightElsewhere: this.#holders.sum(new Map(), holder),
       tickets: leased,
       permits: wantsPermits ? this.#grant(holder, nowMs) : [],
+      ...(this.#lmcache === null ? {} : { lmcache: toOccupancy(this.#lmcache, nowMs) }),
     }
   }
 
   /** Files what a round of probes learned. */
   observe(observations: readonly WorkerObservation[]): void {
     this.#health.observe(observations)
+  }
+
+  /** Files what LMCache's control plane said of how full caches are; null where it is not asked. */
+  noteLmcache(heard: HeardOccupancy | null): void {
+    this.#lmcache = heard
   }
 
   /** Nobody has been asked for long, so that what probes said before says little: the next ones count at once. */

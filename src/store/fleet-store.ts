@@ -4,6 +4,7 @@
 
 import type { Availability } from '../routing/policy.ts'
 import type { ConfigPointer } from './config-store.ts'
+import type { LmcacheOccupancy } from './lmcache-occupancy.ts'
 
 /** What a probe learned about a worker. */
 export interface WorkerObservation {
@@ -190,6 +191,8 @@ export interface FleetSnapshot {
   readonly permits: readonly ProbePermit[]
   /** Which configuration is current; absent while none was ever published. */
   readonly config?: ConfigPointer | null
+  /** What LMCache's control plane last said of how full caches are; null or absent where it was not asked. */
+  readonly lmcache?: LmcacheOccupancy | null
 }
 
 /** Who a stored response belongs to. */

@@ -3,6 +3,7 @@
 import type { FleetConfig, KeptWorker } from './fleet-health.ts'
 import { FleetState } from './fleet-state.ts'
 import type { FleetStore } from './fleet-store.ts'
+import type { HeardOccupancy } from './lmcache-occupancy.ts'
 import { ProbeRounds, type ProbeRoundsOptions } from './probe-rounds.ts'
 import { createResponseOwners } from './response-owners.ts'
 import { TOO_OLD_MS } from './snapshot-copy.ts'
@@ -27,6 +28,8 @@ export interface MemoryFleetStore extends FleetStore {
   takeChanges(): readonly KeptWorker[]
   /** A holder is known to be dead: what it had in flight is no more. */
   forgetHolder(holder: string): void
+  /** Files what LMCache's control plane said of how full caches are; null where it is not asked. */
+  noteLmcache(heard: HeardOccupancy | null): void
   /** Stops probing. */
   close(): void
 }
@@ -76,6 +79,7 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
     whenAsked: async () => void (await rounds.first()),
     takeChanges: () => state.takeChanges(),
     forgetHolder: (holder) => state.forgetHolder(holder, now()),
+    noteLmcache: (heard) => state.noteLmcache(heard),
     close: () => rounds.close(),
   }
 }

@@ -23,6 +23,8 @@ export class SnapshotCopy {
   #receivedAtMs = Number.NEGATIVE_INFINITY
   /** Since when it may not be true any more. */
   #trueAtMs = Number.NEGATIVE_INFINITY
+  /** When it was taken, or somewhat earlier. */
+  #takenAtMs = Number.NEGATIVE_INFINITY
 
   get snapshot(): FleetSnapshot | null {
     return this.#snapshot
@@ -31,6 +33,11 @@ export class SnapshotCopy {
   /** Whether an operator is taking a worker out, or has. */
   isDrained(workerId: string): boolean {
     return this.#drained.has(workerId)
+  }
+
+  /** How long ago it was taken, at most, by the clock of this process or isolate. */
+  ageMs(nowMs: number): number {
+    return Math.max(0, nowMs - this.#takenAtMs)
   }
 
   /** Whether it is time to ask for another. */
@@ -58,6 +65,7 @@ export class SnapshotCopy {
     this.#drained = new Set(fresh.workers.filter(({ drain }) => drain !== null).map(({ workerId }) => workerId))
     this.#adoptedAtMs = nowMs
     this.#receivedAtMs = nowMs
-    this.#trueAtMs = Math.max(askedAtMs - fresh.ageMs, nowMs - MAX_AGE_ON_ARRIVAL_MS)
+    this.#takenAtMs = askedAtMs - fresh.ageMs
+    this.#trueAtMs = Math.max(this.#takenAtMs, nowMs - MAX_AGE_ON_ARRIVAL_MS)
   }
 }

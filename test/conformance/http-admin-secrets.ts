@@ -14,6 +14,10 @@ import { digestLike, secretPlaces } from '../support/secret-paths.ts'
 /** Told apart by what follows it. */
 const MARKER = 's3cret-marker'
 
+/** An address that nobody answers at. */
+const NOBODY = 'http://127.0.0.1:9/'
+const SIGNAL_SERVERS = ['embedding', 'domain', 'fact_check', 'user_feedback', 'preference']
+
 /** Something in every list that has entries with secrets. */
 function beginning(url: string) {
   return {
@@ -27,6 +31,8 @@ function beginning(url: string) {
     admin_api_key: `${MARKER}-admin`,
     admin_api_keys: [{ label: 'ops', key: `${MARKER}-ops` }],
     pre_routing_hooks: [{ name: 'dead', url: 'http://127.0.0.1:9/', headers: { 'x-team': 'x' } }],
+    signal_servers: Object.fromEntries(SIGNAL_SERVERS.map((family) => [family, { url: NOBODY }])),
+    semantic_cache: { embeddings_url: NOBODY },
     allowed_worker_hosts: ['http://127.0.0.1:*'],
     allowed_service_hosts: ['127.0.0.1:*'],
     log_level: 'debug',

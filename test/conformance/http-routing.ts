@@ -2,6 +2,7 @@
 
 import { describe } from 'vitest'
 import type { RuntimeName } from '../support/launch.ts'
+import { cacheRouting } from './http-cache-aware.ts'
 import { affinityRouting } from './http-routing-affinity.ts'
 import { fleetChanges } from './http-routing-changes.ts'
 import { loadRouting } from './http-routing-load.ts'
@@ -13,5 +14,6 @@ export function routingConformance(runtime: RuntimeName): void {
     loadRouting(runtime)
     affinityRouting(runtime)
     fleetChanges(runtime)
+    cacheRouting(runtime)
   })
 }

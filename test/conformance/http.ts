@@ -7,6 +7,7 @@ import { badInputConformance } from './http-bad-input.ts'
 import { callersConformance } from './http-callers.ts'
 import { clientsConformance } from './http-clients.ts'
 import { decisionLogConformance } from './http-decision-log.ts'
+import { decisionsConformance } from './http-decisions.ts'
 import { decisionsAskedConformance } from './http-decisions-asked.ts'
 import { explainConformance } from './http-explain.ts'
 import { faultTableConformance } from './http-fault-table.ts'
@@ -15,15 +16,24 @@ import { healthConformance } from './http-health.ts'
 import { limitsConformance } from './http-limits.ts'
 import { routingConformance } from './http-routing.ts'
 import { hooksConformance } from './http-hooks.ts'
+import { metricsConformance } from './http-metrics.ts'
 import { privacyConformance } from './http-privacy.ts'
+import { lmcacheConformance } from './http-lmcache.ts'
+import { tokenCacheConformance } from './http-token-cache.ts'
+import { lmcacheSight } from './http-lmcache-sight.ts'
 import { probesConformance } from './http-probes.ts'
 import { recordsConformance } from './http-records.ts'
 import { replayConformance } from './http-replay.ts'
+import { responseCacheConformance } from './http-response-cache.ts'
+import { semanticCacheConformance } from './http-semantic-cache.ts'
 import { retriesConformance } from './http-retries.ts'
 import { routerReplayConformance } from './http-router-replay.ts'
 import { rulesConformance } from './http-rules.ts'
 import { streamConformance } from './http-streams.ts'
+import { semanticClusterConformance } from './http-semantic-cluster.ts'
+import { signalServersConformance } from './http-signal-servers.ts'
 import { surfaceConformance } from './http-surface.ts'
+import { tracesConformance } from './http-traces.ts'
 
 export function httpConformance(runtime: RuntimeName): void {
   surfaceConformance(runtime)
@@ -40,11 +50,21 @@ export function httpConformance(runtime: RuntimeName): void {
   privacyConformance(runtime)
   replayConformance(runtime)
   recordsConformance(runtime)
+  metricsConformance(runtime)
+  tracesConformance(runtime)
   streamConformance(runtime)
   hooksConformance(runtime)
   clientsConformance(runtime)
   routingConformance(runtime)
+  semanticClusterConformance(runtime)
+  signalServersConformance(runtime)
+  lmcacheConformance(runtime)
+  tokenCacheConformance(runtime)
+  lmcacheSight(runtime)
   rulesConformance(runtime)
+  decisionsConformance(runtime)
+  responseCacheConformance(runtime)
+  semanticCacheConformance(runtime)
   retriesConformance(runtime)
   healthConformance(runtime)
   probesConformance(runtime)

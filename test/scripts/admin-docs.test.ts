@@ -53,6 +53,7 @@ describe('the examples', () => {
       allowed_worker_hosts: ['http://127.0.0.1:*'],
       config_env: ['ADMIN_KEY'],
       router_replay: { enabled: true },
+      cache: {},
     }),
     env: { ADMIN_KEY: KEY },
   })

@@ -23,7 +23,14 @@ test('names every error code of hooks', () => {
 
 test('names every header a hook gets', () => {
   const incoming = new Headers({ traceparent: '00', tracestate: 'a' })
-  const options = { headers: {}, apiKey: 'key', requestId: 'id', route: '/score', input: 'body' } as const
+  const options = {
+    headers: {},
+    apiKey: 'key',
+    requestId: 'id',
+    route: '/score',
+    input: 'body',
+    traceparent: null,
+  } as const
   const names = [...toHookHeaders(incoming, options).keys()].filter((name) => name !== 'accept-encoding')
   expect(names.filter((name) => !text.includes(name))).toEqual([])
 })

@@ -17,7 +17,7 @@ export function madeUpReport(given: Partial<ReplayReport>): ReplayReport {
     neither: 0,
     not_comparable: 0,
     exact: { same: 0, different: 0 },
-    modelled: { same: 0, different: 0, assumptions: { turn: 0, newcomer: 0, session: 0 } },
+    modelled: { same: 0, different: 0, assumptions: { turn: 0, newcomer: 0, session: 0, cache: 0 } },
     same_configuration: { records: 0, different: 0 },
     causes: { policy: 0, rule: 0, workers: 0, hook: 0, model_access: 0, missing_fact: 0 },
     not_comparable_reasons: [],

@@ -3,6 +3,7 @@
 declare namespace Cloudflare {
   interface Env {
     readonly CONFIG: KVNamespace
+    readonly RESPONSE_CACHE: KVNamespace
     readonly FLEET: DurableObjectNamespace
     readonly BOUND_FLEET: DurableObjectNamespace
     readonly TENANTS: DurableObjectNamespace

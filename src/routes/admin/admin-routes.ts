@@ -10,6 +10,8 @@ import { listVersions, putConfig, reload, rollBack, showConfig } from './config.
 import { explainDecision, explainDryRun } from './explain.ts'
 import { exportDecisions, listDecisions, showDecision } from './decisions.ts'
 import { drain, showDrain, undrain } from './drain.ts'
+import { showMetrics } from './metrics.ts'
+import { purgeCache } from './purge-cache.ts'
 import { replayDecisions } from './replay.ts'
 import { aggregateReplays, listReplays, showReplay } from './router-replay.ts'
 import { listTenants, showStats } from './stats.ts'
@@ -35,6 +37,7 @@ const HANDLERS: Readonly<Record<AdminRouteName, AdminHandler>> = {
   listReplays,
   aggregateReplays,
   showReplay,
+  purgeCache,
   drain,
   showDrain,
   undrain,
@@ -42,6 +45,7 @@ const HANDLERS: Readonly<Record<AdminRouteName, AdminHandler>> = {
   addWorker,
   showWorker,
   removeWorker,
+  showMetrics,
   showWorkerMetrics,
 }
 

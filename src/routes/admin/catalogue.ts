@@ -1,16 +1,20 @@
 // Every admin route, as data: what it takes, and which scopes open it (any one of them does).
 
 import type { AdminScope } from '../../access/admin-scopes.ts'
+import type { Config } from '../../config/config.ts'
 
 export interface AdminRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly scopes: readonly AdminScope[]
+  /** Whether the configuration opens it to everybody. */
+  isPublic?(config: Config): boolean
 }
 
 const READ: readonly AdminScope[] = ['read']
 /** Bodies are in the answers for the last of them alone. */
 const REPLAYS: readonly AdminScope[] = ['replay.read', 'read', 'replay.detail']
+const CACHE: readonly AdminScope[] = ['cache']
 const DRAIN: readonly AdminScope[] = ['drain']
 const CONFIG: readonly AdminScope[] = ['config']
 const WORKERS: readonly AdminScope[] = ['workers']
@@ -35,6 +39,7 @@ export const ADMIN_ROUTES = {
   listReplays: { method: 'GET', path: '/v1/router_replay', scopes: REPLAYS },
   aggregateReplays: { method: 'GET', path: '/v1/router_replay/aggregate', scopes: REPLAYS },
   showReplay: { method: 'GET', path: '/v1/router_replay/:id', scopes: REPLAYS },
+  purgeCache: { method: 'POST', path: '/admin/cache/purge', scopes: CACHE },
   drain: { method: 'POST', path: '/admin/drain', scopes: DRAIN },
   showDrain: { method: 'GET', path: '/admin/drain/status', scopes: SEE_WORKERS },
   undrain: { method: 'POST', path: '/admin/undrain', scopes: DRAIN },
@@ -42,6 +47,12 @@ export const ADMIN_ROUTES = {
   addWorker: { method: 'POST', path: '/workers', scopes: WORKERS },
   showWorker: { method: 'GET', path: '/workers/:id', scopes: SEE_WORKERS },
   removeWorker: { method: 'DELETE', path: '/workers/:id', scopes: WORKERS },
+  showMetrics: {
+    method: 'GET',
+    path: '/metrics',
+    scopes: READ,
+    isPublic: ({ hasPublicMetrics }: Config) => hasPublicMetrics,
+  },
   showWorkerMetrics: { method: 'GET', path: '/workers/:id/metrics', scopes: READ },
 } as const satisfies Record<string, AdminRoute>
 

@@ -21,7 +21,17 @@ export async function explainDecision(admin: AdminParts, context: Context<AppEnv
   const record: ExplainedRecord = await findDecision(admin, context)
   const { view_hash: hash } = record
   const view = hash === undefined ? null : await reading(context, admin.decisions.findView(hash))
-  return answer(context, { ...explain({ record, view, dryRun: null }, worker), record, view })
+  return answer(context, {
+    ...explain({ record, view, dryRun: null, decisions: decisionsOf(admin, record) }, worker),
+    record,
+    view,
+  })
+}
+
+/** Those it was made under, if they are the ones that run. */
+function decisionsOf(admin: AdminParts, { config_hash: hash }: ExplainedRecord) {
+  const { config } = admin.parts()
+  return hash === config.hash ? config.decisions : null
 }
 
 export async function explainDryRun(admin: AdminParts, context: Context<AppEnv>): Promise<Response> {
@@ -44,7 +54,7 @@ export async function explainDryRun(admin: AdminParts, context: Context<AppEnv>)
     message: error?.message,
   }
   return answer(context, {
-    ...explain({ record, view, dryRun: shown }, body.worker ?? null),
+    ...explain({ record, view, dryRun: shown, decisions: parts.config.decisions }, body.worker ?? null),
     dry_run: shown,
     record,
     view,

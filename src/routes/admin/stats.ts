@@ -5,11 +5,13 @@ import type { TenantConfig } from '../../config/config.ts'
 import type { AdminParts } from '../../control/admin-parts.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
 import type { DecisionLogStatus } from '../../store/decision-log.ts'
+import type { ReferenceStatus } from '../../upstream/reference-vectors.ts'
 import { ROUTER_VERSION } from '../../version.ts'
+import { toLmcache } from './lmcache-shape.ts'
 import { toWorkers } from './worker-shape.ts'
 
 export async function showStats(admin: AdminParts, context: Context<AppEnv>): Promise<Response> {
-  const { config, platform, mirror } = admin.parts()
+  const { config, platform, mirror, signalServers, clusters } = admin.parts()
   const workers = toWorkers(admin)
   const { source, ageMs } = mirror.view()
   const decisionLog = await admin.decisions.status()
@@ -29,11 +31,20 @@ export async function showStats(admin: AdminParts, context: Context<AppEnv>): Pr
     decisions_logged: decisionLog.stored,
     decision_log: toDecisionLog(decisionLog),
     router_replay: toRouterReplay(admin),
+    ...embeddingSignals(signalServers.status()),
+    ...(clusters === null ? {} : { semantic_cluster: toReferences(clusters.status()) }),
     tenants: { count: config.tenants.length, entries: config.tenants.map((tenant) => toTenant(admin, tenant)) },
     in_flight: mirror.inFlight(),
     fleet: { source, age_ms: Math.round(ageMs), ...roleOf(platform.fleetRole ?? null) },
+    ...lmcacheOf(admin),
     counters: admin.counts(),
   })
+}
+
+/** Where the policy wants something of LMCache. */
+function lmcacheOf(admin: AdminParts) {
+  const lmcache = toLmcache(admin.parts())
+  return lmcache === null ? {} : { lmcache }
 }
 
 export function listTenants(admin: AdminParts, context: Context<AppEnv>): Response {
@@ -77,6 +88,15 @@ function toRouterReplay({ replays }: AdminParts) {
   if (status === null) return { enabled: false }
   const { backend, ...counts } = status
   return { enabled: true, store_backend: backend, ...counts }
+}
+
+function embeddingSignals(status: ReferenceStatus | null) {
+  return status === null ? {} : { embedding_signals: toReferences(status) }
+}
+
+/** How it stands with vectors that requests are compared with. */
+function toReferences({ state, dimensions, refused, why }: ReferenceStatus) {
+  return { state, dimensions, refused_examples: refused, why }
 }
 
 /** Where several processes are one fleet through Redis: what this one is in it, `alone` while it can't be reached. */

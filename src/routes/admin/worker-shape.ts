@@ -3,14 +3,19 @@
 import type { WorkerConfig } from '../../config/config.ts'
 import type { AdminParts } from '../../control/admin-parts.ts'
 import type { WorkerStatus } from '../../store/worker-status.ts'
+import { chunksByWorker } from './lmcache-shape.ts'
 
 /** Every worker in the order of the configuration. */
 export function toWorkers(admin: AdminParts) {
-  const { config, mirror } = admin.parts()
+  const parts = admin.parts()
+  const { config, mirror } = parts
+  const lmcacheOf = chunksByWorker(parts)
   const statuses = new Map(mirror.workers().map((status) => [status.id, status]))
   return config.workers.flatMap((worker) => {
     const status = statuses.get(worker.id)
-    return status === undefined ? [] : [toWorker(worker, status)]
+    if (status === undefined) return []
+    const shown = toWorker(worker, status)
+    return [lmcacheOf === null ? shown : { ...shown, lmcache: lmcacheOf(worker.id) }]
   })
 }
 

@@ -1,0 +1,76 @@
+// The exact response cache as the pipeline asks it, with one request for equal misses where requests may wait for each
+// other.
+
+import type { Lookup, Partition, PurgeScope, ResponseStore, StoredAnswer } from '../cache/response-store.ts'
+import { SingleFlight } from '../cache/single-flight.ts'
+import type { ResponseCacheConfig } from '../config/config.ts'
+import type { Platform } from '../platform.ts'
+import { CacheCalls } from './cache-calls.ts'
+import type { PipelineEvents } from './events.ts'
+
+/** How long a store off this machine may take, where nothing says otherwise. */
+const STORE_MS = 500
+
+export interface ResponseCacheOptions<Config, Store> {
+  readonly config: Config
+  readonly store: Store
+  readonly platform: Pick<Platform, 'now' | 'after' | 'wakesAcrossRequests'>
+  readonly events: Pick<PipelineEvents, 'cacheFailed'>
+}
+
+export class ResponseCache {
+  readonly config: ResponseCacheConfig
+  /** Null where a request may not wait for another. */
+  readonly flights: SingleFlight<StoredAnswer> | null
+  readonly #store: ResponseStore
+  readonly #calls: CacheCalls
+  readonly #now: () => number
+
+  constructor({ config, store, platform, events }: ResponseCacheOptions<ResponseCacheConfig, ResponseStore>) {
+    this.config = config
+    this.flights = platform.wakesAcrossRequests ? new SingleFlight() : null
+    this.#store = store
+    this.#calls = new CacheCalls({ backend: store.backend, budgetMs: budgetOf(config), platform, events })
+    this.#now = platform.now
+  }
+
+  get backend(): ResponseStore['backend'] {
+    return this.#store.backend
+  }
+
+  /** Null when the store could not be asked: then nothing can be kept either, as it is not known what was purged. */
+  async find(key: string, partition: Partition, signal: AbortSignal): Promise<Lookup | null> {
+    const store = this.#store
+    const lookup =
+      store.backend === 'memory'
+        ? store.find(key, partition)
+        : await this.#calls.read(signal, (own) => store.find(key, partition, own))
+    const answer = lookup?.answer ?? null
+    return lookup !== null && answer !== null && ageMs(answer, this.#now()) >= this.config.ttlMs
+      ? { ...lookup, answer: null }
+      : lookup
+  }
+
+  /** Never rejects. */
+  async put(key: string, answer: StoredAnswer): Promise<void> {
+    const store = this.#store
+    if (store.backend === 'memory') return store.put(key, answer)
+    return this.#calls.write((own) => store.put(key, answer, own))
+  }
+
+  /** Rejects when the store can't be reached. */
+  async purge(scope: PurgeScope): Promise<void> {
+    const store = this.#store
+    if (store.backend === 'memory') return store.purge(scope)
+    return this.#calls.order((own) => store.purge(scope, own))
+  }
+}
+
+export function budgetOf({ redis }: Pick<ResponseCacheConfig, 'redis'>): number {
+  return redis?.commandTimeoutMs ?? STORE_MS
+}
+
+/** Never below zero, whatever other clocks say. */
+export function ageMs({ storedAtMs }: Pick<StoredAnswer, 'storedAtMs'>, nowMs: number): number {
+  return Math.max(0, nowMs - storedAtMs)
+}

@@ -1,0 +1,71 @@
+// The semantic cache as the pipeline asks it: the nearest question of the same partition, if its vector can be had in time.
+
+import type { Partition, PurgeScope } from '../cache/response-store.ts'
+import type { KeptQuestion, SemanticLookup, SemanticQuery, SemanticStore } from '../cache/semantic-store.ts'
+import type { SemanticCacheConfig } from '../config/config.ts'
+import type { SemanticCachePluginConfig } from '../config/decision-config.ts'
+import { serverKey } from '../upstream/embedders.ts'
+import { CacheCalls } from './cache-calls.ts'
+import { budgetOf, type ResponseCacheOptions } from './response-cache.ts'
+
+/** How a request is looked up; decisions may have it their way. */
+export interface SemanticTerms {
+  readonly threshold: number
+  readonly ttlMs: number
+}
+
+export class SemanticCache {
+  readonly config: SemanticCacheConfig
+  readonly #store: SemanticStore
+  readonly #calls: CacheCalls
+  readonly #now: () => number
+
+  constructor({ config, store, platform, events }: ResponseCacheOptions<SemanticCacheConfig, SemanticStore>) {
+    this.config = config
+    this.#store = store
+    this.#calls = new CacheCalls({ backend: store.backend, budgetMs: budgetOf(config), platform, events })
+    this.#now = platform.now
+  }
+
+  get backend(): SemanticStore['backend'] {
+    return this.#store.backend
+  }
+
+  /** Vectors of two models can't be compared, so what they come from is a part of every partition. */
+  get basis(): string {
+    return `semantic ${serverKey({ ...this.config.server, apiKey: null })}`
+  }
+
+  /** Null for a request that is not to be looked up. */
+  termsFor(plugin: SemanticCachePluginConfig | null): SemanticTerms | null {
+    const { isEnabled, threshold, ttlMs } = this.config
+    if (!(plugin?.isEnabled ?? isEnabled)) return null
+    return { threshold: plugin?.similarityThreshold ?? threshold, ttlMs: plugin?.ttlMs ?? ttlMs }
+  }
+
+  /** Null when the store could not be asked. Never rejects. */
+  async nearest(
+    asked: Pick<SemanticQuery, 'partitionKey' | 'vector'> & { readonly partition: Partition },
+    { threshold, ttlMs }: SemanticTerms,
+    signal: AbortSignal,
+  ): Promise<SemanticLookup | null> {
+    const store = this.#store
+    const query = { ...asked, threshold, storedAfterMs: this.#now() - ttlMs }
+    if (store.backend === 'memory') return store.nearest(query)
+    return this.#calls.read(signal, (own) => store.nearest(query, own))
+  }
+
+  /** Never rejects. */
+  async put(kept: KeptQuestion): Promise<void> {
+    const store = this.#store
+    if (store.backend === 'memory') return store.put(kept)
+    return this.#calls.write((own) => store.put(kept, own))
+  }
+
+  /** Rejects when the store can't be reached. */
+  async purge(scope: PurgeScope): Promise<void> {
+    const store = this.#store
+    if (store.backend === 'memory') return store.purge(scope)
+    return this.#calls.order((own) => store.purge(scope, own))
+  }
+}
