@@ -205,9 +205,9 @@ function isEligible(candidate: CandidateView, input: DecisionInput): boolean {
 function scale(create: () => Policy): void {
   test('the cost grows with the number of candidates, not its square', () => {
     const policy = create()
-    const fewMs = fastestMs(policy, viewOf(fleetOf(128)))
-    // Eight times the candidates: 8 when linear, 64 when quadratic. The margin is for noisy machines.
-    expect(fastestMs(policy, viewOf(fleetOf(1_024))) / fewMs).toBeLessThan(30)
+    const growth = () => fastestMs(policy, viewOf(fleetOf(1_024))) / fastestMs(policy, viewOf(fleetOf(128)))
+    // Eight times the candidates: 8 when linear, 64 when quadratic. The margin, and the best of three, are for noisy machines.
+    expect(Math.min(growth(), growth(), growth())).toBeLessThan(30)
   })
 }
 
