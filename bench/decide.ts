@@ -23,16 +23,27 @@ function viewOf(size: number): FleetView {
   return { source: 'memory', ageMs: 250, candidates }
 }
 
+/** The most there is to read: everybody holds something of the prompt, and has something to do. */
+function cachesOf({ candidates }: FleetView): Pick<DecisionInput, 'prefix' | 'lmcache'> {
+  const tokens = (most: number) => Object.fromEntries(candidates.map(({ id }, at) => [id, 1 + (at % most)]))
+  const shared = { promptTokens: 4_096, prefillMsPerToken: 0.2 }
+  return {
+    prefix: { ...shared, cachedTokens: tokens(4_096), backlogTokens: tokens(10_000) },
+    lmcache: { ...shared, matchedTokens: tokens(4_000), chunkCounts: tokens(5_000) },
+  }
+}
+
 async function measure(definition: PolicyDefinition, size: number): Promise<Spread> {
   const policy = definition.create(definition.options.parse({}))
   const view = viewOf(size)
   const keys = Array.from({ length: 256 }, (_, at) => hash64(`session-${at}`))
+  const caches = cachesOf(view)
   let turn = 0
   return measureMicroseconds(() => {
     turn += 1
     const affinity = { source: 'header:x-session-id', hash: keys[turn % keys.length] ?? '' }
     const request = { model: 'bench/model', affinity, ticket: turn, tried: [], pinnedWorkerId: null }
-    const input: DecisionInput = { ...request, prefix: null, lmcache: null }
+    const input: DecisionInput = { ...request, ...caches }
     decide(input, { policy }, view, turn)
   })
 }

@@ -1,11 +1,12 @@
 // `npm start`: the real Worker in workerd with a fleet of simulated vLLM workers, ready to be asked. Ctrl-C ends all.
-// `npm start -- --hooks` puts the example hooks in front.
+// `npm start -- --hooks` puts the example hooks in front, `--config FILE` takes another configuration.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { startSimulatedWorker } from '../src/runtime/node-simulator.ts'
 import { startWorkerd } from '../src/runtime/workerd-process.ts'
+import { demoVariables, type DemoWorker, FLEET, fleetFor } from './demo-fleet.ts'
 import { startHookService } from './hook-server.ts'
 
 const HOST = '127.0.0.1'
@@ -14,13 +15,6 @@ const ADMIN_KEY = 'demo-admin'
 /** Id of the request that the welcome proposes, and then proposes to explain. */
 const FIRST_REQUEST_ID = 'my-first-request'
 const DEFAULT_PORT = 3001
-
-/** Two models over three workers, timed like an 8B and a 70B model on real GPUs, only with less to say. */
-const FLEET = [
-  { id: 'gpu-1', model: 'demo/llama-8b', itlMs: 12, prefillOverheadMs: 30 },
-  { id: 'gpu-2', model: 'demo/llama-8b', itlMs: 12, prefillOverheadMs: 30 },
-  { id: 'gpu-3', model: 'demo/llama-70b', itlMs: 25, prefillOverheadMs: 80 },
-] as const
 
 interface Stoppable {
   stop(): Promise<void>
@@ -37,10 +31,12 @@ async function stopAll(exitCode: number): Promise<never> {
   process.exit(exitCode)
 }
 
-async function startFleet(): Promise<readonly { readonly id: string; readonly url: string }[]> {
+async function startFleet(
+  fleet: readonly DemoWorker[],
+): Promise<readonly { readonly id: string; readonly url: string }[]> {
   return Promise.all(
-    FLEET.map(async ({ id, model, ...timing }, index) => {
-      const worker = await startSimulatedWorker({ port: 0, models: [model], seed: index + 1, ...timing })
+    fleet.map(async ({ id, models, ...timing }, index) => {
+      const worker = await startSimulatedWorker({ port: 0, models, seed: index + 1, ...timing })
       running.push({ stop: () => worker.close() })
       return { id, url: worker.url }
     }),
@@ -101,7 +97,11 @@ async function askOnce(url: string, model: string): Promise<void> {
 }
 
 function curl(url: string, prompt: string): string {
-  const body = JSON.stringify({ model: FLEET[0].model, max_tokens: 40, messages: [{ role: 'user', content: prompt }] })
+  const body = JSON.stringify({
+    model: FLEET[0].models[0],
+    max_tokens: 40,
+    messages: [{ role: 'user', content: prompt }],
+  })
   return `curl -i ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`
 }
 
@@ -125,14 +125,14 @@ function explanation(url: string): string {
 `
 }
 
-function welcome(url: string, more: string): string {
+function welcome(url: string, askedModel: string, more: string): string {
   return `
 The router is ready at ${url}
 It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
 
 Ask it (the answer streams; -i shows which worker was chosen, and why):
 
-  curl -iN ${url}/v1/chat/completions -H 'x-request-id: ${FIRST_REQUEST_ID}' -H 'content-type: application/json' -d '{"model":"demo/llama-8b","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
+  curl -iN ${url}/v1/chat/completions -H 'x-request-id: ${FIRST_REQUEST_ID}' -H 'content-type: application/json' -d '{"model":"${askedModel}","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Why did this request go there?"}]}'
 
 ${more}
 Look at:
@@ -150,27 +150,29 @@ async function main(): Promise<void> {
     options: { config: { type: 'string' }, port: { type: 'string' }, hooks: { type: 'boolean', default: false } },
   })
   if (values.hooks && values.config !== undefined) throw new Error('--hooks belongs to the demo; your file has its own')
-  const workers = await startFleet()
+  const ownText = values.config === undefined ? null : await readFile(values.config, 'utf8')
+  const wanted = ownText === null ? null : await fleetFor(ownText, values.config ?? '')
+  const workers = await startFleet(wanted?.workers ?? FLEET)
   const hooks = values.hooks ? await startHooks() : []
-  const configText = values.config === undefined ? demoConfig(workers, hooks) : await readFile(values.config, 'utf8')
+  const configText = ownText ?? demoConfig(workers, hooks)
   const router = await startWorkerd({
     host: HOST,
     port: await choosePort(values.port),
     configText,
-    variables: Object.fromEntries(workers.map(({ url }, index) => [`DEMO_WORKER_${index + 1}`, url])),
+    variables: demoVariables(workers.map(({ url }) => url)),
     isDirect: false,
     plugins: [],
   })
   running.push(router)
   await waitUntilReady(router.url)
-  for (const model of new Set(FLEET.map((worker) => worker.model))) {
-    if (values.config === undefined) await askOnce(router.url, model)
+  for (const model of new Set(FLEET.flatMap(({ models }) => models))) {
+    if (ownText === null) await askOnce(router.url, model)
   }
   const more = [
-    ...(values.config === undefined ? [explanation(router.url)] : []),
+    ...(ownText === null ? [explanation(router.url)] : []),
     ...(values.hooks ? [hooksWelcome(router.url)] : []),
   ]
-  process.stdout.write(welcome(router.url, more.join('')))
+  process.stdout.write(welcome(router.url, wanted?.askedModel ?? FLEET[0].models[0], more.join('')))
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stopAll(0))

@@ -17,6 +17,7 @@ import { LIMIT_HEADERS, setLimitHeaders } from './pipeline/limit-headers.ts'
 import type { RouterParts } from './pipeline/router-parts.ts'
 import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID, setDecisionId } from './pipeline/routing-headers.ts'
 import { openTrace } from './pipeline/tracing.ts'
+import { callerTrace } from './tracing/trace-headers.ts'
 import type { RequestContext } from './platform.ts'
 import { addAdminRoutes } from './routes/admin/admin-routes.ts'
 import { isAdminPath } from './routes/admin/catalogue.ts'
@@ -38,6 +39,7 @@ export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
       requestId: requestIdOf(request.headers, () => parts.platform.randomId()),
       receivedAtMs: parts.platform.now(),
       tracing: traces === null ? null : openTrace(traces, request, parts.platform),
+      callerTrace: () => callerTrace(request.headers),
       config: parts.config,
       context,
     })
@@ -72,7 +74,7 @@ function buildRoutes(parts: RouterParts, admin: AdminParts): Hono<AppEnv> {
   app.get('/liveness', liveness)
   app.get('/readiness', readiness)
   app.get('/version', version)
-  addAdminRoutes(app, admin)
+  addAdminRoutes(app, admin, passthroughPaths)
 
   for (const { path, shape, methods } of knownPaths(passthroughPaths)) {
     if (shape !== null) app.all(path, matched(path, shape))

@@ -49,7 +49,7 @@ export function createGeneration(config: Config, context: GenerationContext, ear
   const { link, admin, ...shared } = context
   const { platform, events } = shared
   const before = earlier?.parts ?? null
-  shared.promptCaches.use(config.policy.needs.prefix, new Set(candidatesOf(config.workers).map(({ id }) => id)))
+  shared.promptCaches.use(config.policy.needs.prefix, placesOf(config.workers))
   shared.redis.keepOnly(redisOf(config))
   const parts: RouterParts = {
     ...shared,
@@ -87,6 +87,12 @@ export function createGeneration(config: Config, context: GenerationContext, ear
   parts.clusters?.warm()
   parts.signalServers.warm()
   return { parts, fetch: createApp(parts, admin) }
+}
+
+/** URLs by candidate id. */
+function placesOf(workers: Config['workers']): ReadonlyMap<string, string> {
+  const urls = new Map(workers.map(({ id, url }) => [id, url]))
+  return new Map(candidatesOf(workers).map(({ id, workerId }) => [id, urls.get(workerId) ?? '']))
 }
 
 /** Every Redis that this configuration keeps something in. */

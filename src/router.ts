@@ -166,7 +166,8 @@ function createShared(platform: Platform, events: PipelineEvents) {
 }
 
 function createLink({ fleet: store, now, random, randomId }: Platform, events: PipelineEvents): FleetLink {
-  return new FleetLink({ store, now, random, randomId, onSyncFailed: events.fleetSyncFailed })
+  const { fleetSyncFailed: onSyncFailed, workerChanged: onWorkerChanged } = events
+  return new FleetLink({ store, now, random, randomId, onSyncFailed, onWorkerChanged })
 }
 
 /** Its store is there as soon as some requests leave a record. */

@@ -7,6 +7,7 @@ import { layoutOf } from '../../src/simulator/lmcache/routes-legacy.ts'
 import type { CacheWatcher } from '../../src/simulator/engine.ts'
 import type { VirtualClock } from '../../src/simulator/clock.ts'
 import type { LmcacheLookupNeeds, LmcacheNeeds } from '../../src/routing/policy.ts'
+import { toMatchedTokens } from '../../src/upstream/lmcache/instance-matches.ts'
 import { CHUNK_TOKENS, readLayout } from '../../src/upstream/lmcache/layout-info.ts'
 import { readPlacements } from '../../src/upstream/lmcache/placements.ts'
 import type { PreparedRequest } from './prepared.ts'
@@ -16,6 +17,12 @@ export interface ControllerModel {
   readonly reportMs: number
   /** How long a report takes to become visible. */
   readonly lagMs: number
+}
+
+/** How the router asks. */
+export interface LookupRules {
+  readonly controllerType: LmcacheNeeds['controllerType']
+  readonly lookup: LmcacheLookupNeeds
 }
 
 export class VirtualController {
@@ -47,11 +54,11 @@ export class VirtualController {
     return reporter.watcherOf(0)
   }
 
-  /** Leading tokens by worker, as far as the router takes them from an answer. */
+  /** Leading tokens by worker, as far as the router takes them from an answer; `sentTokens` is what it has sent itself. */
   lookUp(
     { chunkKeys }: PreparedRequest,
-    type: LmcacheNeeds['controllerType'],
-    { maxTokens, assumesChains }: LmcacheLookupNeeds,
+    { controllerType: type, lookup: { maxTokens, assumesChains } }: LookupRules,
+    sentTokens: () => Readonly<Record<string, number>>,
   ): Readonly<Record<string, number>> {
     const keys = chunkKeys.slice(0, Math.floor(maxTokens / CHUNK_TOKENS))
     const tokens = keys.length * CHUNK_TOKENS
@@ -60,7 +67,7 @@ export class VirtualController {
         ? readLayout({ layout_info: layoutOf(this.#index, keys) }, { tokens, assumesChains })
         : readPlacements({ chunks: keys.length, results: keys.map((key) => this.#placementsOf(key)) }, tokens)
     if (matches === null) throw new Error('the simulated controller gave an answer that the router cannot read')
-    return Object.fromEntries(matches.tokensByInstance)
+    return toMatchedTokens(matches, (instanceId) => [instanceId], sentTokens)
   }
 
   #placementsOf(key: number): object {

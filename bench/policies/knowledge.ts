@@ -58,33 +58,58 @@ export function joinKnowledge(parts: readonly Knowledge[]): Knowledge {
 }
 
 /** The router's own index, learning as it does in the pipeline. */
-export function indexKnowledge(trace: PreparedTrace, needs: PrefixNeeds, workerIds: readonly string[]): Knowledge {
-  const caches = new PromptCaches()
-  caches.use(needs, new Set(workerIds))
-  const promptOf = (request: PreparedRequest) => {
-    const { chains, bytes } = trace.promptOf(request, needs.blockBytes)
-    return { blocks: { chains, bytes, blockBytes: needs.blockBytes, tokens: null }, model: MODEL, needs }
+export class IndexKnowledge implements Knowledge {
+  readonly #caches = new PromptCaches()
+  readonly #trace: PreparedTrace
+  readonly #needs: PrefixNeeds
+
+  constructor(trace: PreparedTrace, needs: PrefixNeeds, workerIds: readonly string[]) {
+    this.#trace = trace
+    this.#needs = needs
+    this.#caches.use(needs, new Map(workerIds.map((id) => [id, id])))
   }
-  return {
-    lookupFor: () => NO_LOOKUP,
-    factsFor: (request, nowMs) => ({ prefix: caches.factOf(promptOf(request), nowMs) }),
-    begin(request, { workerId, facts, nowMs }) {
-      const attempt = { candidateId: workerId, fact: facts.prefix, nowMs, streams: true }
-      const hold = caches.begin({ ...promptOf(request), ...attempt })
-      return {
-        firstToken: (firstMs) => hold.noteFirstByte(firstMs),
-        ended: (cachedTokens) => hold.noteAnswer({ promptTokens: request.trace.promptTokens, cachedTokens }),
-      }
-    },
+
+  lookupFor(): Lookup {
+    return NO_LOOKUP
+  }
+
+  factOf(request: PreparedRequest, nowMs: number): PrefixFact {
+    return this.#caches.factOf(this.#promptOf(request), nowMs)
+  }
+
+  factsFor(request: PreparedRequest, nowMs: number): Partial<CacheFacts> {
+    return { prefix: this.factOf(request, nowMs) }
+  }
+
+  begin(
+    request: PreparedRequest,
+    { workerId, facts, nowMs }: { readonly workerId: string; readonly facts: CacheFacts; readonly nowMs: number },
+  ): Attempt {
+    const attempt = { candidateId: workerId, fact: facts.prefix, nowMs, streams: true, api: 'chat' }
+    const hold = this.#caches.begin({ ...this.#promptOf(request), ...attempt })
+    return {
+      firstToken: (firstMs) => hold.noteFirstByte(firstMs),
+      ended: (cachedTokens) => hold.noteAnswer({ promptTokens: request.trace.promptTokens, cachedTokens }),
+    }
+  }
+
+  #promptOf(request: PreparedRequest) {
+    const { blockBytes } = this.#needs
+    const { chains, bytes } = this.#trace.promptOf(request, blockBytes)
+    return { blocks: { chains, bytes, blockBytes, tokens: null }, model: MODEL, needs: this.#needs }
   }
 }
 
 /** What a worker's /tokenize and the controller's /lookup take, with the way there and back. */
 export const LOOKUP_COSTS = { tokenizeMs: 2, tokenizeMsPerToken: 0.0015, lookupMs: 2, lookupMsPerChunk: 0.01 }
 
-/** LMCache as the router asks it. */
-export function lmcacheKnowledge(controller: VirtualController, needs: LmcacheNeeds): Knowledge {
-  const { lookup } = needs
+/** LMCache as the router asks it; `index` is the router's own, null where its policy keeps none. */
+export function lmcacheKnowledge(
+  controller: VirtualController,
+  needs: LmcacheNeeds,
+  index: IndexKnowledge | null,
+): Knowledge {
+  const { lookup, controllerType } = needs
   const poll = new Polled(() => controller.occupancy(), needs.pollIntervalMs)
   return {
     lookupFor(request) {
@@ -92,12 +117,19 @@ export function lmcacheKnowledge(controller: VirtualController, needs: LmcacheNe
       return { count: 1, ms: Math.min(lookupMs(request, lookup.maxTokens), lookup.budgetMs) }
     },
     factsFor(request, nowMs) {
-      const isAsked = lookup !== null && request.trace.promptTokens >= lookup.minPromptTokens
-      const isInTime = lookup !== null && lookupMs(request, lookup.maxTokens) <= lookup.budgetMs
-      const matchedTokens = isAsked && isInTime ? controller.lookUp(request, needs.controllerType, lookup) : null
-      const promptTokens = isAsked && isInTime ? request.trace.promptTokens : null
-      const { prefillMsPerToken } = needs
-      return { lmcache: { matchedTokens, promptTokens, chunkCounts: poll.at(nowMs), prefillMsPerToken } }
+      const { promptTokens } = request.trace
+      const own = index?.factOf(request, nowMs) ?? null
+      // What a token costs is learned, and is the same for the index and for LMCache.
+      const { prefillMsPerToken } = own ?? needs
+      const known = { chunkCounts: poll.at(nowMs), prefillMsPerToken }
+      const isAnswered =
+        lookup !== null &&
+        promptTokens >= lookup.minPromptTokens &&
+        lookupMs(request, lookup.maxTokens) <= lookup.budgetMs
+      if (!isAnswered) return { lmcache: { matchedTokens: null, promptTokens: null, ...known } }
+      const sentTokens = () => own?.cachedTokens ?? {}
+      const matchedTokens = controller.lookUp(request, { controllerType, lookup }, sentTokens)
+      return { lmcache: { matchedTokens, promptTokens, ...known } }
     },
     begin: () => NO_ATTEMPT,
   }

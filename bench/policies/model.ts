@@ -7,7 +7,7 @@ import type { EngineModel } from './fleet.ts'
 /** Tokens of one of vLLM's blocks. */
 const VLLM_BLOCK_TOKENS = 16
 
-/** An engine's blocks in these runs: one of LMCache's chunks. `engine.test.ts` has it agree with blocks of 16 tokens. */
+/** An engine's blocks in these runs: one of LMCache's chunks. `simulate.test.ts` holds it against blocks of 16 tokens. */
 export const FAST_BLOCK_TOKENS = 256
 
 /** Blocks of 16 tokens that an engine keeps: 50 GB of an H100 beside an 8B model, and 84 GB of host memory by LMCache. */

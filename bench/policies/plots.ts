@@ -1,5 +1,6 @@
 // Plots of the figures as SVG, drawn from nothing but them.
 
+import type { ContenderName } from './contenders.ts'
 import { GOAL_LOAD, GOAL_WORKERS } from './matrix.ts'
 import type { Plot } from './page.ts'
 import { findFigures, findRuns, type Results } from './results.ts'
@@ -40,7 +41,7 @@ export function drawPlots(results: Results): readonly Plot[] {
   ]
 }
 
-const BAR = { height: 14, gap: 4, left: 210, width: 420 }
+const BAR = { height: 14, gap: 4, left: 225, width: 420 }
 
 function drawHits({ extent, main }: Results): string {
   const parts: string[] = []
@@ -64,38 +65,82 @@ function drawHits({ extent, main }: Results): string {
   return frame(BAR.left + BAR.width + 60, y, parts)
 }
 
-const AREA = { left: 60, top: 15, width: 400, height: 260 }
+const AREA = { left: 60, top: 30, width: 420, height: 280 }
+
+/** What an axis names of each decade. */
+const TICKS = [1, 2, 5]
+
+/** Drawn last and wider than the others, as it is what the page is about. */
+const FOREMOST: ContenderName = 'cache_aware'
+
+/** What no router can know is drawn in dashes. */
+const OMNISCIENT: readonly ContenderName[] = ['oracle', 'most_cached']
 
 function drawLatency({ extent, main }: Results, trace: string): string {
   const runs = findRuns(main, { trace, workers: GOAL_WORKERS })
   const values = runs.map(({ figures }) => figures.firstTokenP90Ms / 1_000)
-  // A logarithmic axis over whole decades: policies differ by factors.
-  const low = Math.floor(Math.log10(Math.min(...values, 1)))
-  const high = Math.ceil(Math.log10(Math.max(...values, 10)))
+  // A logarithmic axis: policies differ by factors.
+  const ticks = ticksAround(Math.min(...values, 1), Math.max(...values, 10))
+  const [low, high] = [Math.log10(ticks[0] ?? 1), Math.log10(ticks.at(-1) ?? 10)]
   const yOf = (value: number) => AREA.top + AREA.height * (1 - (Math.log10(value) - low) / (high - low))
   const [first, last] = [Math.min(...extent.loads), Math.max(...extent.loads)]
   const xOf = (load: number) => AREA.left + (AREA.width * (load - first)) / (last - first || 1)
-  const parts: string[] = []
-  for (let decade = low; decade <= high; decade += 1) {
-    const y = yOf(10 ** decade)
+  const parts = [text(10, 16, `p90 of the first token, ${trace}, ${GOAL_WORKERS} workers`, 'font-weight="bold"')]
+  for (const tick of ticks) {
+    const y = round(yOf(tick))
     parts.push(
-      `<line x1="${AREA.left}" x2="${AREA.left + AREA.width}" y1="${round(y)}" y2="${round(y)}" stroke="${INK}" stroke-opacity="0.3"/>`,
+      `<line x1="${AREA.left}" x2="${AREA.left + AREA.width}" y1="${y}" y2="${y}" stroke="${INK}" stroke-opacity="0.25"/>`,
     )
-    parts.push(text(AREA.left - 6, y + 4, `${10 ** decade} s`, 'text-anchor="end"'))
+    parts.push(text(AREA.left - 8, yOf(tick) + 4, `${tick} s`, 'text-anchor="end"'))
   }
   for (const load of extent.loads) {
     parts.push(text(xOf(load), AREA.top + AREA.height + 18, `${(load * 100).toFixed(0)} %`, 'text-anchor="middle"'))
   }
-  for (const [at, contender] of extent.contenders.entries()) {
+  parts.push(text(AREA.left + AREA.width / 2, AREA.top + AREA.height + 36, 'load', 'text-anchor="middle"'))
+  const drawn = extent.contenders.map((contender, at) => {
     const points = findRuns(runs, { contender })
       .toSorted((one, other) => one.plan.load - other.plan.load)
-      .map(({ plan, figures }) => `${round(xOf(plan.load))},${round(yOf(figures.firstTokenP90Ms / 1_000))}`)
-    parts.push(`<polyline points="${points.join(' ')}" fill="none" stroke="${colorOf(at)}" stroke-width="2"/>`)
+      .map(({ plan, figures }) => ({ x: round(xOf(plan.load)), y: round(yOf(figures.firstTokenP90Ms / 1_000)) }))
+    return { contender, line: drawLine(contender, at, points) }
+  })
+  const inFront = (contender: ContenderName) => Number(contender === FOREMOST)
+  const ordered = drawn.toSorted((one, other) => inFront(one.contender) - inFront(other.contender))
+  parts.push(...ordered.map(({ line }) => line))
+  for (const [at, contender] of extent.contenders.entries()) {
     const y = AREA.top + 8 + at * 20
-    parts.push(`<rect x="${AREA.left + AREA.width + 24}" y="${y - 5}" width="14" height="4" fill="${colorOf(at)}"/>`)
-    parts.push(text(AREA.left + AREA.width + 44, y + 2, contender))
+    const [from, to] = [AREA.left + AREA.width + 24, AREA.left + AREA.width + 44]
+    parts.push(`<line x1="${from}" x2="${to}" y1="${y}" y2="${y}" ${strokeOf(contender, at)}/>`)
+    parts.push(text(to + 8, y + 4, contender))
   }
-  return frame(AREA.left + AREA.width + 250, AREA.top + AREA.height + 30, parts)
+  return frame(AREA.left + AREA.width + 260, AREA.top + AREA.height + 46, parts)
+}
+
+interface Point {
+  readonly x: string
+  readonly y: string
+}
+
+function drawLine(contender: ContenderName, at: number, points: readonly Point[]): string {
+  const line = `<polyline points="${points.map(({ x, y }) => `${x},${y}`).join(' ')}" fill="none" ${strokeOf(contender, at)}/>`
+  const dots = points.map(({ x, y }) => `<circle cx="${x}" cy="${y}" r="3" fill="${colorOf(at)}"/>`)
+  return [line, ...dots].join('\n')
+}
+
+function strokeOf(contender: ContenderName, at: number): string {
+  const dashes = OMNISCIENT.includes(contender) ? ' stroke-dasharray="5 4"' : ''
+  return `stroke="${colorOf(at)}" stroke-width="${contender === FOREMOST ? 4 : 2}"${dashes}`
+}
+
+/** From the last tick at or below `low` to the first at or above `high`. */
+function ticksAround(low: number, high: number): readonly number[] {
+  const ticks: number[] = []
+  for (let decade = Math.floor(Math.log10(low)); decade <= Math.ceil(Math.log10(high)); decade += 1) {
+    // Parsed from text, so that 2 * 10 ** -1 is 0.2.
+    for (const digit of TICKS) ticks.push(Number(`${digit}e${decade}`))
+  }
+  const from = ticks.findLastIndex((tick) => tick <= low)
+  const to = ticks.findIndex((tick) => tick >= high)
+  return ticks.slice(Math.max(0, from), to + 1)
 }
 
 function frame(width: number, height: number, parts: readonly string[]): string {

@@ -5,7 +5,7 @@ import type { Policy } from '../../src/routing/policy.ts'
 import { VirtualClock } from '../../src/simulator/clock.ts'
 import { type ControllerModel, VirtualController } from './controller.ts'
 import { type EngineModel, VirtualWorker } from './fleet.ts'
-import { engineKnowledge, indexKnowledge, type Knowledge, joinKnowledge, lmcacheKnowledge } from './knowledge.ts'
+import { engineKnowledge, IndexKnowledge, type Knowledge, joinKnowledge, lmcacheKnowledge } from './knowledge.ts'
 import type { Outcome } from './outcome.ts'
 import type { PreparedTrace } from './prepared.ts'
 import { type SharedFleet, VirtualRouter } from './router.ts'
@@ -84,17 +84,10 @@ function knowledgeOf(
 ): Knowledge {
   const { prefix, lmcache } = policy.needs
   if (isOmniscient) return engineKnowledge(workers, costOfToken(engine))
-  const parts: Knowledge[] = []
-  if (prefix !== undefined)
-    parts.push(
-      indexKnowledge(
-        trace,
-        prefix,
-        workers.map(({ id }) => id),
-      ),
-    )
-  if (lmcache !== undefined && controller !== null) parts.push(lmcacheKnowledge(controller, lmcache))
-  return joinKnowledge(parts)
+  const ids = workers.map(({ id }) => id)
+  const index = prefix === undefined ? null : new IndexKnowledge(trace, prefix, ids)
+  const ofLmcache = lmcache === undefined || controller === null ? null : lmcacheKnowledge(controller, lmcache, index)
+  return joinKnowledge([index, ofLmcache].filter((part) => part !== null))
 }
 
 /** What a token costs in an engine that is busy with prefills: its own time and its part of a full step. */

@@ -14,6 +14,7 @@ const withPart = (part: object) => ({ ...GREEDY, messages: [{ role: 'user', cont
 test.each<[object, string]>([
   [{ temperature: 0 }, 'use'],
   [{ temperature: 1, seed: 0 }, 'use'],
+  [{ temperature: 1, seed: -1 }, 'bypass'],
   [{}, 'bypass'],
   [{ temperature: 0.1 }, 'bypass'],
   [{ temperature: '0' }, 'bypass'],

@@ -35,9 +35,10 @@ function readCacheControl(headers: Headers): { readonly noStore: boolean; readon
   }
 }
 
-/** Greedy, or drawn with a seed: asked again, a worker would say the same. */
+/** Greedy, or drawn with a seed: asked again, a worker would say the same. To vLLM a seed of -1 is none. */
 function isDeterministic(json: CacheUseInput['json']): boolean {
-  return field(json, 'temperature') === 0 || typeof field(json, 'seed') === 'number'
+  const seed = field(json, 'seed')
+  return field(json, 'temperature') === 0 || (typeof seed === 'number' && seed !== -1)
 }
 
 /** One half of a request that two workers answer together; its answer is of use to the other half alone. */

@@ -31,6 +31,17 @@ test('an answer beyond the whole budget is not kept, and drives nobody out', () 
   expect(store.find('b', PARTITION).answer).toBeNull()
 })
 
+test('what was asked for before a purge takes up no room, and no newer answer loses its place to it', () => {
+  const { store, put } = open()
+  store.purge({ kind: 'tenant', name: 'acme' })
+  put('a')
+  expect(store.size).toEqual({ entries: 0, bytes: 0 })
+  const { epoch } = store.find('a', PARTITION)
+  store.put('a', answerOf(20, epoch))
+  put('a')
+  expect(store.find('a', PARTITION).answer?.body.length).toBe(20)
+})
+
 test('bytes and entries stay within their budgets, whatever comes', () => {
   const commands = fc.array(
     fc.tuple(

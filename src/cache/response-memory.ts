@@ -40,7 +40,9 @@ export class MemoryResponseStore implements LocalResponseStore {
     return { answer: null, epoch }
   }
 
+  /** What was asked for before a purge is not kept, and takes no newer one's place. */
   put(key: string, answer: StoredAnswer): void {
+    if (answer.epoch !== this.#marks.epochOf(answer)) return
     this.#remove(key)
     if (sizeOfAnswer(answer) > this.#limits.maxBytes) return
     this.#answers.set(key, answer)

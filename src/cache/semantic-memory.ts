@@ -49,7 +49,9 @@ export class MemorySemanticStore implements LocalSemanticStore {
     return { nearest, epoch }
   }
 
+  /** What was asked for before a purge is not kept, and takes no newer one's place. */
   put(kept: KeptQuestion): void {
+    if (kept.answer.epoch !== this.#marks.epochOf(kept.answer)) return
     this.#remove(kept.key)
     if (sizeOf(kept) > this.#limits.maxBytes) return
     this.#kept.set(kept.key, kept)

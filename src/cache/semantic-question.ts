@@ -5,14 +5,21 @@ import { type CanonicalMember, canonicalItems, canonicalMembers, joinMembers } f
 
 export interface SemanticQuestion {
   readonly text: string
-  /** The body's members without that text. */
+  /** The body's members without that text, and what of it has to be equal all the same. */
   readonly rest: readonly CanonicalMember[]
 }
 
 /**
  * Embedding models read the beginning of a text, some hundred tokens: longer texts that begin alike would be one to them.
+ * In bytes, as a token is fewer characters of most scripts than of Latin.
  */
-const MAX_TEXT_LENGTH = 1_500
+const MAX_TEXT_BYTES = 1_000
+
+/**
+ * What no other words can say: numbers, and runs too long for a word (hashes, addresses, code), which tokenisers give up on.
+ * Vectors of texts that differ in these alone are next to each other.
+ */
+const LITERALS = /[!-~]{40,}|[-−]?\p{N}+(?:[.,:/-]\p{N}+)*/gu
 
 /** Null where there is no such text, or more than text, or more than can be compared. */
 export function semanticQuestion(members: readonly CanonicalMember[]): SemanticQuestion | null {
@@ -22,8 +29,10 @@ export function semanticQuestion(members: readonly CanonicalMember[]): SemanticQ
   if (member === undefined || members.some(({ key }, other) => other !== at && ASKING.has(key))) return null
   const found = member.key === '"prompt"' ? { text: readText(member.value), value: '' } : newestOf(member.value)
   const { text, value } = found
-  if (text === null || text.trim() === '' || text.length > MAX_TEXT_LENGTH) return null
-  return { text, rest: members.with(at, { key: member.key, value }) }
+  if (text === null || text.trim() === '' || new TextEncoder().encode(text).length > MAX_TEXT_BYTES) return null
+  // Keys of a body have quotes; this one is none of them.
+  const literals = { key: 'literals', value: JSON.stringify(text.match(LITERALS) ?? []) }
+  return { text, rest: [...members.with(at, { key: member.key, value }), literals] }
 }
 
 const ASKING: ReadonlySet<string> = new Set(['"messages"', '"prompt"'])
@@ -53,12 +62,12 @@ function readText(json: string): string | null {
   return typeof text === 'string' ? text : null
 }
 
-/** Of a list of text parts alone: a picture can't be told in other words. */
+/** Of a list of text parts alone, put together as for signals: a picture can't be told in other words. */
 function readParts(json: string): string | null {
   const parts: unknown = json.startsWith('[') ? JSON.parse(json) : null
   if (!Array.isArray(parts)) return null
   const texts = parts.map((part: unknown) => (isTextPart(part) ? part.text : null))
-  return texts.includes(null) ? null : texts.join('\n')
+  return texts.includes(null) ? null : texts.join(' ')
 }
 
 function isTextPart(part: unknown): part is { readonly text: string } {

@@ -186,6 +186,17 @@ describe('a shared store', () => {
     await probe
   })
 
+  test('costs no more than the request has time for', async () => {
+    const hanging: TokenStore = { findFirst: () => new Promise(() => {}), put: async () => {} }
+    const { cache, clock, request } = create({ store: hanging })
+    const { asked, load } = createTokenizer()
+    const found = cache.idsFor(prompt('Hi'), load, { ...request, budgetMs: 3 })
+    await expect.poll(() => clock.pending()).toBe(1)
+    clock.advance(3)
+    expect(await found).toMatchObject({ source: 'loaded' })
+    expect(asked).toHaveLength(1)
+  })
+
   test('that fails is a miss', async () => {
     const failing: TokenStore = { findFirst: () => Promise.reject(new Error()), put: () => Promise.reject(new Error()) }
     const { cache, request, settled } = create({ store: failing })

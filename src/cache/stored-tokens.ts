@@ -83,7 +83,9 @@ export class StoredTokens implements TokenCache {
     const { shared, memory } = this.#options
     if (shared === null) return null
     const keys = [key, ...(lookup?.keys ?? [])]
-    const outcome = await callWithin(shared.reads, request.signal, (signal) => shared.store.findFirst(keys, signal))
+    const { budgetMs: ownMs = Number.POSITIVE_INFINITY, signal: left } = request
+    const reads = { ...shared.reads, budgetMs: Math.min(shared.reads.budgetMs, ownMs) }
+    const outcome = await callWithin(reads, left, (signal) => shared.store.findFirst(keys, signal))
     if (outcome.kind !== 'answer' || outcome.value === null) return null
     const { index, ids } = outcome.value
     memory.set(keys[index] ?? key, ids)

@@ -25,6 +25,8 @@ export interface AskingRequest {
   readonly signal: AbortSignal
   /** Keeps the runtime alive for what is written once the ids are known. */
   waitUntil(task: Promise<unknown>): void
+  /** How long it waits for a store at most; left out, as long as the store may take. */
+  readonly budgetMs?: number
   /** How many leading ids are all that is wanted; left out, every one that can be had at once. */
   readonly wanted?: number
 }

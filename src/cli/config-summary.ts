@@ -96,7 +96,9 @@ function decisionLines(config: Config): string[] {
   const { plugins, models, signals } = decisionSummary(config)
   const total = Object.values(plugins).reduce((sum, count) => sum + count, 0)
   const holders = rules.filter(({ plugins: own }) => Object.values(own).some((plugin) => plugin !== null)).length
-  const types = Object.entries(plugins).map(([type, count]) => `${type}: ${count}`)
+  const types = Object.entries(plugins)
+    .map(([type, count]) => `${type}: ${count}`)
+    .toSorted()
   return [
     `Decisions: ${rules.length}`,
     `Plugins: ${total} total (${holders} decisions)`,

@@ -68,23 +68,50 @@ describe.each(Object.entries(TEMPLATES))('%s', (name, text) => {
   })
 })
 
-test('validate counts decisions, plugins, models and signals', async () => {
+/** What `validate` prints of a file. */
+async function validated(text: string): Promise<string> {
   let output = ''
   await runValidate({
     args: [],
-    readFile: async () => TEMPLATES['decisions'] ?? '',
+    readFile: async () => text,
     loadPolicies: async () => BUILT_IN_POLICIES,
     askWorkers: async () => new Map(),
     env: () => undefined,
     write: (text) => void (output += text),
     writeError: () => {},
   })
-  expect(output).toContain(`Configuration is valid
+  return output
+}
+
+test('validate counts decisions, plugins, models and signals', async () => {
+  expect(await validated(TEMPLATES['decisions'] ?? '')).toContain(`Configuration is valid
 Summary:
   Decisions: 3
   Plugins: 2 total (2 decisions)
     Types: router_replay: 1, system_prompt: 1
   Models: 2
   Signals: 3
+`)
+})
+
+test('the summary that the article prints', async () => {
+  const prompt = '{ type: system_prompt, configuration: { system_prompt: Be brief } }'
+  const cache = '{ type: semantic-cache, configuration: { similarity_threshold: 0.9 } }'
+  const words = ['one', 'two', 'three', 'four'].map((name) => `{ name: ${name}, keywords: [${name}] }`)
+  const rule = (name: string) => `rules: { type: keyword, name: ${name} }`
+  const output = await validated(`workers: [{ url: "http://a", models: [large, small] }]
+signals: { keywords: [${words.join(', ')}] }
+decisions:
+  - { name: a, ${rule('one')}, modelRefs: [{ model: large }], plugins: [${prompt}, ${cache}] }
+  - { name: b, ${rule('two')}, modelRefs: [{ model: small }], plugins: [${cache}, ${prompt}] }
+  - { name: c, modelRefs: [{ model: small }], plugins: [{ type: router_replay }] }
+`)
+  expect(output).toContain(`Configuration is valid
+Summary:
+  Decisions: 3
+  Plugins: 5 total (3 decisions)
+    Types: router_replay: 1, semantic-cache: 2, system_prompt: 2
+  Models: 2
+  Signals: 4
 `)
 })

@@ -10,6 +10,7 @@ import { checkDecisions } from './decision-checks.ts'
 import { errorAt, formatPath, warningAt, withoutUserInfo, type Problem } from './finding.ts'
 import { checkHooks } from './hook-checks.ts'
 import { isOwnPath } from './http-values.ts'
+import { checkLmcache } from './lmcache-checks.ts'
 import { checkMetrics } from './metrics-schema.ts'
 import { checkModelRules } from './model-rule-checks.ts'
 import { workerNameOf, type PoolEntry } from './pool.ts'
@@ -24,6 +25,7 @@ import { checkSignalServers } from './signal-server-schema.ts'
 import { checkState } from './state-schema.ts'
 import { checkTraces } from './trace-schema.ts'
 import { fewCandidates } from './unavailable.ts'
+import { unknownBinding } from './unknown-binding.ts'
 
 /** What the checks look at. */
 export interface CrossCheckInput {
@@ -64,6 +66,7 @@ const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkChoice,
   checkDecisions,
   checkHooks,
+  checkLmcache,
   checkMetrics,
   checkModelRules,
   checkResponseCache,
@@ -151,12 +154,7 @@ function unknownWorker(name: string, pool: readonly PoolEntry[]): Problem {
 }
 
 function checkBindings({ pool, bindings }: CrossCheckInput): Problem[] {
-  if (bindings === null) return []
-  return pool.flatMap(({ worker, path }) => {
-    if (worker.binding === null || bindings.includes(worker.binding)) return []
-    const known = bindings.length === 0 ? 'this runtime has none' : `bindings: ${bindings.join(', ')}`
-    return [errorAt([...path, 'binding'], `no binding is called "${worker.binding}"; ${known}`)]
-  })
+  return pool.flatMap(({ worker, path }) => unknownBinding([...path, 'binding'], worker.binding, bindings))
 }
 
 function checkPaths({ file, ownPaths }: CrossCheckInput): Problem[] {

@@ -7,6 +7,7 @@ import { RegexError } from '../routing/signals/regex-parse.ts'
 import { type SignalFamily, signalKey } from '../routing/signals/signal.ts'
 import type { Partly } from './check-section.ts'
 import type { CrossCheckInput } from './cross-checks.ts'
+import { checkReach } from './decision-reach.ts'
 import { type DecisionSection, isEmptyGroup, REASONING_FAMILIES } from './decision-schema.ts'
 import { placeOf } from './decisions.ts'
 import { errorAt, formatPath, type Path, type Problem, warningAt } from './finding.ts'
@@ -27,7 +28,9 @@ export function checkDecisions(input: CrossCheckInput): Problem[] {
     ...checkRules(file),
     ...checkModels(input),
     ...checkPluginsOnce(file),
-    ...shadowed(file),
+    ...checkIdlePlugins(file),
+    ...checkRest(input),
+    ...checkReach(decisionsOf(file), file.routing?.strategy ?? file.strategy ?? 'priority', placeOf(file, 'decisions')),
     ...checkSettings(input),
   ]
 }
@@ -227,29 +230,27 @@ function checkPluginsOnce(file: File): Problem[] {
   })
 }
 
-/** A decision that takes everything leaves nothing to those after it, when nothing found out can put them first. */
-function shadowed(file: File): Problem[] {
-  const at = placeOf(file, 'decisions')
-  const strategy = file.routing?.strategy ?? file.strategy ?? 'priority'
+/** What an auto name comes to when no decision holds is an error for the caller, unless there is a default. */
+function checkRest({ file }: CrossCheckInput): Problem[] {
   const decisions = decisionsOf(file)
-  return decisions.flatMap((decision, index) => {
-    if (decision === undefined) return []
-    const by = decisions.findIndex(
-      (other) => other !== undefined && other !== decision && hides(other, decision, strategy),
-    )
-    if (by === -1) return []
-    const where = formatPath([...at, by])
-    return [warningAt([...at, index], `is never reached: ${where} holds whenever it does, and comes first`)]
-  })
+  const takesAll = (decision: Decision) =>
+    !('rules' in decision) || (decision.rules !== undefined && isEmptyGroup(decision.rules as Condition))
+  const isCovered = decisions.some((decision) => decision === undefined || takesAll(decision))
+  if (decisions.length === 0 || isCovered || (file.default_model ?? null) !== null) return []
+  const name = file.auto_models?.[0] ?? 'auto'
+  const message = `leave requests for ${name} without a model when none of them holds (404): give the router a default_model, or add a decision without rules`
+  return [{ ...warningAt(placeOf(file, 'decisions'), message), atKey: true }]
 }
 
-function hides(other: Decision, decision: Decision, strategy: string): boolean {
-  const [first = 0, second = 0] = [other.priority, decision.priority]
-  const isCatchAll = !('rules' in other) || (other.rules !== undefined && isEmptyGroup(other.rules as Condition))
-  const isSame = JSON.stringify(other.rules) === JSON.stringify(decision.rules)
-  const comesFirst = first > second || (first === second && isSame && (other.name ?? '') < (decision.name ?? ''))
-  if (strategy === 'confidence' && !isSame) return false
-  return comesFirst && (isCatchAll || isSame)
+function checkIdlePlugins(file: File): Problem[] {
+  if (file.semantic_cache !== undefined) return []
+  const at = placeOf(file, 'decisions')
+  return decisionsOf(file).flatMap((decision, index) =>
+    (decision?.plugins ?? []).flatMap((plugin, place) => {
+      if (plugin?.type !== 'semantic-cache' || plugin.configuration?.enabled === false) return []
+      return [warningAt([...at, index, 'plugins', place], 'has no effect without the section semantic_cache')]
+    }),
+  )
 }
 
 function checkSettings({ file, ...input }: CrossCheckInput): Problem[] {

@@ -8,6 +8,7 @@ import type { CrossCheckInput } from './cross-checks.ts'
 import { errorAt, type Path, type Problem } from './finding.ts'
 import { text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
+import { unknownBinding } from './unknown-binding.ts'
 import { hookUrl } from './worker-url.ts'
 
 /** Longest wait of a request for a vector. */
@@ -77,7 +78,5 @@ export function checkEmbeddingServer(
   if (section.embeddings_url !== undefined && binding !== undefined) {
     return [errorAt([...path, 'embeddings_binding'], 'is a second server beside embeddings_url; keep one of the two')]
   }
-  if (binding === undefined || bindings === null || bindings.includes(binding)) return []
-  const known = bindings.length === 0 ? 'this runtime has none' : `bindings: ${bindings.join(', ')}`
-  return [errorAt([...path, 'embeddings_binding'], `no binding is called "${binding}"; ${known}`)]
+  return unknownBinding([...path, 'embeddings_binding'], binding ?? null, bindings)
 }

@@ -26,7 +26,7 @@ describe('what loads', () => {
            plugins: [{type: semantic_cache, configuration: {similarity_threshold: 0.9}}, {type: header_mutation, configuration: {add: [{name: X-A, value: "1"}]}}]}`,
         ),
     )
-    expect(findings).toEqual([])
+    expect(findings).toEqual([expect.stringMatching(/has no effect without the section semantic_cache/)])
     expect(config?.decisions).toMatchObject({
       strategy: 'priority',
       autoModels: ['auto'],
@@ -238,6 +238,48 @@ describe('what is remarked', () => {
   ])('%s is never reached', async (_what, first, second, hidden) => {
     const { findings } = await load(WORKERS + SIGNALS + decisions(first, second))
     expect(findings).toEqual([expect.stringMatching(`warning decisions\\[${hidden}\\]: is never reached`)])
+  })
+
+  const MATHS = '{type: keyword, name: maths}'
+  const CODE = '{type: keyword, name: code}'
+  test.each([
+    ['a part of one before it', `{operator: OR, conditions: [${MATHS}, ${CODE}]}`, CODE, true],
+    ['one that wants more', MATHS, `{operator: AND, conditions: [${CODE}, ${MATHS}]}`, true],
+    [
+      'the same in other words',
+      `{operator: NOT, conditions: [{operator: AND, conditions: [${MATHS}, ${CODE}]}]}`,
+      `{operator: OR, conditions: [{operator: NOT, conditions: [${CODE}]}, {operator: NOT, conditions: [${MATHS}]}]}`,
+      true,
+    ],
+    ['one that wants less', `{operator: AND, conditions: [${CODE}, ${MATHS}]}`, MATHS, false],
+    ['another', MATHS, CODE, false],
+  ])('%s, behind it: never reached is %4$s', async (_what, first, second, isHidden) => {
+    const text = decisions(`{name: a, priority: 9, rules: ${first}}`, `{name: b, rules: ${second}}`)
+    const { findings } = await load(WORKERS + SIGNALS + text)
+    expect(findings).toEqual(isHidden ? [expect.stringMatching(/decisions\[1\]: is never reached/)] : [])
+  })
+
+  test('a rule that contradicts itself', async () => {
+    const rules = `{operator: AND, conditions: [${MATHS}, {operator: NOT, conditions: [${MATHS}]}]}`
+    const { findings } = await load(WORKERS + SIGNALS + decisions(`{name: a, rules: ${rules}}`))
+    expect(findings).toEqual([expect.stringMatching(/warning decisions\[0\]\.rules: never holds/)])
+  })
+
+  test('auto names that may come to nothing', async () => {
+    const workers = 'workers: [{url: "http://a", models: [large]}]\n'
+    const one = `{name: r, rules: ${RULES}, modelRefs: [{model: large}]}`
+    const said = [
+      expect.stringMatching(/^3 warning decisions: leave requests for auto without a model .*default_model/),
+    ]
+    expect((await load(workers + SIGNALS + decisions(one))).findings).toEqual(said)
+    const rest = '{name: all, priority: -1, modelRefs: [{model: large}]}'
+    expect((await load(workers + SIGNALS + decisions(one, rest))).findings).toEqual([])
+    expect((await load(`${workers + SIGNALS}default_model: large\n${decisions(one)}`)).findings).toEqual([])
+  })
+
+  test('a plugin whose section is missing', async () => {
+    const { findings } = await load(WORKERS + decisions('{name: r, plugins: [{type: semantic-cache}]}'))
+    expect(findings).toEqual([expect.stringMatching(/plugins\[0\]: has no effect without the section semantic_cache/)])
   })
 
   test('what needs confidence to come first may be reached', async () => {

@@ -7,10 +7,14 @@ import { explained } from '../../test/support/explained-decision.ts'
 const CANDIDATES = [candidateOf('a', { inFlightHere: 2 }), candidateOf('b'), candidateOf('c')]
 const OPTIONS = { lookup_mode: 'prefix_lookup' }
 
-function said(lmcache: object, exchange: object = {}): readonly string[] {
+function said(
+  lmcache: object,
+  exchange: object = {},
+  options: Readonly<Record<string, unknown>> = OPTIONS,
+): readonly string[] {
   const known = { matchedTokens: null, promptTokens: 4_096, chunkCounts: null, prefillMsPerToken: 0.2, ...lmcache }
   const input = { lmcache: known }
-  return explained({ policy: 'lmcache_aware', options: OPTIONS, candidates: CANDIDATES, input, exchange }).sentences
+  return explained({ policy: 'lmcache_aware', options, candidates: CANDIDATES, input, exchange }).sentences
 }
 
 describe('lmcache_aware', () => {
@@ -26,9 +30,23 @@ describe('lmcache_aware', () => {
     )
   })
 
-  test('says how full caches are where that decided', () => {
-    expect(said({ chunkCounts: { a: 100, b: 90 } })).toContain(
+  test('says what waits after a lookup that found nothing', () => {
+    const sentences = said({ matchedTokens: {}, chunkCounts: { a: 100, b: 90 } })
+    expect(sentences).toContain(
+      '`b` had the least to do, or the fullest cache of those: 90 chunks in its cache, and 0 ms of work wait.',
+    )
+    expect(sentences.join('\n')).not.toContain('NaN')
+  })
+
+  test('says how full caches are where they alone decided', () => {
+    expect(said({ chunkCounts: { a: 100, b: 90 } }, {}, { lookup_mode: 'occupancy', load_factor: 'off' })).toContain(
       '`b` had the best of a full cache and little load: 90 chunks in its cache, and a load of 0.',
+    )
+  })
+
+  test('says who has more than the bound allows', () => {
+    expect(said({ chunkCounts: { a: 100, b: 90 } }, {}, { lookup_mode: 'occupancy' }).join('\n')).toContain(
+      '`a` (2 in flight, and its bound was 2)',
     )
   })
 

@@ -153,7 +153,7 @@ describe('consistent_hash', () => {
       `It would fall to \`${home}\`, which had too much to do: 30 in flight, and its bound was 13.`,
     )
     expect(answer?.sentences).toEqual([
-      `\`${home}\` was left out, \`over_load_bound\`: as many requests were in flight there as the bound of \`consistent_hash\` allows (30 in flight, and its bound was 13).`,
+      `\`${home}\` was left out, \`over_load_bound\`: as many requests were in flight there as the bound of the policy, its \`load_factor\`, allows (30 in flight, and its bound was 13).`,
     ])
   })
 

@@ -36,7 +36,7 @@ const VETO_WORDS: Readonly<Record<string, VetoWords>> = {
   },
   over_load_bound: {
     short: 'over its bound',
-    long: 'as many requests were in flight there as the bound of `consistent_hash` allows',
+    long: 'as many requests were in flight there as the bound of the policy, its `load_factor`, allows',
   },
 }
 

@@ -19,6 +19,8 @@ export function createCounters(): Counters {
       add('attempts', record.attempts.length)
       for (const entry of record.hooks_ran ?? []) add(`hooks{entry="${entry}"}`)
     },
+    strangerClosed: () => {}, // A metric, by route and error.
+    workerChanged: () => {}, // A state, which /admin/workers shows.
     fleetSyncFailed: () => void add('fleet_sync_failures'),
     limitStoreFailed: () => void add('limit_store_failures'),
     cacheFailed: ({ backend, why }) => void add(`cache_failures{backend="${backend}",why="${why}"}`),
@@ -26,6 +28,7 @@ export function createCounters(): Counters {
     keyServiceFailed: ({ service }) => void add(`key_service_failures{service="${service}"}`),
     referencesChanged: () => {}, // A state, which /admin/stats shows.
     lmcacheStranger: () => void add('lmcache_strangers'),
+    lmcacheFailed: ({ step, outcome }) => void add(`lmcache_failures{step="${step}",outcome="${outcome}"}`),
     lmcacheProbed: (outcome) => void add(`lmcache_probes{outcome="${outcome}"}`),
     lmcacheSightChanged: ({ state }) => void add(`lmcache_sight{state="${state}"}`),
     defect: () => void add('defects'),

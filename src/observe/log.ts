@@ -17,6 +17,7 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
   const writes = (line: LogLevel) => RANK[line] >= RANK[level()]
   return {
     ...lmcacheLines(writes, writeLine),
+    ...fleetLines(writes, writeLine),
     recordClosed(record) {
       const isTrouble =
         record.status >= 500 || (record.stream_end !== undefined && TROUBLED_ENDS.has(record.stream_end))
@@ -25,13 +26,7 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
       // Put in front of the record's own text: spreading it into a new object costs as much as writing it.
       writeLine(`{"level":"${line}","event":"request",${JSON.stringify(record).slice(1)}`)
     },
-    fleetSyncFailed(cause) {
-      if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))
-    },
-    limitStoreFailed(cause) {
-      if (writes('warn'))
-        writeLine(JSON.stringify({ level: 'warn', event: 'limit_store_failed', cause: textOf(cause) }))
-    },
+    strangerClosed() {}, // Counted: a line for each would be anybody's to write.
     cacheFailed({ backend, why }) {
       if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'cache_failed', backend, why }))
     },
@@ -71,10 +66,47 @@ export function createLog(level: () => LogLevel, writeLine: (line: string) => vo
   }
 }
 
-type LmcacheEvents = Pick<Log, 'lmcacheProbed' | 'lmcacheSightChanged' | 'lmcacheStranger'>
+type FleetEvents = Pick<Log, 'workerChanged' | 'fleetSyncFailed' | 'limitStoreFailed'>
+
+function fleetLines(writes: (line: LogLevel) => boolean, writeLine: (line: string) => void): FleetEvents {
+  return {
+    workerChanged({ workerId: worker, availability, breaker, reason }) {
+      // Every worker is found up once, as it should be.
+      if (availability.from === 'unknown' && availability.to === 'up') return
+      const line = ['up', 'draining', 'parked'].includes(availability.to) ? 'info' : 'warn'
+      if (!writes(line)) return
+      const { from: before, to: now } = availability
+      writeLine(
+        JSON.stringify({
+          level: line,
+          event: 'worker',
+          worker,
+          availability: now,
+          before,
+          reason,
+          breaker: breaker.to,
+        }),
+      )
+    },
+    fleetSyncFailed(cause) {
+      if (writes('warn')) writeLine(JSON.stringify({ level: 'warn', event: 'fleet_sync_failed', cause: textOf(cause) }))
+    },
+    limitStoreFailed(cause) {
+      if (writes('warn'))
+        writeLine(JSON.stringify({ level: 'warn', event: 'limit_store_failed', cause: textOf(cause) }))
+    },
+  }
+}
+
+type LmcacheEvents = Pick<Log, 'lmcacheFailed' | 'lmcacheProbed' | 'lmcacheSightChanged' | 'lmcacheStranger'>
 
 function lmcacheLines(writes: (line: LogLevel) => boolean, writeLine: (line: string) => void): LmcacheEvents {
   return {
+    lmcacheFailed({ requestId, step, worker, outcome, why }) {
+      if (!writes('warn')) return
+      const line = { level: 'warn', event: 'lmcache_failed', request_id: requestId, step, worker, outcome, why }
+      writeLine(JSON.stringify(line))
+    },
     lmcacheProbed() {}, // Counted.
     lmcacheSightChanged({ state, because }, causes) {
       const level = state === 'blind' ? 'warn' : 'info'

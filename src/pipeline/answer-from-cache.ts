@@ -2,6 +2,7 @@
 // be kept.
 
 import type { Lookup, StoredAnswer } from '../cache/response-store.ts'
+import { SPAN_EXACT_LOOKUP } from '../tracing/span-names.ts'
 import { AnswerKeeper } from './answer-keeper.ts'
 import { type CacheableRequest, toCacheable } from './cacheable-request.ts'
 import { closeExchange } from './close.ts'
@@ -12,6 +13,8 @@ import { ageMs } from './response-cache.ts'
 import type { RouterParts } from './router-parts.ts'
 import { setRoutingHeaders } from './routing-headers.ts'
 import { lookUpMeaning, type SemanticFinding } from './semantic-lookup.ts'
+import { endSpan } from './step.ts'
+import { beginStage } from './tracing.ts'
 
 /** The answer, when a cache has it; null when a worker has to be asked. Throws when the client leaves meanwhile. */
 export async function answerFromCache(
@@ -29,7 +32,7 @@ export async function answerFromCache(
   const kept = (answer: StoredAnswer, note: Pick<CacheNote, 'status' | 'key' | 'similarity'>) =>
     deliverKept(parts, exchange, request, { answer, note: { ...note, keeper: null } })
 
-  const lookup = await lookUp(parts, asked, request)
+  const lookup = await lookUp(parts, exchange, asked, request)
   const known = asked.exactUse === 'use' ? (lookup?.answer ?? null) : null
   if (known !== null) return kept(known, { status: 'exact-hit', key, similarity: null })
   const meaning = await meaningOf(parts, exchange, request, asked)
@@ -38,7 +41,7 @@ export async function answerFromCache(
   const { answer, lead } = await join(parts, asked, request, lookup)
   if (answer !== null) return kept(answer, { status: 'exact-hit', key, similarity: null })
   exchange.cache = {
-    ...missed(asked.exactUse === 'use' || meaning !== null),
+    ...missed(asked.exactUse === 'use' || (asked.semanticUse === 'use' && meaning !== null)),
     keeper: keeperFor(parts, exchange, request, { asked, lookup, meaning, lead }),
   }
   return null
@@ -47,10 +50,17 @@ export async function answerFromCache(
 /** Null where there is no exact cache for this request, or none that could be asked. */
 async function lookUp(
   { responseCache: cache }: RouterParts,
+  exchange: Exchange,
   { key, keyed, exactUse }: CacheableRequest,
   { signal }: InferenceRequest,
 ): Promise<Lookup | null> {
-  return cache === null || exactUse === 'bypass' ? null : cache.find(key, keyed, signal)
+  if (cache === null || exactUse === 'bypass') return null
+  const span = beginStage(exchange, SPAN_EXACT_LOOKUP)
+  const found = await cache.find(key, keyed, signal)
+  const isHit = exactUse === 'use' && found !== null && found.answer !== null
+  const outcome = found === null ? 'unreachable' : exactUse === 'refresh' ? 'refresh' : isHit ? 'hit' : 'miss'
+  endSpan(span, outcome, { 'cache.status': isHit ? 'hit' : 'miss', 'cache.backend': cache.backend })
+  return found
 }
 
 async function meaningOf(

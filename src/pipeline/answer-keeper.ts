@@ -31,6 +31,9 @@ export interface AnswerKeeperOptions {
 /** Says of a choice that it did not come to its end; the closing quotes can't be part of a text, where they are escaped. */
 const BROKEN_OFF = /"finish_reason"\s*:\s*"(?:abort|error)"/
 
+/** Says of a choice that it came to some end. */
+const FINISHED = /"finish_reason"\s*:\s*"/
+
 export class AnswerKeeper {
   readonly #options: AnswerKeeperOptions
   #head: KeptHead | null = null
@@ -71,11 +74,11 @@ export class AnswerKeeper {
   }
 }
 
-/** A stream's end has been judged by its events; of JSON a cut could have looked like the end. */
+/** A stream's events have been looked at for its end and for errors; of JSON a cut could have looked like the end. */
 function isWhole(body: Uint8Array, isStream: boolean): boolean {
   const text = decode(body)
-  if (text === null || BROKEN_OFF.test(text)) return false
-  return isStream || (looksLikeWholeJson(body) && isJson(text))
+  if (text === null || BROKEN_OFF.test(text) || !FINISHED.test(text)) return false
+  return isStream || (looksLikeWholeJson(body) && isAnswer(text))
 }
 
 function decode(body: Uint8Array): string | null {
@@ -87,11 +90,15 @@ function decode(body: Uint8Array): string | null {
   }
 }
 
-function isJson(text: string): boolean {
+/** Gateways in front of engines give errors with status 200, too. */
+function isAnswer(text: string): boolean {
   try {
-    JSON.parse(text)
-    return true
+    const body: unknown = JSON.parse(text)
+    if (typeof body !== 'object' || body === null || !('choices' in body)) return false
+    const hasFailed = 'error' in body && body.error !== null
+    return !hasFailed && Array.isArray(body.choices) && body.choices.length > 0
   } catch {
+    // Cut, or never JSON.
     return false
   }
 }

@@ -15,7 +15,10 @@ export function closeExchange(parts: RouterParts, exchange: Exchange, end: Excha
   for (const held of exchange.held) held.release()
   const { decisionId, tracing } = exchange
   if (tracing !== null) endTrace(parts, exchange, tracing, end)
-  if (decisionId === null) return
+  if (decisionId === null) {
+    queueMicrotask(() => parts.events.strangerClosed(exchange, end))
+    return
+  }
   const atMs = parts.platform.now()
   queueMicrotask(() => {
     const view = exchange.trace === null ? null : parts.viewDocuments.of(exchange.trace.view)

@@ -6,8 +6,11 @@ import { type ClusterFact, rankClusters } from '../routing/semantic-cluster.ts'
 import type { ClusterIndex } from './cluster-index.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
+import { SPAN_ROUTING_CLUSTER } from '../tracing/span-names.ts'
 import { embedRequestText, type EmbeddingParts } from './request-embedding.ts'
 import { toRequestView } from './request-view.ts'
+import { endSpan } from './step.ts'
+import { beginStage } from './tracing.ts'
 
 export interface ClusterParts extends EmbeddingParts {
   /** Null where there are no clusters. */
@@ -28,18 +31,36 @@ export async function gatherClusterFact(
   if (text.trim() === '') return null
   const { server, timeoutMs: budgetMs } = config
   const { waitUntil } = exchange.context
+  const span = beginStage(exchange, SPAN_ROUTING_CLUSTER)
   // Side by side: an isolate that has just started needs both.
   const [centroids, embedded] = await Promise.all([
     clusters.centroids({ waitUntil, budgetMs }),
-    embedRequestText(parts, exchange, { server, text: judgedPart(text), budgetMs, signal: request.signal }),
+    embedRequestText(parts, exchange, {
+      server,
+      text: judgedPart(text),
+      budgetMs,
+      signal: request.signal,
+      below: span,
+    }),
   ])
-  if (embedded.kind === 'failure') return null
+  if (embedded.kind === 'failure') {
+    endSpan(span, embedded.reason)
+    return null
+  }
   const ranked = centroids === null ? null : rankClusters(embedded.vector, centroids)
   if (ranked === null) {
     if (centroids !== null) clusters.dropFor(embedded.vector.length)
-    exchange.steps.push({ step: 'clusters', outcome: centroids === null ? 'not_ready' : 'dimension_mismatch', ms: 0 })
+    const outcome = centroids === null ? 'not_ready' : 'dimension_mismatch'
+    exchange.steps.push({ step: 'clusters', outcome, ms: 0 })
+    endSpan(span, outcome)
     return null
   }
+  const [nearest] = ranked
+  const isNear = nearest !== undefined && nearest.similarity >= config.threshold
+  endSpan(span, isNear ? 'ok' : 'below_threshold', {
+    'routing.cluster': isNear ? nearest.name : null,
+    'routing.similarity': nearest?.similarity,
+  })
   const members = new Map(config.clusters.map((cluster) => [cluster.name, cluster]))
   return {
     threshold: config.threshold,

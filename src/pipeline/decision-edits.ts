@@ -8,15 +8,24 @@ import { setNestedMember, setSystemPrompt, type SystemPlace } from '../dialect/s
 import { type Decided, reasoningOf, refOf } from './decided.ts'
 import type { InferenceRequest, WorkerBody } from './inference-request.ts'
 
+/** Where a request says how hard to think: a member of its own, or one inside another. */
+type EffortPlace = readonly [member: string] | readonly [object: string, member: string]
+
+interface Places {
+  readonly system: SystemPlace
+  readonly effort: EffortPlace
+}
+
+// vLLM takes no effort on Anthropic's routes, but hands on what the chat template wants, which reads it there.
+const ANTHROPIC: Places = { system: 'system', effort: ['chat_template_kwargs', 'reasoning_effort'] }
+
 /** Where each route keeps what is edited; other routes have no such thing. */
-const PLACES: Readonly<Record<string, { readonly system: SystemPlace; readonly effort: 'top' | 'reasoning' | null }>> =
-  {
-    '/v1/chat/completions': { system: 'messages', effort: 'top' },
-    '/v1/responses': { system: 'instructions', effort: 'reasoning' },
-    // vLLM takes no effort there, but passes on what the chat template wants.
-    '/v1/messages': { system: 'system', effort: null },
-    '/v1/messages/count_tokens': { system: 'system', effort: null },
-  }
+const PLACES: Readonly<Record<string, Places>> = {
+  '/v1/chat/completions': { system: 'messages', effort: ['reasoning_effort'] },
+  '/v1/responses': { system: 'instructions', effort: ['reasoning', 'effort'] },
+  '/v1/messages': ANTHROPIC,
+  '/v1/messages/count_tokens': ANTHROPIC,
+}
 
 /** The request with the edits of its decision; for each model its own. */
 export function withDecisionEdits(
@@ -43,7 +52,7 @@ export function withDecisionEdits(
 
 interface Edits extends Pick<DecisionsConfig, 'reasoningFamilies'> {
   readonly model: string | null
-  readonly place: NonNullable<(typeof PLACES)[string]>
+  readonly place: Places
   readonly prompt: SystemPromptConfig | null
   readonly decided: Decided
 }
@@ -64,11 +73,7 @@ interface Reasoning {
   readonly family: ReasoningFamily | undefined
 }
 
-function withReasoning(
-  body: JsonBody,
-  effort: 'top' | 'reasoning' | null,
-  { mode, family }: Reasoning,
-): Uint8Array<ArrayBuffer> {
+function withReasoning(body: JsonBody, effort: EffortPlace, { mode, family }: Reasoning): Uint8Array<ArrayBuffer> {
   if (family?.kind === 'chat_template_kwargs') {
     return setNestedMember(body, 'chat_template_kwargs', family.parameter, mode !== 'off')
   }
@@ -76,12 +81,13 @@ function withReasoning(
   // may be no such model; it is told only where the request would tell it something else.
   if (mode === 'off' && family === undefined && !asksToReason(body.value, effort)) return body.bytes
   const value = mode === 'off' ? 'low' : mode
-  if (effort === 'top') return spliceMembers(body, new Map([['reasoning_effort', value]]))
-  return effort === 'reasoning' ? setNestedMember(body, 'reasoning', 'effort', value) : body.bytes
+  const [member, inner] = effort
+  if (inner === undefined) return spliceMembers(body, new Map([[member, value]]))
+  return setNestedMember(body, member, inner, value)
 }
 
-function asksToReason(body: Readonly<Record<string, unknown>>, effort: 'top' | 'reasoning' | null): boolean {
-  if (effort === 'top') return typeof body['reasoning_effort'] === 'string'
-  const { reasoning } = body
-  return effort === 'reasoning' && typeof reasoning === 'object' && reasoning !== null && 'effort' in reasoning
+function asksToReason(body: Readonly<Record<string, unknown>>, [member, inner]: EffortPlace): boolean {
+  const said = body[member]
+  if (inner === undefined) return typeof said === 'string'
+  return typeof said === 'object' && said !== null && inner in said
 }

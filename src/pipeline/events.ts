@@ -5,6 +5,9 @@ import type { ViewDocument } from '../record/view-document.ts'
 import type { ReferenceChange } from './cluster-index.ts'
 import type { Exchange } from './exchange.ts'
 import type { HookOutcome } from './hook-outcomes.ts'
+import type { ExchangeOutcome } from '../record/lifecycle.ts'
+import type { WorkerChange } from '../store/worker-changes.ts'
+import type { ServiceFailureReason } from '../upstream/json-service.ts'
 import type { Sight } from '../upstream/lmcache/blindness.ts'
 import type { KeyServiceFailure } from './key-validation.ts'
 import type { ProbeOutcome } from './lmcache-sight.ts'
@@ -23,6 +26,16 @@ export interface CacheFailure {
   readonly why: 'timeout' | 'error'
 }
 
+/** A question about LMCache's caches that came to nothing. `why` holds no address and no text of the request. */
+export interface LmcacheFailure {
+  readonly requestId: string
+  readonly step: 'tokenize' | 'lookup'
+  /** Whose tokenizer it was; null for the control plane. */
+  readonly worker: string | null
+  readonly outcome: ServiceFailureReason
+  readonly why: string
+}
+
 export interface PipelineEvents {
   /**
    * A request has passed authentication, so it will leave a record. Its exchange goes on changing; `toOpenRecord` says what
@@ -34,6 +47,10 @@ export interface PipelineEvents {
    * was decided; `exchange` is what it was made from. Called off the request's path; must not throw.
    */
   recordClosed(record: DecisionRecord, view: ViewDocument | null, exchange: Exchange): void
+  /** A request has ended that nobody is known to have sent, so that it leaves no record. */
+  strangerClosed(exchange: Exchange, end: ExchangeOutcome): void
+  /** The fleet has come to another opinion of a worker. */
+  workerChanged(change: WorkerChange): void
   /** The fleet's state could not be refreshed; decisions are made on an older copy until it can. */
   fleetSyncFailed(cause: unknown): void
   /** The store of tenants' limits could not be asked; they go on by a local share until it can. */
@@ -41,6 +58,8 @@ export interface PipelineEvents {
   hookFailed(failure: HookFailure): void
   /** The place where answers are kept could not be asked in time; the request goes on without it. */
   cacheFailed(failure: CacheFailure): void
+  /** Its control plane, or a worker's tokenizer, did not do its part; the request goes on without. */
+  lmcacheFailed(failure: LmcacheFailure): void
   /** LMCache speaks of an instance that is none of the workers. Told once of each. */
   lmcacheStranger(instanceId: string): void
   /** LMCache's control plane was asked for a prompt that a worker had just computed. */
@@ -66,6 +85,12 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     recordClosed(record, view, exchange) {
       for (const observer of observers) observer.recordClosed?.(record, view, exchange)
     },
+    strangerClosed(exchange, end) {
+      for (const observer of observers) observer.strangerClosed?.(exchange, end)
+    },
+    workerChanged(change) {
+      for (const observer of observers) observer.workerChanged?.(change)
+    },
     fleetSyncFailed(cause) {
       for (const observer of observers) observer.fleetSyncFailed?.(cause)
     },
@@ -77,6 +102,9 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     },
     hookFailed(failure) {
       for (const observer of observers) observer.hookFailed?.(failure)
+    },
+    lmcacheFailed(failure) {
+      for (const observer of observers) observer.lmcacheFailed?.(failure)
     },
     lmcacheProbed(outcome) {
       for (const observer of observers) observer.lmcacheProbed?.(outcome)

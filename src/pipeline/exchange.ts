@@ -8,6 +8,7 @@ import type { DecisionMethod } from '../routing/policy.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { LimitOutcome } from '../store/limit-outcome.ts'
 import type { RequestTrace } from '../tracing/request-trace.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import type { Vectors } from '../upstream/embeddings.ts'
 import type { ServiceFailure } from '../upstream/json-service.ts'
 import type { AnswerKeeper } from './answer-keeper.ts'
@@ -77,6 +78,8 @@ export interface Exchange {
   readonly context: RequestContext
   /** Its spans; null when it is not traced. */
   readonly tracing: RequestTrace | null
+  /** The trace that its caller is in, for services where it is not traced here; null for a request that nobody sent. */
+  readonly callerTrace: (() => TraceHeaders) | null
   /** Path of the matched route as the catalogue writes it; null until one matched. */
   route: string | null
   /** The error shape of this caller. */
@@ -150,6 +153,7 @@ export interface OpenExchange {
   readonly requestId: string
   /** Null, too, where it is left out. */
   readonly tracing?: RequestTrace | null
+  readonly callerTrace?: () => TraceHeaders
   readonly receivedAtMs: number
   readonly config: Config
   readonly context: RequestContext
@@ -159,6 +163,7 @@ export function openExchange(open: OpenExchange): Exchange {
   return {
     ...open,
     tracing: open.tracing ?? null,
+    callerTrace: open.callerTrace ?? null,
     route: null,
     dialect: 'openai',
     isInference: false,

@@ -6,6 +6,7 @@ import type { ServerSignalRules } from '../config/server-signal-schema.ts'
 import { judgedPart } from '../routing/judged-part.ts'
 import { namedLabel, scoreOf } from '../routing/signals/labels.ts'
 import type { RequestView, SignalFamily, SignalOutcome, SignalSource } from '../routing/signals/signal.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import type { LabelChoice, Labeller, Labels } from '../upstream/labels.ts'
 
 /** A family as its server is asked about it. */
@@ -85,6 +86,8 @@ export interface LabelSourceOptions {
   readonly waitUntil: (task: Promise<unknown>) => void
   /** Fires when the caller is gone. */
   readonly clientSignal: AbortSignal
+  /** What its question continues. */
+  trace?(): TraceHeaders
 }
 
 export function labelSource(family: LabelFamily, options: LabelSourceOptions): SignalSource {
@@ -97,7 +100,8 @@ export function labelSource(family: LabelFamily, options: LabelSourceOptions): S
       if (request.text.trim() === '' || !family.applies(request)) return forAll(rules, NOTHING_TO_ASK)
       const choices = choicesOf(family)
       const text = judgedPart(request.text)
-      const asked = labeller.ask({ text, about: family.about, choices, signal: clientSignal })
+      const trace = options.trace?.() ?? {}
+      const asked = labeller.ask({ text, about: family.about, choices, trace, signal: clientSignal })
       // An answer that comes too late for this request is there for the next of the same text.
       waitUntil(asked)
       return outcomesOf(await asked, { rules, server, choices })

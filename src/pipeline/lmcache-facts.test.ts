@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { inProcessRouter, type UpstreamCall } from '../../test/support/in-process-router.ts'
 import type { DecisionRecord } from '../record/schema.ts'
+import { BROKEN_PROMISES_TO_BLIND } from '../upstream/lmcache/blindness.ts'
 
 const TOKENS = 2_048
 const LONG = 'word '.repeat(TOKENS)
@@ -10,20 +11,24 @@ const LONG = 'word '.repeat(TOKENS)
 interface Services {
   /** What the control plane answers. */
   readonly layout?: unknown
-  readonly lookup?: () => Response
+  readonly lookup?: () => Response | Promise<Response>
   readonly tokenize?: (n: number) => Response
   readonly options?: string
+  /** What workers say they had cached of each prompt; left out where they don't. */
+  readonly cachedTokens?: number
 }
 
 /** A router before workers a and b, whose tokenizers and whose control plane do as told. */
-async function rig({ layout = {}, lookup, tokenize, options = '' }: Services = {}) {
+async function rig({ layout = {}, lookup, tokenize, options = '', cachedTokens }: Services = {}) {
   const asked: { readonly path: string; readonly body: Record<string, unknown> }[] = []
   let tokenised = 0
   const respond = async ({ url, body }: UpstreamCall): Promise<Response> => {
     const path = new URL(url).pathname
     if (path.endsWith('/render')) return new Response(null, { status: 404 })
     if (path !== '/tokenize' && path !== '/lookup') {
-      const usage = { prompt_tokens: TOKENS, completion_tokens: 1, total_tokens: TOKENS + 1 }
+      const counted = { prompt_tokens: TOKENS, completion_tokens: 1, total_tokens: TOKENS + 1 }
+      const details = cachedTokens === undefined ? {} : { prompt_tokens_details: { cached_tokens: cachedTokens } }
+      const usage = { ...counted, ...details }
       return Response.json({ id: 'x', object: 'chat.completion', choices: [], usage })
     }
     asked.push({ path, body: JSON.parse(new TextDecoder().decode(body as Uint8Array)) })
@@ -50,7 +55,8 @@ policy:
   const ask = async (body: object = {}): Promise<DecisionRecord> => {
     const chat = { model: 'm', messages: [{ role: 'user', content: LONG }], ...body }
     expect((await router.chat(chat)).response.status).toBe(200)
-    const record = router.records().at(-1)
+    // Beside records there are lines about what was found out.
+    const record = router.records().findLast(({ decision_id: id }) => id !== undefined)
     if (record === undefined) throw new Error('no record')
     return record
   }
@@ -86,7 +92,8 @@ describe('a lookup', () => {
   test('is not made of a salted prompt, which the controller can not be told of', async () => {
     const { ask, paths } = await rig({ layout: { b: ['cpu', 1_024] } })
     expect(outcomes(await ask({ cache_salt: 'mine' }))).toMatchObject({ lookup: 'salted' })
-    expect(paths()).toEqual(['/tokenize'])
+    expect(outcomes(await ask({ cache_salt: 7 }))).toMatchObject({ lookup: 'salted' })
+    expect(paths()).toEqual([])
   })
 
   test('sends only the beginning', async () => {
@@ -157,6 +164,19 @@ describe('a prompt that nobody tokenises', () => {
     expect(outcomes(await ask())).toMatchObject({ lookup: 'breaker_open' })
     expect(asked).toHaveLength(before)
   })
+
+  test('waits for nobody who sees whether the control plane is back', async () => {
+    let isHung = false
+    const { ask, asked, router } = await rig({
+      lookup: () => (isHung ? new Promise<never>(() => {}) : new Response('no json')),
+    })
+    for (let round = 0; round < 5; round += 1) await ask()
+    isHung = true
+    router.advance(10_000)
+    const before = asked.length
+    expect(outcomes(await ask())).toMatchObject({ lookup: 'breaker_open' })
+    expect(asked.slice(before).map(({ path }) => path)).toEqual(['/lookup'])
+  })
 })
 
 describe('full caches', () => {
@@ -173,6 +193,23 @@ describe('full caches', () => {
     expect(outcomes(record)).toEqual({ tokenize: 'ok', lookup: 'miss', occupancy: 'ok' })
     expect(record.lmcache).toMatchObject({ matched: {}, chunks: { a: 10, b: 900 } })
     expect(record).toMatchObject({ worker: 'b', method: 'policy', policy: 'lmcache_aware' })
+  })
+
+  test('do not where the control plane has turned out to be blind', async () => {
+    const { ask, router } = await rig({ layout: { b: ['cpu', 1_024] }, cachedTokens: 0 })
+    router.fleet.noteLmcache({ instances, saidAtMs: router.now(), lastPoll: 'ok' })
+    router.advance(2_000)
+    const before = []
+    while (before.length < BROKEN_PROMISES_TO_BLIND) before.push(await ask())
+    expect(new Set(before.map(({ policy }) => policy))).toEqual(new Set(['lmcache_aware']))
+    // The first is still asked about, to see whether that is over.
+    await ask()
+    const record = await ask()
+    expect(outcomes(record)).toEqual({ lookup: 'blind', occupancy: 'blind' })
+    expect(record).toMatchObject({ method: 'policy', policy: 'power_of_two' })
+    expect(record.lmcache).toEqual({ prefill_ms_per_token: expect.any(Number) })
+    // Nothing of it is asked about a short one either.
+    expect(await ask({ messages: [{ role: 'user', content: 'Hi' }] })).toMatchObject({ policy: 'power_of_two' })
   })
 
   test('that were full long ago do not', async () => {

@@ -6,14 +6,18 @@ import type { LmcacheFact } from '../routing/cache-facts.ts'
 import { isUsable } from '../routing/availability.ts'
 import { promptText } from '../routing/prompt-beginning.ts'
 import type { WorkerConfig } from '../config/config.ts'
-import type { MatchedTail } from '../upstream/lmcache/instance-matches.ts'
+import { toMatchedTokens } from '../upstream/lmcache/instance-matches.ts'
 import { byWorker } from '../upstream/lmcache/instances.ts'
+import type { ServiceFailure } from '../upstream/json-service.ts'
+import type { LookupReply } from '../upstream/lmcache/lookup-client.ts'
+import type { LmcacheFailure } from './events.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { LmcacheDesk, LookupDesk } from './lmcache-desk.ts'
 import { noteLookedUp } from './lmcache-sight.ts'
 import type { RequestPrompt } from './prefix-facts.ts'
 import type { RouterParts } from './router-parts.ts'
+import { beginStep } from './step.ts'
 import { toTokenPrompt } from './token-prompt.ts'
 
 export type LmcacheParts = Pick<
@@ -63,59 +67,44 @@ interface Asked extends LmcacheQuestion {
 
 async function lookUp(parts: LmcacheParts, exchange: Exchange, asked: Asked): Promise<Lookup> {
   const { platform } = parts
-  const { request, model, lookups, desk } = asked
+  const { request, prompt, model, lookups, desk } = asked
   const untilMs = platform.now() + lookups.needs.budgetMs
+  const { now } = platform
+  const skip = (outcome: string, known: Lookup) => {
+    beginStep(exchange, 'lookup', { now }).note(outcome, 0)
+    return known
+  }
+  const cacheSalt = request.json?.['cache_salt'] ?? ''
+  // The legacy controller can't be told of a salt, and what it knows without one is no use with one.
+  const isAskable = typeof cacheSalt === 'string' && (cacheSalt === '' || desk.needs.controllerType !== 'legacy')
+  if (!isAskable) return skip('salted', NOT_LOOKED_UP)
   const ids = await tokenise(parts, exchange, { ...asked, untilMs })
   if (ids === null) return NOT_LOOKED_UP
   const promptTokens = ids.length
   const nothing = { matchedTokens: null, promptTokens }
-  const skip = (outcome: string) => {
-    exchange.steps.push({ step: 'lookup', outcome, ms: 0 })
-    return nothing
-  }
-  if (promptTokens < lookups.needs.minPromptTokens) return skip('short')
-  const cacheSalt = request.json?.['cache_salt'] ?? ''
-  // The legacy controller can't be told of a salt, and what it knows without one is no use with one.
-  if (typeof cacheSalt !== 'string' || (cacheSalt !== '' && desk.needs.controllerType === 'legacy'))
-    return skip('salted')
+  if (promptTokens < lookups.needs.minPromptTokens) return skip('short', nothing)
   const timeoutMs = untilMs - platform.now()
-  if (timeoutMs <= 0) return skip('over_budget')
-  const startedAtMs = platform.now()
-  const reply = await lookups.client.lookup({ ids, model, cacheSalt, timeoutMs, signal: request.signal })
-  const ms = platform.now() - startedAtMs
-  const note = (outcome: string) => exchange.steps.push({ step: 'lookup', outcome, ms })
+  if (timeoutMs <= 0) return skip('over_budget', nothing)
+  const step = beginStep(exchange, 'lookup', { now })
+  const { trace } = step
+  const reply = await lookups.client.lookup({ ids, model, cacheSalt, trace, timeoutMs, signal: request.signal })
   const knownTokens = reply.kind === 'failure' ? null : reply.answer.knownTokens
   noteLookedUp(parts, lookups.sight, exchange, { ids, model, cacheSalt, knownTokens })
   if (reply.kind === 'failure') {
-    note(reply.reason)
+    step.note(reply.reason)
+    noteFailure(parts, exchange, { step: 'lookup', worker: null, failure: reply })
     return nothing
   }
-  const { tokensByInstance, tail } = reply.answer
-  const join = joinOf(parts, desk)
-  const continued = tail === null ? [] : continuedBy(tail, join(tail.instanceId), asked)
-  const matchedTokens = { ...byWorker(tokensByInstance, join, Math.max), ...Object.fromEntries(continued) }
+  const { tokensByInstance } = reply.answer
+  const sentTokens = () => prompt?.factFor(model).cachedTokens ?? {}
+  const matchedTokens = toMatchedTokens(reply.answer, joinOf(parts, desk), sentTokens)
   noteStrangers(parts, desk, tokensByInstance.keys())
-  if (Object.keys(matchedTokens).length > 0) note('ok')
-  else if (tokensByInstance.size > 0) note('unmapped')
+  step.span?.set({ 'lmcache.prompt_tokens': promptTokens, 'lmcache.workers': Object.keys(matchedTokens).length })
+  if (Object.keys(matchedTokens).length > 0) step.note('ok')
+  else if (tokensByInstance.size > 0) step.note('unmapped')
   // Somebody holds parts of it, and nobody surely its beginning.
-  else note(reply.answer.knownTokens > 0 ? 'ambiguous' : 'miss')
+  else step.note(reply.answer.knownTokens > 0 ? 'ambiguous' : 'miss')
   return { matchedTokens, promptTokens }
-}
-
-/** How much of the beginning the own index must know for a tail to be taken for what follows it: it counts in blocks. */
-const ENOUGH_OF_BEGINNING = 0.9
-
-/**
- * Workers that hold a tail, and that this router has sent the beginning as well: the control plane names one holder for
- * each chunk, so that whoever is found for the tail alone may yet hold all of it.
- */
-function continuedBy(tail: MatchedTail, workerIds: readonly string[], { prompt, model }: Asked): [string, number][] {
-  const held = prompt?.factFor(model).cachedTokens ?? {}
-  return workerIds.flatMap((workerId): [string, number][] => {
-    const ranks = Object.entries(held).filter(([id]) => id === workerId || id.startsWith(`${workerId}@`))
-    const known = Math.max(0, ...ranks.map(([, tokens]) => tokens))
-    return known >= tail.from * ENOUGH_OF_BEGINNING ? [[workerId, tail.end]] : []
-  })
 }
 
 interface TokenQuestion extends Asked {
@@ -126,21 +115,27 @@ interface TokenQuestion extends Asked {
 async function tokenise(parts: LmcacheParts, exchange: Exchange, asked: TokenQuestion): Promise<Ids | null> {
   const { platform, tokenCache } = parts
   const { request, model, lookups, untilMs } = asked
-  const startedAtMs = platform.now()
-  const note = (step: string, outcome: string) => {
-    exchange.steps.push({ step, outcome, ms: platform.now() - startedAtMs })
+  const { now } = platform
+  const note = (step: 'lookup' | 'tokenize', outcome: string) => {
+    beginStep(exchange, step, { now }).note(outcome)
     return null
   }
-  // An open breaker must not cost what it takes to find out the tokens.
-  if (!lookups.client.takeTurn()) return note('lookup', 'breaker_open')
+  // One that has failed costs a request nothing: whether it is back is seen beside it.
+  if (!lookups.client.isAsked()) {
+    const look = lookups.client.look(model)
+    if (look !== null) exchange.context.waitUntil(look.then((reply) => noteLook(parts, exchange, reply)))
+    return note('lookup', 'breaker_open')
+  }
   const prompt = toTokenPrompt(exchange.route, request.json)
   if (prompt.kind === 'none') return note('tokenize', prompt.outcome)
   const isShort =
     prompt.kind === 'ids' ? prompt.ids.length < lookups.needs.minPromptTokens : !isLongEnough(parts, asked)
   // Last, since one that is blind is asked now and then, which is not to be spent on prompts that are not looked up.
-  if (!isShort && !lookups.sight.judge.takeLookup(startedAtMs)) return note('lookup', 'blind')
+  if (!isShort && !lookups.sight.judge.takeLookup(now())) return note('lookup', 'blind')
   if (prompt.kind === 'ids') return prompt.ids
   if (isShort) return note('tokenize', 'short')
+  const step = beginStep(exchange, 'tokenize', { now })
+  const { trace } = step
   let outcome = 'ok'
   const found = await tokenCache.idsFor(
     { tenant: exchange.party, model: model ?? '', fields: prompt.fields },
@@ -150,20 +145,42 @@ async function tokenise(parts: LmcacheParts, exchange: Exchange, asked: TokenQue
       if (worker === null) outcome = 'no_worker'
       if (timeoutMs <= 0) outcome = 'over_budget'
       if (worker === null || timeoutMs <= 0) return null
-      const reply = await lookups.tokenizer.tokenize({ worker, model, fields, timeoutMs, signal: request.signal })
+      const reply = await lookups.tokenizer.tokenize({
+        worker,
+        model,
+        fields,
+        trace,
+        timeoutMs,
+        signal: request.signal,
+      })
       if (reply.kind === 'answer') return reply.answer
       outcome = reply.reason
+      noteFailure(parts, exchange, { step: 'tokenize', worker: worker.id, failure: reply })
       return null
     },
     {
       signal: request.signal,
       waitUntil: (task) => exchange.context.waitUntil(task),
+      budgetMs: Math.max(0, untilMs - now()),
       wanted: lookups.needs.maxTokens,
     },
   )
-  if (found === null) note('tokenize', outcome === 'ok' ? 'timeout' : outcome)
-  else note('tokenize', TOKENIZED[found.source])
+  if (found === null) step.note(outcome === 'ok' ? 'timeout' : outcome)
+  else step.note(TOKENIZED[found.source])
   return found?.ids ?? null
+}
+
+function noteLook(parts: LmcacheParts, exchange: Exchange, reply: LookupReply): void {
+  if (reply.kind === 'failure') noteFailure(parts, exchange, { step: 'lookup', worker: null, failure: reply })
+}
+
+type FailedStep = Pick<LmcacheFailure, 'step' | 'worker'> & { readonly failure: ServiceFailure }
+
+/** Told each time, which the breaker keeps from being often; callers who leave, or ask nonsense, are no failure. */
+function noteFailure({ events }: LmcacheParts, { requestId }: Exchange, { failure, ...step }: FailedStep): void {
+  const { reason: outcome, why } = failure
+  if (outcome === 'aborted' || outcome === 'refused' || outcome === 'breaker_open') return
+  events.lmcacheFailed({ requestId, ...step, outcome, why })
 }
 
 /** How records call where the ids came from. */
@@ -194,8 +211,12 @@ function tokenizingWorker({ mirror, platform }: LmcacheParts, { model, lookups }
   return drawn === undefined ? null : mirror.worker(drawn)
 }
 
-/** Chunks by worker, as last heard; null where that is nothing to go by. */
+/** Chunks by worker, as last heard; null where that is nothing to go by, as what a blind control plane counts is. */
 function occupancyOf(parts: LmcacheParts, exchange: Exchange, desk: LmcacheDesk): LmcacheFact['chunkCounts'] {
+  if (desk.lookups?.sight.judge.sight().state === 'blind') {
+    exchange.steps.push({ step: 'occupancy', outcome: 'blind', ms: 0 })
+    return null
+  }
   const view = parts.mirror.lmcache()
   const counts = (view?.instances ?? []).flatMap(({ instanceId, chunks }) =>
     chunks === null ? [] : [[instanceId, chunks] as const],

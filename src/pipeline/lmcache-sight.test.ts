@@ -17,7 +17,7 @@ const LONG = Array.from({ length: 700 }, (_, at) => at + 1)
 
 const knows = (tokens: number): LookupReply => ({
   kind: 'answer',
-  answer: { tokensByInstance: new Map(), tail: null, knownTokens: tokens },
+  answer: { tokensByInstance: new Map(), parts: [], knownTokens: tokens },
 })
 
 function rigOf() {

@@ -188,7 +188,7 @@ describe('what others say', () => {
     const parts = { platform: { now: () => 0 } as Platform, promptCaches: new PromptCaches(), sharedPrefixes } // nothing else is used
     if (written === null) throw new Error('no prompt')
     const needs = { blockBytes: 512, prefillMsPerToken: 0.2 }
-    const prompt = new RequestPrompt(parts, { needs, written, streams: true })
+    const prompt = new RequestPrompt(parts, { needs, written, streams: true, api: '/v1/chat/completions' })
     const exchange: Pick<Exchange, 'model' | 'steps'> = { model: 'm', steps: [] }
     const ask = () => askOthers(parts, prompt, { exchange, signal: new AbortController().signal })
     return { prompt, exchange, ask, told, asked }

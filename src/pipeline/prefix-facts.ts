@@ -16,7 +16,8 @@ export function readPrompt(parts: RouterParts, exchange: Exchange, request: Infe
   // What generates nothing leaves nothing in a cache that the next prompt could use.
   if (needs === undefined || request.json === null || exchange.tokenUse !== 'prompt_and_answer') return null
   const written = writePrompt(request.json)
-  return written === null ? null : new RequestPrompt(parts, { needs, written, streams: request.wantsStream })
+  if (written === null) return null
+  return new RequestPrompt(parts, { needs, written, streams: request.wantsStream, api: exchange.route ?? '' })
 }
 
 /** Has the prompt know who holds its beginning as others say, where nobody is known here. Never rejects. */
@@ -42,6 +43,7 @@ interface PromptOfRequest {
   readonly needs: PrefixNeeds
   readonly written: WrittenPrompt
   readonly streams: boolean
+  readonly api: string
 }
 
 type Parts = Pick<RouterParts, 'platform' | 'promptCaches' | 'sharedPrefixes'>
@@ -86,8 +88,8 @@ export class RequestPrompt {
 
   /** An attempt begins; `fact` is what its decision knew. */
   begin(model: string | null, candidateId: string, fact: PrefixFact | null): PromptHold {
-    const { streams } = this.#prompt
-    return this.#caches.begin({ ...this.#forModel(model), candidateId, fact, streams, nowMs: this.#now() })
+    const { streams, api } = this.#prompt
+    return this.#caches.begin({ ...this.#forModel(model), candidateId, fact, streams, api, nowMs: this.#now() })
   }
 
   /** A candidate has answered: others may want to know. */

@@ -9,6 +9,9 @@ import {
   type SignalReading,
   type SignalSource,
 } from '../routing/signals/signal.ts'
+import { SPAN_SIGNALS_EVALUATE } from '../tracing/span-names.ts'
+import type { Span } from '../tracing/request-trace.ts'
+import { beginStage } from './tracing.ts'
 import type { RouterParts } from './router-parts.ts'
 import type { AskingExchange } from './signal-servers.ts'
 
@@ -24,11 +27,30 @@ export async function readSignals(
   const { edge, asked } = parts.config.signals
   const ready = new Map(edge.map((signal) => [signalKey(signal), signal]))
   const remote = asked.filter((one) => !ready.has(signalKey(one)))
-  const fetched = remote.length === 0 ? NONE : await askSources(parts, exchange, { request, remote, clientSignal })
-  return asked.map(({ family, name }) => {
-    const key = signalKey({ family, name })
-    const outcome = ready.get(key)?.read(request) ?? fetched.get(key) ?? NOT_ASKED
-    return { family, name, outcome }
+  const span = beginStage(exchange, SPAN_SIGNALS_EVALUATE)
+  try {
+    const question = { request, remote, clientSignal, span }
+    const fetched = remote.length === 0 ? NONE : await askSources(parts, exchange, question)
+    const readings = asked.map(({ family, name }) => {
+      const key = signalKey({ family, name })
+      const outcome = ready.get(key)?.read(request) ?? fetched.get(key) ?? NOT_ASKED
+      return { family, name, outcome }
+    })
+    if (span !== null) describeReadings(span, readings)
+    return readings
+  } finally {
+    span?.end()
+  }
+}
+
+/** Names are the operator's; what matched them is not said. */
+function describeReadings(span: Span, readings: readonly SignalReading[]): void {
+  const keysOf = (kind: SignalOutcome['kind']) =>
+    readings.filter(({ outcome }) => outcome.kind === kind).map(({ family, name }) => `${family}:${name}`)
+  span.set({
+    'vllm.router.signals.asked': readings.length,
+    'vllm.router.signals.matched': keysOf('matched'),
+    'vllm.router.signals.unknown': keysOf('unknown'),
   })
 }
 
@@ -40,12 +62,14 @@ interface Question {
   readonly request: RequestView
   readonly remote: readonly Asked[]
   readonly clientSignal: AbortSignal
+  /** Of all readings; null when the request is not traced. */
+  readonly span: Span | null
 }
 
 async function askSources(
   { config, platform, signalServers }: Pick<RouterParts, 'config' | 'platform' | 'signalServers'>,
   exchange: AskingExchange,
-  { request, remote, clientSignal }: Question,
+  { request, remote, clientSignal, span }: Question,
 ): Promise<ReadonlyMap<string, SignalOutcome>> {
   const controller = new AbortController()
   const abort = () => controller.abort()
@@ -69,7 +93,7 @@ async function askSources(
     exchange.steps.push({ step: `signal_${source.family}`, outcome: failed?.because ?? 'ok', ms })
   }
   try {
-    await Promise.all(signalServers.sources(exchange, clientSignal).map(ask))
+    await Promise.all(signalServers.sources(exchange, clientSignal, span).map(ask))
     return found
   } finally {
     callOff()

@@ -22,7 +22,7 @@ function bench() {
   const tasks: Promise<unknown>[] = []
   const open = (): AskingExchange => {
     const context = { waitUntil: (task: Promise<unknown>) => void tasks.push(task), rawTarget: null }
-    return { embeddings: new Map(), steps: [], context }
+    return { embeddings: new Map(), steps: [], context, tracing: null, callerTrace: null }
   }
   const { signal } = new AbortController()
   const ask = (exchange: AskingExchange, budgetMs = 500, server = SERVER, text = 'why') =>

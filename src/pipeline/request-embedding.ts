@@ -4,7 +4,9 @@ import type { EmbeddingServerConfig } from '../config/config.ts'
 import type { EmbedderPlatform, Vectors } from '../upstream/embeddings.ts'
 import { type Embedders, serverKey } from '../upstream/embedders.ts'
 import { failure, type ServiceFailure } from '../upstream/json-service.ts'
+import type { Span } from '../tracing/request-trace.ts'
 import type { Exchange } from './exchange.ts'
+import { beginStep, type SteppedExchange } from './step.ts'
 
 export type EmbeddingOutcome =
   | { readonly kind: 'vector'; readonly vector: Float32Array; readonly isCached: boolean }
@@ -17,6 +19,8 @@ export interface EmbeddingQuestion {
   readonly budgetMs: number
   /** Fires when the caller is gone. */
   readonly signal: AbortSignal
+  /** What the vector is wanted for. */
+  readonly below?: Span | null
 }
 
 export interface EmbeddingParts {
@@ -27,12 +31,13 @@ export interface EmbeddingParts {
 /** Never rejects. Within one request, askers of one server and text wait for the same answer. */
 export async function embedRequestText(
   { platform, embedders }: EmbeddingParts,
-  exchange: Pick<Exchange, 'embeddings' | 'steps' | 'context'>,
-  { server, text, budgetMs, signal }: EmbeddingQuestion,
+  exchange: Pick<Exchange, 'embeddings' | 'context'> & SteppedExchange,
+  { server, text, budgetMs, signal, below }: EmbeddingQuestion,
 ): Promise<EmbeddingOutcome> {
   const key = `${serverKey(server)} ${text}`
-  const startedAtMs = platform.now()
-  const asked = exchange.embeddings.get(key) ?? embedders.of(server).embed([text], { signal, budgetMs })
+  const step = beginStep(exchange, 'embedding', { now: platform.now, below })
+  const { trace } = step
+  const asked = exchange.embeddings.get(key) ?? embedders.of(server).embed([text], { signal, budgetMs, trace })
   if (!exchange.embeddings.has(key)) {
     exchange.embeddings.set(key, asked)
     // An answer that comes too late for this request is there for the next of the same text.
@@ -45,7 +50,8 @@ export async function embedRequestText(
   const outcome = toOutcome(await Promise.race([asked, late]))
   callOff()
   const word = outcome.kind === 'failure' ? outcome.reason : outcome.isCached ? 'cached' : 'ok'
-  exchange.steps.push({ step: 'embedding', outcome: word, ms: Math.max(0, platform.now() - startedAtMs) })
+  step.span?.set({ 'embedding.success': outcome.kind === 'vector' })
+  step.note(word)
   return outcome
 }
 

@@ -46,9 +46,9 @@ export class ResponseCache {
         ? store.find(key, partition)
         : await this.#calls.read(signal, (own) => store.find(key, partition, own))
     const answer = lookup?.answer ?? null
-    return lookup !== null && answer !== null && ageMs(answer, this.#now()) >= this.config.ttlMs
-      ? { ...lookup, answer: null }
-      : lookup
+    if (lookup === null || answer === null) return lookup
+    const isGood = isOf(partition, answer) && ageMs(answer, this.#now()) < this.config.ttlMs
+    return isGood ? lookup : { ...lookup, answer: null }
   }
 
   /** Never rejects. */
@@ -68,6 +68,11 @@ export class ResponseCache {
 
 export function budgetOf({ redis }: Pick<ResponseCacheConfig, 'redis'>): number {
   return redis?.commandTimeoutMs ?? STORE_MS
+}
+
+/** Whatever became of keys, where others write too: nobody gets what was made for another. */
+export function isOf({ party, model }: Partition, answer: StoredAnswer): boolean {
+  return answer.party === party && answer.model === model
 }
 
 /** Never below zero, whatever other clocks say. */

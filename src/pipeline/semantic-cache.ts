@@ -6,7 +6,7 @@ import type { SemanticCacheConfig } from '../config/config.ts'
 import type { SemanticCachePluginConfig } from '../config/decision-config.ts'
 import { serverKey } from '../upstream/embedders.ts'
 import { CacheCalls } from './cache-calls.ts'
-import { budgetOf, type ResponseCacheOptions } from './response-cache.ts'
+import { budgetOf, isOf, type ResponseCacheOptions } from './response-cache.ts'
 
 /** How a request is looked up; decisions may have it their way. */
 export interface SemanticTerms {
@@ -51,8 +51,13 @@ export class SemanticCache {
   ): Promise<SemanticLookup | null> {
     const store = this.#store
     const query = { ...asked, threshold, storedAfterMs: this.#now() - ttlMs }
-    if (store.backend === 'memory') return store.nearest(query)
-    return this.#calls.read(signal, (own) => store.nearest(query, own))
+    const lookup =
+      store.backend === 'memory'
+        ? store.nearest(query)
+        : await this.#calls.read(signal, (own) => store.nearest(query, own))
+    const nearest = lookup?.nearest ?? null
+    if (lookup === null || nearest === null || isOf(asked.partition, nearest.answer)) return lookup
+    return { ...lookup, nearest: null }
   }
 
   /** Never rejects. */

@@ -8,19 +8,21 @@ import { embeddingOutcome } from '../routing/signals/embedding.ts'
 import type { SignalOutcome, SignalSource } from '../routing/signals/signal.ts'
 import type { EmbedderPlatform } from '../upstream/embeddings.ts'
 import type { Embedders } from '../upstream/embedders.ts'
+import type { Span } from '../tracing/request-trace.ts'
 import { createLabeller, type Labeller } from '../upstream/labels.ts'
 import { ReferenceShelf, type ReferenceStatus } from '../upstream/reference-vectors.ts'
 import type { ReferenceChange } from './cluster-index.ts'
 import type { Exchange } from './exchange.ts'
 import { labelFamilies, type LabelFamily, labelSource } from './label-sources.ts'
 import { embedRequestText } from './request-embedding.ts'
+import { type SteppedExchange, traceFor } from './step.ts'
 
 /** What of a request its sources work with. */
-export type AskingExchange = Pick<Exchange, 'embeddings' | 'steps' | 'context'>
+export type AskingExchange = Pick<Exchange, 'embeddings' | 'context'> & SteppedExchange
 
 export interface SignalServers {
-  /** The sources for one request; `clientSignal` fires when its caller is gone. */
-  sources(exchange: AskingExchange, clientSignal: AbortSignal): readonly SignalSource[]
+  /** The sources for one request; `clientSignal` fires when its caller is gone, `span` is the one they belong to. */
+  sources(exchange: AskingExchange, clientSignal: AbortSignal, span: Span | null): readonly SignalSource[]
   /** Has candidates' vectors computed where no request has to begin that. */
   warm(): void
   /** How it stands with the vectors of candidates; null where no rule has any. */
@@ -53,10 +55,11 @@ function createSignalServers(
   const embedding = createEmbeddingSource(signalServers.embedding, rules.embeddings, parts)
   const labelled = labelFamilies(rules).flatMap((family) => withServer(family, signalServers, parts))
   return {
-    sources: (exchange, clientSignal) => [
-      ...(embedding === null ? [] : [embedding.source(exchange, clientSignal)]),
+    sources: (exchange, clientSignal, span) => [
+      ...(embedding === null ? [] : [embedding.source(exchange, clientSignal, span)]),
       ...labelled.map(({ family, server, labeller }) => {
-        return labelSource(family, { server, labeller, clientSignal, waitUntil: exchange.context.waitUntil })
+        const { waitUntil } = exchange.context
+        return labelSource(family, { server, labeller, clientSignal, waitUntil, trace: () => traceFor(exchange, span) })
       }),
     ],
     warm: () => embedding?.shelf.warm(),
@@ -84,7 +87,7 @@ function createEmbeddingSource(
     platform: parts.platform,
     onChange: (status) => parts.onChange({ of: 'signals.embeddings', status }),
   })
-  const source = (exchange: AskingExchange, signal: AbortSignal): SignalSource => ({
+  const source = (exchange: AskingExchange, signal: AbortSignal, span: Span | null): SignalSource => ({
     family: 'embedding',
     names: rules.map(({ name }) => name),
     async ask(request, wanted) {
@@ -94,7 +97,7 @@ function createEmbeddingSource(
       const text = judgedPart(request.text)
       const [vectors, embedded] = await Promise.all([
         shelf.ensure({ waitUntil: exchange.context.waitUntil, budgetMs }),
-        embedRequestText(parts, exchange, { server, text, budgetMs, signal }),
+        embedRequestText(parts, exchange, { server, text, budgetMs, signal, below: span }),
       ])
       if (embedded.kind === 'failure') return all({ kind: 'unknown', because: embedded.reason })
       if (vectors === null) return all({ kind: 'unknown', because: 'candidates_not_ready' })

@@ -37,6 +37,22 @@ describe('what carries over', () => {
   })
 })
 
+describe('answers from a cache', () => {
+  const exact: Partial<DecisionRecord> = { method: 'cache-hit', cache_status: 'exact-hit', status: 200 }
+  const near: Partial<DecisionRecord> = { method: 'semantic-hit', cache_status: 'semantic-hit', status: 200 }
+  const SEMANTIC = (more: string) => `semantic_cache: {embeddings_url: "http://e"${more}}\n`
+
+  test.each<[string, Partial<DecisionRecord>, string, string]>([
+    ['exact, with a cache', exact, 'cache: {ttl_secs: 5}\n', 'ended'],
+    ['exact, without', exact, SEMANTIC(''), 'unknown'],
+    ['semantic, with a cache', near, SEMANTIC(''), 'ended'],
+    ['semantic, without', near, 'cache: {}\n', 'unknown'],
+    ['semantic, with one that nobody uses', near, SEMANTIC(', enabled: false'), 'unknown'],
+  ])('%s', async (_, given, text, kind) => {
+    expect(await ended(text, given)).toMatchObject(kind === 'ended' ? { kind } : { kind, cause: 'missing_fact' })
+  })
+})
+
 describe('hooks', () => {
   const rejected = { error: 'hook_rejected', hooks_ran: ['first', 'guard:rejected'] }
   const failed = { error: 'hook_failed', hooks_ran: ['guard:timeout'] }

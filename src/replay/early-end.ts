@@ -15,6 +15,7 @@ export function endEarly(record: StoredRecord, config: Config): Outcome {
   if (!isDecisionRecord(record)) return ENDED
   if (record.lifecycle_state === 'unknown') return unknown('missing_fact', 'nobody saw how its request ended')
   if (record.config_hash === config.hash) return ENDED
+  if (record.method === 'cache-hit' || record.method === 'semantic-hit') return stillKept(record, config)
   switch (record.error) {
     case 'hook_rejected':
     case 'hook_rejected_request':
@@ -35,6 +36,19 @@ export function endEarly(record: StoredRecord, config: Config): Outcome {
 
 function whyUndecided({ schema_version: version }: StoredRecord): string {
   return version < 4 ? `records of schema version ${version} have no candidates` : 'the record has no candidates'
+}
+
+/** Keys of caches are not made again here; where there is no such cache, a worker would have been asked. */
+function stillKept({ method }: StoredRecord, { responseCache, semanticCache, decisions }: Config): Outcome {
+  if (method === 'cache-hit' ? responseCache !== null : isSemantic({ semanticCache, decisions })) return ENDED
+  const section = method === 'cache-hit' ? 'cache' : 'semantic_cache'
+  return unknown('missing_fact', `it was answered from a cache, and the configuration has no \`${section}\``)
+}
+
+/** In use for any request at all: decisions may turn it on. */
+function isSemantic({ semanticCache, decisions }: Pick<Config, 'semanticCache' | 'decisions'>): boolean {
+  const turnsOn = decisions?.rules.some(({ plugins }) => plugins.semanticCache?.isEnabled === true) ?? false
+  return semanticCache !== null && (semanticCache.isEnabled || turnsOn)
 }
 
 function letIn(why: string): Outcome {

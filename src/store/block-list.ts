@@ -43,10 +43,18 @@ export class BlockList {
     return this.#oldest?.turn ?? Number.POSITIVE_INFINITY
   }
 
+  /** Looks at few of them: what goes, goes from the end of a prompt, so that a block is there with all before it. */
   match(chain: readonly string[]): number {
-    let blocks = 0
-    while (blocks < chain.length && this.#entries.has(chain[blocks] ?? '')) blocks += 1
-    return blocks
+    const has = (at: number) => this.#entries.has(chain[at] ?? '')
+    if (!has(0)) return 0
+    let held = 1
+    let missing = chain.length
+    while (held < missing) {
+      const middle = (held + missing) >>> 1
+      if (has(middle)) held = middle + 1
+      else missing = middle
+    }
+    return held
   }
 
   /** When its leading blocks were used last, as far as they are confirmed. */
@@ -106,15 +114,23 @@ export class BlockList {
    */
   learn(known: readonly KnownUses[], actualBlocks: number): number {
     let left = actualBlocks
+    let foreseen = 0
     for (const uses of known) {
       const missing = uses[left]
       if (missing !== undefined && uses.length - left > Math.max(SLACK_BLOCKS, uses.length * SLACK_SHARE)) {
         return this.#forgetUpTo(missing)
       }
       left = Math.max(0, left - uses.length)
+      foreseen += uses.length
     }
-    if (known.some((uses) => uses.length > 0)) this.#capacity = this.#capacity * GROWTH + 1
+    if (foreseen > 0) this.#capacity = this.#capacity * GROWTH + 1
+    // It holds what was forgotten here. Without this a room that was thought too small for all that comes in turn stays so.
+    this.#capacity += Math.max(0, actualBlocks - foreseen)
     return 0
+  }
+
+  forgetRoom(): void {
+    this.#capacity = Number.POSITIVE_INFINITY
   }
 
   #forgetUpTo(turn: number): number {

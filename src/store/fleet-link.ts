@@ -10,6 +10,7 @@ import type { Outcome } from './outcome-ledger.ts'
 import { type EndedAttempt, OwnEvidence } from './own-evidence.ts'
 import { REFRESH_AFTER_MS, SnapshotCopy } from './snapshot-copy.ts'
 import { createTicketDesk, type TicketDesk } from './ticket-desk.ts'
+import { type WorkerChange, workerChanges } from './worker-changes.ts'
 
 /** While requests run, the fleet hears of them this often at least, traffic or not. */
 const HEARTBEAT_MS = 4_000
@@ -24,6 +25,8 @@ export interface LinkOptions {
   randomId(): string
   /** The store could not be asked; routing goes on with the older copy. */
   onSyncFailed(cause: unknown): void
+  /** A worker is not what it was when the store was last asked. */
+  onWorkerChanged?(change: WorkerChange): void
 }
 
 /** What of the fleet an attempt begins on. */
@@ -154,7 +157,7 @@ export class FleetLink {
       if (fresh.ageMs <= this.#options.now() - askedAtMs + AGE_TOLERANCE_MS) this.evidence.markWeighed()
       this.desk.accept(fresh.tickets)
       this.#didLastSyncFail = false
-      this.#copy.adopt(fresh, askedAtMs, this.#options.now())
+      this.#adopt(fresh, askedAtMs)
     } catch (cause) {
       // Routing goes on with the older copy; `view().source` says so in every record until a sync succeeds.
       this.#didLastSyncFail = true
@@ -162,6 +165,14 @@ export class FleetLink {
       this.evidence.putBack(unreachable)
       this.#options.onSyncFailed(cause)
     }
+  }
+
+  #adopt(fresh: FleetSnapshot, askedAtMs: number): void {
+    const before = this.#copy.snapshot
+    this.#copy.adopt(fresh, askedAtMs, this.#options.now())
+    const after = this.#copy.snapshot
+    if (before === null || after === null) return
+    for (const change of workerChanges(before, after)) this.#options.onWorkerChanged?.(change)
   }
 
   /** Of workers that delivered something since they could last be told of. */

@@ -131,6 +131,17 @@ describe('what workers count', () => {
     expect(index.bytes / ENTRY_BYTES).toBe(80)
   })
 
+  test('a room that was thought too small grows by what the worker held though nobody knew', () => {
+    const index = filled()
+    // Restarted: the one whose turn it is was used before all others, so nothing tells this from a small cache.
+    for (const name of conversations) sent(index, 'a', [chain(name, 20)]).correct(0)
+    const more = [...conversations, 'x', 'y', 'z', 'xx']
+    for (let round = 0; round < 3; round += 1) {
+      for (const name of more) sent(index, 'a', [chain(name, 20)]).correct(round === 0 ? 0 : 20)
+    }
+    for (const name of more) expect(held(index, [chain(name, 20)])).toEqual({ a: 20 })
+  })
+
   test.each([
     ['as much as foreseen', 10],
     ['more', 50],

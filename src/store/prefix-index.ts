@@ -48,6 +48,11 @@ export class PrefixIndex {
     }
   }
 
+  /** How much room a candidate has was learned from counts that were none. */
+  forgetRoom(candidateId: string): void {
+    this.#lists.get(candidateId)?.forgetRoom()
+  }
+
   /**
    * How many leading blocks of these prompts each candidate holds, together; those that hold none are not listed. Only
    * looks: nothing counts as used.
@@ -109,7 +114,9 @@ export class PrefixIndex {
       let oldest: BlockList | null = null
       for (const list of this.#lists.values()) if (list.oldestTurn < (oldest?.oldestTurn ?? Infinity)) oldest = list
       if (oldest === null) return
-      this.#entries -= oldest.dropOldest()
+      // All of one turn are in one list: nobody else's are older.
+      const turn = oldest.oldestTurn
+      while (this.bytes > this.#limits.maxBytes && oldest.oldestTurn === turn) this.#entries -= oldest.dropOldest()
     }
   }
 }

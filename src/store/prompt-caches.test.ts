@@ -20,12 +20,14 @@ const ids = promptOf({ prompt: Array.from({ length: 5_120 }, (_, id) => id) })
 function attempt(
   caches: PromptCaches,
   prompt: PromptForModel,
-  given: { readonly nowMs?: number; readonly streams?: boolean } = {},
+  given: { readonly nowMs?: number; readonly streams?: boolean; readonly api?: string } = {},
 ) {
-  const { nowMs = 0, streams = true } = given
+  const { nowMs = 0, streams = true, api = 'chat' } = given
   const fact = caches.factOf(prompt, nowMs)
-  return caches.begin({ ...prompt, candidateId: 'a', fact, nowMs, streams })
+  return caches.begin({ ...prompt, candidateId: 'a', fact, nowMs, streams, api })
 }
+
+const place = (...ids: readonly string[]) => new Map(ids.map((id) => [id, `http://${id}:8000`]))
 
 describe('a fact', () => {
   test('knows the length of a prompt, and what is cached of it', () => {
@@ -52,7 +54,7 @@ describe('a fact', () => {
   test('holds a hint only where nothing is known here', () => {
     const caches = new PromptCaches()
     expect(caches.factOf(text, 0, { candidateId: 'b', blocks: 2 }).cachedTokens).toEqual({ b: 1_024 })
-    caches.begin({ ...text, candidateId: 'b', fact: null, nowMs: 0, streams: true })
+    caches.begin({ ...text, candidateId: 'b', fact: null, nowMs: 0, streams: true, api: 'chat' })
     expect(caches.factOf(text, 0, { candidateId: 'b', blocks: 2 }).cachedTokens).toEqual({ b: 10_240 })
   })
 })
@@ -103,6 +105,54 @@ describe('an attempt', () => {
     expect(caches.index.match(promptOf({ prompt: 'd'.repeat(20_480) }).blocks.chains)).toEqual(new Map([['a', 10]]))
   })
 
+  describe('at a worker that leaves a zero out, as vLLM does', () => {
+    const counted = { promptTokens: 10_240, cachedTokens: null }
+
+    test('teaches that nothing was cached, once the worker has said what was', () => {
+      const caches = new PromptCaches()
+      const older = promptOf({ prompt: 'b'.repeat(40_960) })
+      attempt(caches, older).noteAnswer(counted)
+      attempt(caches, text).noteAnswer(counted)
+      attempt(caches, text).noteAnswer(counted)
+      expect(caches.factOf(older, 0).cachedTokens).toEqual({ a: 10_240 })
+      attempt(caches, text).noteAnswer({ promptTokens: 10_240, cachedTokens: 10_240 })
+      attempt(caches, text).noteAnswer(counted)
+      // The prompt itself has just been computed there; what is older went before it.
+      expect(caches.factOf(text, 0).cachedTokens).toEqual({ a: 10_240 })
+      expect(caches.factOf(older, 0).cachedTokens).toEqual({})
+    })
+
+    test('teaches nothing through an API whose counts never say it, nor without counts', () => {
+      const caches = new PromptCaches()
+      const older = promptOf({ prompt: 'b'.repeat(40_960) })
+      attempt(caches, older).noteAnswer(counted)
+      attempt(caches, text).noteAnswer({ promptTokens: 10_240, cachedTokens: 10_240 })
+      attempt(caches, text, { api: 'messages' }).noteAnswer(counted)
+      attempt(caches, text).noteAnswer(null)
+      expect(caches.factOf(older, 0).cachedTokens).toEqual({ a: 10_240 })
+    })
+
+    test('teaches nothing any more when counts stay away: it was started without them', () => {
+      const caches = new PromptCaches()
+      attempt(caches, text).noteAnswer({ promptTokens: 10_240, cachedTokens: 10_240 })
+      for (let turn = 0; turn < 50; turn += 1) attempt(caches, text).noteAnswer(counted)
+      const older = promptOf({ prompt: 'b'.repeat(40_960) })
+      attempt(caches, older).noteAnswer(counted)
+      attempt(caches, text).noteAnswer(counted)
+      attempt(caches, text).noteAnswer(counted)
+      expect(caches.factOf(older, 0).cachedTokens).toEqual({ a: 10_240 })
+    })
+  })
+
+  test('whose count leaves out what was cached, as Anthropic counts, teaches nothing wrong', () => {
+    const caches = new PromptCaches()
+    for (let turn = 0; turn < 20; turn += 1) {
+      attempt(caches, text).noteAnswer({ promptTokens: 240, cachedTokens: 10_000 })
+    }
+    expect(caches.costs.bytesPerToken('m')).toBeCloseTo(4, 5)
+    expect(caches.factOf(text, 0).cachedTokens['a']).toBeGreaterThan(9_900)
+  })
+
   test('teaches what a token takes, when nothing else was in the way', () => {
     const caches = new PromptCaches()
     for (let turn = 0; turn < 200; turn += 1) {
@@ -127,17 +177,29 @@ describe('a configuration', () => {
   test('that comes anew leaves what is known, but for workers that are gone', () => {
     const caches = new PromptCaches()
     attempt(caches, text).noteAnswer(null)
-    caches.use(needs, new Set(['a', 'b']))
-    caches.use(undefined, new Set(['a']))
+    caches.use(needs, place('a', 'b'))
+    caches.use(undefined, place('a'))
     expect(caches.factOf(text, 0).cachedTokens).toEqual({ a: 10_240 })
-    caches.use(needs, new Set(['b']))
+    caches.use(needs, place('b'))
     expect(caches.factOf(text, 0).cachedTokens).toEqual({})
+  })
+
+  test('forgets a worker whose name another machine has now, and its habits', () => {
+    const caches = new PromptCaches()
+    caches.use(needs, place('a', 'b'))
+    attempt(caches, text).noteAnswer({ promptTokens: 10_240, cachedTokens: 1 })
+    caches.use(needs, new Map([...place('b'), ['a', 'http://elsewhere:8000']]))
+    expect(caches.factOf(text, 0).cachedTokens).toEqual({})
+    const older = promptOf({ prompt: 'b'.repeat(40_960) })
+    for (const prompt of [older, text, text])
+      attempt(caches, prompt).noteAnswer({ promptTokens: 1, cachedTokens: null })
+    expect(caches.factOf(older, 0).cachedTokens['a']).toBeGreaterThan(0)
   })
 
   test('says how much is remembered', () => {
     const caches = new PromptCaches()
     attempt(caches, text).noteAnswer(null)
-    caches.use({ ...needs, workerBytes: 8_192 }, new Set(['a']))
+    caches.use({ ...needs, workerBytes: 8_192 }, place('a'))
     expect(caches.factOf(text, 0).cachedTokens).toEqual({ a: 2_048 })
   })
 })

@@ -4,6 +4,7 @@
 import type { PrefixFact } from '../routing/cache-facts.ts'
 import type { PrefixNeeds } from '../routing/policy.ts'
 import type { PromptBlocks } from '../routing/prompt-blocks.ts'
+import { CachedCounts } from './cached-counts.ts'
 import { type Prefill, PrefillBacklog } from './prefill-backlog.ts'
 import { PrefillCosts } from './prefill-costs.ts'
 import { type IndexedPrompt, PrefixIndex } from './prefix-index.ts'
@@ -32,6 +33,8 @@ export interface PromptAttempt extends PromptForModel {
   readonly nowMs: number
   /** Whether the first byte tells that the prompt is prefilled. */
   readonly streams: boolean
+  /** Which of a worker's APIs it goes through: what answers count differs between them. */
+  readonly api: string
 }
 
 /** Tokens of a request as its worker counted them. */
@@ -44,10 +47,18 @@ export class PromptCaches {
   readonly costs = new PrefillCosts()
   readonly backlog = new PrefillBacklog()
   readonly index = new PrefixIndex({ maxBytes: DEFAULT_INDEX_BYTES, maxBlocksEach: null })
+  readonly counts = new CachedCounts((candidateId) => this.index.forgetRoom(candidateId))
+  #places: ReadonlyMap<string, string> = new Map()
 
-  /** A configuration begins: its limits hold, and what is no longer among its candidates is forgotten. */
-  use(needs: PrefixNeeds | undefined, candidateIds: ReadonlySet<string>): void {
-    this.index.retain(candidateIds)
+  /**
+   * A configuration begins: its limits hold, and what is no longer among its candidates is forgotten. So is one whose URL
+   * has changed, as another machine may have its name now. `places` are URLs by candidate id.
+   */
+  use(needs: PrefixNeeds | undefined, places: ReadonlyMap<string, string>): void {
+    const kept = new Set([...places].filter(([id, url]) => (this.#places.get(id) ?? url) === url).map(([id]) => id))
+    this.#places = places
+    this.index.retain(kept)
+    this.counts.retain(kept)
     if (needs === undefined) return
     const { blockBytes, indexBytes = DEFAULT_INDEX_BYTES, workerBytes = null } = needs
     const maxBlocksEach = workerBytes === null ? null : Math.max(1, Math.floor(workerBytes / blockBytes))
@@ -74,11 +85,13 @@ export class PromptCaches {
   begin(attempt: PromptAttempt): PromptHold {
     const { blocks, model, candidateId, fact, nowMs, streams } = attempt
     const cachedTokens = fact?.cachedTokens[candidateId] ?? 0
+    const isForeseen = cachedTokens > 0
     const uncachedTokens = Math.max(0, (fact?.promptTokens ?? this.#tokensOf(blocks, model)) - cachedTokens)
     const ahead = this.backlog.tokensOn(candidateId, nowMs)
     const msPerToken = fact?.prefillMsPerToken ?? attempt.needs.prefillMsPerToken
     const untilMs = streams ? Number.POSITIVE_INFINITY : nowMs + (ahead + uncachedTokens) * msPerToken * PREFILL_MARGIN
-    return new PromptHold(this.costs, attempt, {
+    return new PromptHold(this, attempt, {
+      isForeseen,
       uncachedTokens,
       hasLittleQueue: ahead <= uncachedTokens * LITTLE_QUEUE,
       indexed: this.index.begin(candidateId, blocks.chains),
@@ -96,6 +109,7 @@ export class PromptCaches {
 }
 
 interface Held {
+  readonly isForeseen: boolean
   readonly uncachedTokens: number
   readonly hasLittleQueue: boolean
   readonly indexed: IndexedPrompt
@@ -104,14 +118,14 @@ interface Held {
 
 /** What one attempt has noted of its prompt; each method counts once. */
 export class PromptHold {
-  readonly #costs: PrefillCosts
+  readonly #learned: Pick<PromptCaches, 'costs' | 'counts'>
   readonly #attempt: PromptAttempt
   readonly #held: Held
   #firstByteMs: number | null = null
   #isOver = false
 
-  constructor(costs: PrefillCosts, attempt: PromptAttempt, held: Held) {
-    this.#costs = costs
+  constructor(learned: Pick<PromptCaches, 'costs' | 'counts'>, attempt: PromptAttempt, held: Held) {
+    this.#learned = learned
     this.#attempt = attempt
     this.#held = held
   }
@@ -145,21 +159,33 @@ export class PromptHold {
   }
 
   #learn(usage: CountedTokens | null): void {
+    const { costs } = this.#learned
     const { blocks, model, needs } = this.#attempt
     const { indexed, uncachedTokens, hasLittleQueue } = this.#held
-    const counted = usage?.promptTokens ?? 0
-    const cached = usage?.cachedTokens ?? null
-    if (blocks.tokens === null && counted > 0) this.#costs.noteTokens(model, { bytes: blocks.bytes, tokens: counted })
+    const { counted, cached } = this.#counted(usage)
+    if (blocks.tokens === null && counted > 0) costs.noteTokens(model, { bytes: blocks.bytes, tokens: counted })
     // Of a batch nobody can tell which of its prompts were found.
-    if (cached !== null && counted > 0 && blocks.chains.length === 1) {
+    if (cached !== null && blocks.chains.length === 1) {
       indexed.correct(Math.round((cached * blocks.bytes) / counted / blocks.blockBytes))
     }
     if (this.#firstByteMs === null || !hasLittleQueue) return
-    this.#costs.noteFirstByte(model, {
-      uncachedTokens: cached === null || counted === 0 ? uncachedTokens : Math.max(0, counted - cached),
+    costs.noteFirstByte(model, {
+      uncachedTokens: cached === null ? uncachedTokens : counted - cached,
       ms: this.#firstByteMs,
       expectedMsPerToken: needs.prefillMsPerToken,
     })
+  }
+
+  /** Tokens of the prompt, 0 where nobody counted them, and how many of them were cached, null where that is not known. */
+  #counted(usage: CountedTokens | null): { readonly counted: number; readonly cached: number | null } {
+    const said = usage?.promptTokens ?? 0
+    if (said === 0) return { counted: 0, cached: null }
+    const { candidateId, api } = this.#attempt
+    const { isForeseen } = this.#held
+    const answer = { candidateId, api, cachedTokens: usage?.cachedTokens ?? null, isForeseen }
+    const cached = this.#learned.counts.read(answer)
+    // Of Anthropic's API it is the rule that what came from a cache is counted apart.
+    return { counted: cached !== null && cached > said ? said + cached : said, cached }
   }
 }
 

@@ -67,6 +67,10 @@ export class RequestTrace {
     return this.#open.isRecorded
   }
 
+  get traceState(): string | null {
+    return this.#open.traceState
+  }
+
   /** A span below another. Where nothing is recorded it is that one: whoever is called continues it. */
   begin(parent: Span, name: string, options: BeginOptions = {}): Span {
     if (!this.#open.isRecorded) return parent

@@ -3,10 +3,11 @@
 
 import type { EmbeddingServerConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import { BoundedCache, keyOfText } from './bounded-cache.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { readEmbeddings, readModelVectors } from './embedding-answer.ts'
-import { askService, endpointOf, failure, type ServiceFailure } from './json-service.ts'
+import { askService, endpointOf, failure, type ServiceFailure, type ServiceQuestion } from './json-service.ts'
 
 /** Unit vectors in the order of the texts, all of one length. */
 export interface Vectors {
@@ -21,6 +22,7 @@ export interface EmbedOptions {
   readonly signal: AbortSignal
   /** For all of it. */
   readonly budgetMs: number
+  readonly trace?: TraceHeaders
 }
 
 export interface Embedder {
@@ -54,7 +56,7 @@ class ServerEmbedder implements Embedder {
     this.#breaker = createBreaker({ now: platform.now })
   }
 
-  async embed(texts: readonly string[], { signal, budgetMs }: EmbedOptions): Promise<Vectors | ServiceFailure> {
+  async embed(texts: readonly string[], { signal, budgetMs, trace }: EmbedOptions): Promise<Vectors | ServiceFailure> {
     const untilMs = this.#platform.now() + budgetMs
     const keys = await Promise.all(texts.map(keyOfText))
     const isCached = keys.every((key) => this.#cache.get(key) !== null)
@@ -71,7 +73,7 @@ class ServerEmbedder implements Embedder {
       if (timeoutMs <= 0) return failure('timeout', `no whole answer in ${budgetMs} ms`)
       const answer = await this.#ask(
         batch.map(([, text]) => text),
-        { signal, timeoutMs },
+        { signal, timeoutMs, trace },
       )
       if (answer.kind === 'failure') return answer
       for (const [at, [key]] of batch.entries()) {
@@ -98,7 +100,10 @@ class ServerEmbedder implements Embedder {
     }
   }
 
-  #ask(texts: readonly string[], { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number }) {
+  #ask(
+    texts: readonly string[],
+    { signal, timeoutMs, trace }: Pick<ServiceQuestion, 'signal' | 'timeoutMs' | 'trace'>,
+  ) {
     const { url, binding, model, apiKey } = this.#server
     const isModel = binding !== null
     return askService(
@@ -108,6 +113,7 @@ class ServerEmbedder implements Embedder {
         url: isModel ? model : endpointOf(url ?? '', '/v1/embeddings'),
         apiKey,
         body: isModel ? { text: texts } : { model, input: texts },
+        trace,
         timeoutMs,
         signal,
       },

@@ -2,6 +2,7 @@
 // breaker, since all of them are asked on the way to a decision and none may hold up every request.
 
 import type { Platform } from '../platform.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import type { Breaker } from './breaker.ts'
 import { callHook } from './hook-client.ts'
 
@@ -19,6 +20,8 @@ export interface ServiceQuestion {
   readonly url: string
   readonly apiKey: string | null
   readonly body: unknown
+  /** What it continues. */
+  readonly trace?: TraceHeaders | undefined
   readonly timeoutMs: number
   /** Fires when nobody waits for the answer any more. */
   readonly signal: AbortSignal
@@ -46,6 +49,7 @@ export async function askService<Answer>(
   if (permit === null) return failure('breaker_open', 'it failed several times in a row')
   const { url, apiKey, timeoutMs, signal } = question
   const headers = new Headers({
+    ...question.trace,
     'content-type': 'application/json',
     accept: 'application/json',
     // A compressed answer could unpack to far more than was read.

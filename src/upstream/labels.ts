@@ -2,6 +2,7 @@
 // and names one. Cached, behind a breaker; whatever goes wrong is data.
 
 import type { LabelServerConfig } from '../config/config.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import { BoundedCache, keyOfText } from './bounded-cache.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { askService, endpointOf, type ServiceFailure, type ServicePlatform } from './json-service.ts'
@@ -19,6 +20,7 @@ export interface LabelQuestion {
   readonly about: string
   /** Of a chat model; a classifier has labels of its own. */
   readonly choices: readonly LabelChoice[]
+  readonly trace?: TraceHeaders
   /** Fires when the caller is gone. */
   readonly signal: AbortSignal
 }
@@ -57,13 +59,13 @@ class ServerLabeller implements Labeller {
 
   async ask(question: LabelQuestion): Promise<Labels> {
     const { kind, url, apiKey, timeoutMs, labels } = this.#server
-    const { text, signal } = question
+    const { text, trace, signal } = question
     const isChat = kind === 'chat'
     const body = isChat ? this.#chatBody(question) : { model: this.#server.model, input: text, inputs: text }
     const key = await keyOfText(JSON.stringify(body))
     const known = this.#cache.get(key)
     if (known !== null) return { kind: 'labels', labels: known }
-    const asked = { url: endpointOf(url, isChat ? CHAT : '/classify'), apiKey, body, timeoutMs, signal }
+    const asked = { url: endpointOf(url, isChat ? CHAT : '/classify'), apiKey, body, trace, timeoutMs, signal }
     const read = (answer: unknown) => (isChat ? readCompletion(answer) : readClasses(answer, labels))
     const answer = await askService(this.#platform, this.#breaker, asked, read)
     if (answer.kind === 'failure') return answer

@@ -4,6 +4,7 @@
 import type { WorkerConfig } from '../config/config.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { askService, type ServiceFailure } from './json-service.ts'
+import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import { type BoundPlatform, serviceThrough } from './through-binding.ts'
 
 export interface TokenizeQuestion {
@@ -12,6 +13,7 @@ export interface TokenizeQuestion {
   readonly model: string | null
   /** Of the body, what its template sees: `messages` and what belongs to them, or `prompt`. */
   readonly fields: Readonly<Record<string, unknown>>
+  readonly trace?: TraceHeaders
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -47,7 +49,7 @@ export function createTokenizer(platform: BoundPlatform): Tokenizer {
   }
   return {
     isAsked: (workerId) => byWorker.get(workerId)?.tokenize.state() !== 'open',
-    async tokenize({ worker, model, fields, timeoutMs, signal }) {
+    async tokenize({ worker, model, fields, trace, timeoutMs, signal }) {
       const untilMs = now() + timeoutMs
       const { tokenize, render } = breakersOf(worker.id)
       const through = serviceThrough(platform, worker.binding)
@@ -55,6 +57,7 @@ export function createTokenizer(platform: BoundPlatform): Tokenizer {
         url: `${worker.url}${renderPath(fields)}`,
         apiKey: worker.apiKey,
         body: { ...(model === null ? {} : { model }), ...fields },
+        trace,
         signal,
       }
       const rendered = await askService(

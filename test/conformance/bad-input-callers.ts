@@ -102,7 +102,8 @@ function keys(fleet: CallerFleet): void {
   })
 
   test("B58 a caller's key opens no admin route", async () => {
-    for (const { method, path } of Object.values(ADMIN_ROUTES)) {
+    // This fleet's /metrics is a worker's, which `passthrough_paths` opens to callers.
+    for (const { method, path } of Object.values(ADMIN_ROUTES).filter((route) => route.path !== '/metrics')) {
       for (const caller of ['search', 'inbound'] as const) {
         const answer = await ask(fleet.url + path.replace(':id', 'alpha'), { method, headers: bearer(caller) })
         expect([`${method} ${path}`, [401, 403, 404].includes(answer.status)]).toEqual([`${method} ${path}`, true])

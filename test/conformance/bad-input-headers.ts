@@ -107,7 +107,7 @@ export const ODD_TARGETS: readonly Refused[] = [
   ...['//v1/models', '/v1/chat//completions', '/v1/models;x', '/v1/models%00', '/v1/models/%ff'].map(
     (target): Refused => ({ ...GUARDED, name: `B40 ${target}`, target, code: 'invalid_path' }),
   ),
-  ...['/v1/chat/completions/', '/v1/CHAT/completions', '/ADMIN/config', '/admin/config/', '/v1', '/metrics'].map(
+  ...['/v1/chat/completions/', '/v1/CHAT/completions', '/ADMIN/config', '/admin/config/', '/v1', '/load'].map(
     (target): Refused => ({ ...GUARDED, name: `B40 ${target}`, target, code: 'not_found' }),
   ),
   ...['/v1/models/%', '/v1/models/%f', '/v1/models/%zz', '/v1/responses/%c0%af'].map((target): Refused => ({

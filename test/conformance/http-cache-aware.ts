@@ -17,7 +17,12 @@ const PATIENCE_MS = 20_000
 interface CacheRecord {
   readonly policy?: string
   readonly worker?: string
-  readonly prefix?: { readonly prompt_tokens: number; readonly cached?: Readonly<Record<string, number>> }
+  readonly prefix?: {
+    readonly prompt_tokens: number
+    readonly cached?: Readonly<Record<string, number>>
+    readonly backlog?: Readonly<Record<string, number>>
+  }
+  readonly attempts?: readonly { readonly worker: string }[]
   readonly cached_tokens?: { readonly predicted?: number; readonly actual?: number }
   readonly candidates?: readonly { readonly worker: string; readonly veto?: string; readonly parts?: object }[]
 }
@@ -45,6 +50,7 @@ export function cacheRouting(runtime: RuntimeName): void {
         workers: Object.entries(urls).map(([id, url]) => ({ id, url })),
         policy: { type: 'cache_aware', block_bytes: 512 },
         model_rules: [{ match: 'alias', rewrite: 'm' }],
+        decision_log: { include_prefix_hashes: true },
         admin_api_key: ADMIN_KEY,
       }),
     })
@@ -67,8 +73,49 @@ export function cacheRouting(runtime: RuntimeName): void {
     const given: Given = { fleet, ask, chat: (messages, more) => ask('/v1/chat/completions', { messages, ...more }) }
     conversations(given)
     prompts(given)
+    replays(given)
     changes(given)
     dryRuns(given)
+  })
+}
+
+/** A second worker is asked when the holder of a prompt is late; then both have it, and neither of them any longer waits. */
+export function hedgedCacheRouting(runtime: RuntimeName): void {
+  describe('cache_aware with hedges', () => {
+    const usual = { models: ['m'], kvBlocks: 100_000 }
+    const fleet = liveFleet<'a' | 'b'>(runtime, {
+      workers: { a: usual, b: usual },
+      config: (urls) => ({
+        workers: Object.entries(urls).map(([id, url]) => ({ id, url })),
+        policy: { type: 'cache_aware', block_bytes: 512 },
+        hedge: { after_ms: 1_000, max_share: 1 },
+        admin_api_key: ADMIN_KEY,
+      }),
+    })
+
+    test('what a hedge has won is cached at both, and what has lost waits for nothing', async () => {
+      const admin = adminClient(() => fleet.url, ADMIN_KEY)
+      const messages = [user(words(randomUUID()))]
+      const chat = async (id: string, more: object) => {
+        const body = { model: 'm', max_tokens: 2, messages, ...more }
+        const answer = await fetchWhole(`${fleet.url}/v1/chat/completions`, body, { headers: { 'x-request-id': id } })
+        expect(answer.status).toBe(200)
+        return (await fleet.router.record((line) => line['request_id'] === id)) as CacheRecord
+      }
+      const { worker: first } = await chat(`${runtime}-hedge-1`, {})
+      await fleet.worker(first as 'a' | 'b').setFaults({ hang: true }) // one of the two, as its record says
+      for (const more of [{}, { stream: true }]) {
+        messages.push(user(words(randomUUID())))
+        const { worker, attempts = [] } = await chat(`${runtime}-hedge-${messages.length}`, more)
+        expect(worker).not.toBe(first)
+        // From the second on both hold as much.
+        if (messages.length === 2) expect(attempts.map((attempt) => attempt.worker)).toEqual([first, worker])
+      }
+      const explained = await admin.post('/admin/explain', { body: { model: 'm', messages } })
+      const { prefix } = explained.json().record as CacheRecord
+      expect(Object.keys(prefix?.cached ?? {}).sort()).toEqual(['a', 'b'])
+      expect(prefix?.backlog).toBeUndefined()
+    })
   })
 }
 
@@ -238,6 +285,37 @@ function changes({ fleet, chat }: Given): void {
     await admin.putConfig(config({}, all))
     const { record } = await chat([...messages, user('go on')])
     expect(record.prefix?.cached?.[first.worker]).toBeUndefined()
+  })
+}
+
+function replays({ fleet, chat }: Given): void {
+  test('decisions come out the same again, and under other options by a model of caches that fills as they did', async () => {
+    const admin = adminClient(() => fleet.url, ADMIN_KEY)
+    const names: readonly Name[] = ['a', 'b', 'c']
+    const config = (requestMs: number) => ({
+      workers: names.map((id) => ({ id, url: fleet.worker(id).url })),
+      policy: { type: 'cache_aware', block_bytes: 512, request_ms: requestMs },
+      admin_api_key: ADMIN_KEY,
+      decision_log: { include_prefix_hashes: true },
+      disable_circuit_breaker: true,
+    })
+    await admin.putConfig(config(20))
+    const since = new Date().toISOString()
+    const messages: object[] = [user(words(randomUUID()))]
+    for (let turn = 0; turn < 5; turn += 1) {
+      await chat(messages)
+      messages.push({ role: 'assistant', content: 'well' }, user(words(`turn ${turn}`)))
+    }
+    const replay = async (requestMs: number) => {
+      const answer = await admin.post('/admin/replay', { since, config: config(requestMs) })
+      expect(answer.status, answer.text).toBe(200)
+      return answer.json()
+    }
+    expect(await replay(20)).toMatchObject({ total: 5, same: 5, exact: { same: 5 } })
+    const others = await replay(21)
+    expect(others).toMatchObject({ total: 5, same: 5, modelled: { same: 5 } })
+    // From the newest on nothing would be found: each prompt is longer than the one after it.
+    expect(others.prefix.after.cached_tokens).toBeGreaterThan(others.prefix.after.tokens / 2)
   })
 }
 

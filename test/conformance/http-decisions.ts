@@ -256,8 +256,9 @@ function bodies(fleet: LiveFleet<Worker>, runtime: RuntimeName): void {
   })
 
   test('other APIs are told in their own places', async () => {
+    let sent = 0
     const send = async (path: string, body: object) => {
-      const id = `${runtime}-told-${path.replaceAll('/', '-')}`
+      const id = `${runtime}-told-${(sent += 1)}`
       const answer = await post({ model: 'auto', ...body }, { 'x-request-id': id }, path)
       expect(answer.status, answer.text).toBe(200)
       return JSON.parse(fleet.call(id).body)
@@ -273,6 +274,18 @@ function bodies(fleet: LiveFleet<Worker>, runtime: RuntimeName): void {
     })
     expect(await send('/v1/responses', { input: 'equation', instructions: 'Be kind' })).toMatchObject({
       instructions: 'Step by "step".\n\nBe kind',
+    })
+    const coding = [{ role: 'user', content: 'function' }]
+    expect(await send('/v1/messages', { max_tokens: 4, messages: coding })).toEqual({
+      model: 'oss',
+      max_tokens: 4,
+      messages: coding,
+      chat_template_kwargs: { reasoning_effort: 'high' },
+    })
+    expect(await send('/v1/responses', { input: 'function', reasoning: { effort: 'low', summary: 'auto' } })).toEqual({
+      model: 'oss',
+      input: 'function',
+      reasoning: { effort: 'high', summary: 'auto' },
     })
     expect(await send('/v1/completions', { prompt: 'equation' })).toEqual({ model: 'qwen', prompt: 'equation' })
   })

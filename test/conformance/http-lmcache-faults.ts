@@ -2,12 +2,17 @@
 
 import { describe, expect, test } from 'vitest'
 import type { FaultRuleInput } from '../../src/simulator/fault-schema.ts'
-import type { RuntimeName } from '../support/launch.ts'
+import { send } from '../support/http-client.ts'
+import { type RuntimeName, until } from '../support/launch.ts'
 import { lmcacheBench, promptOf } from './lmcache-bench.ts'
+import { NAMES } from './routing-bench.ts'
 
 /** Failures in a row that open the breaker, and how long it stays open. */
 const FAILURES = 5
 const OPEN_MS = 10_000
+
+/** What a question may take where it is to be ended by something else. */
+const PATIENCE_MS = 20_000
 
 interface Fault {
   readonly fault: FaultRuleInput
@@ -50,6 +55,90 @@ export function lmcacheFaults(runtime: RuntimeName): void {
       })
     })
   }
+
+  describe('a control plane that does not know the key', () => {
+    const fault = { status: 401, path: '/lookup' }
+    const bench = lmcacheBench(runtime, { policy: { controller_api_key: 'wrong' }, controller: { faults: [fault] } })
+
+    test('is told of in the log, with what it said', async () => {
+      expect(await bench.chat(promptOf('key', 2))).toMatchObject({ status: 200, steps: { lookup: 'unreachable' } })
+      const asked = bench
+        .controller()
+        .state()
+        .requests.find(({ target }) => target === '/lookup')
+      expect(asked?.headers['authorization']).toBe('Bearer wrong')
+      const lines = () => bench.fleet.router.output().split('\n')
+      const isTold = (line: string) => line.includes('"event":"lmcache_failed"') && line.includes('"step":"lookup"')
+      await until(
+        () => lines().some((line) => isTold(line) && line.includes('"worker":null') && line.includes('status 401')),
+        10_000,
+        () => `not told in:\n${bench.fleet.router.output()}`,
+      )
+      expect(bench.fleet.router.output()).not.toContain('Bearer wrong')
+    })
+  })
+
+  describe('time', () => {
+    const bench = lmcacheBench(runtime, { policy: { lookup_budget_ms: 1 } })
+
+    test('that is far too short costs no answer', async () => {
+      for (let round = 0; round < 8; round += 1) {
+        expect(await bench.chat(promptOf(`hasty${round}`, 2))).toMatchObject({ status: 200, method: 'policy' })
+      }
+    })
+  })
+
+  describe('a client that leaves', () => {
+    const bench = lmcacheBench(runtime, {
+      policy: { lookup_budget_ms: PATIENCE_MS, controller_timeout_ms: PATIENCE_MS },
+    })
+    const workers = () => NAMES.map((name) => bench.fleet.worker(name))
+    const controller = () => [bench.controller()]
+
+    // Deno does not tell that the sender of a body this long has left, as docs/runtimes.md says.
+    test.skipIf(runtime === 'deno').each([
+      ['tokenised', workers, '/tokenize'],
+      ['looked up', controller, '/lookup'],
+    ] as const)('while its prompt is %s ends that, and reaches no worker', async (what, sims, path) => {
+      const seen = (name: 'requests' | 'disconnects') => {
+        const states = sims().map((sim) => sim.state())
+        const count = (requests: readonly { readonly target: string }[]) =>
+          requests.filter(({ target }) => target === path).length
+        return states.reduce((sum, state) => sum + (name === 'requests' ? count(state.requests) : state.disconnects), 0)
+      }
+      const before = { requests: seen('requests'), disconnects: seen('disconnects') }
+      const id = `leaving-${what.replace(' ', '-')}-${Math.random().toString(36).slice(2)}`
+      await Promise.all(sims().map((sim) => sim.setFaults({ hang: true, path })))
+      const { leave } = send(
+        `${bench.fleet.url}/v1/chat/completions`,
+        { model: 'm', messages: [{ role: 'user', content: promptOf(id, 2) }], max_tokens: 1 },
+        { headers: { 'x-request-id': id } },
+      )
+      await until(
+        () => seen('requests') > before.requests,
+        PATIENCE_MS,
+        () => 'nobody was asked',
+      )
+      const leftAtMs = Date.now()
+      leave('reset')
+      await until(
+        () => seen('disconnects') > before.disconnects,
+        PATIENCE_MS,
+        () => 'the question went on',
+      )
+      // Not because its own time was over.
+      expect(Date.now() - leftAtMs).toBeLessThan(PATIENCE_MS / 2)
+      await Promise.all(sims().map((sim) => sim.setFaults([])))
+      await until(
+        () => bench.fleet.router.output().includes(id),
+        PATIENCE_MS,
+        () => 'it left no record',
+      )
+      expect(bench.fleet.calls().filter(({ headers }) => headers['x-request-id'] === id)).toEqual([])
+      // Nobody is blamed for it.
+      expect(await bench.chat(promptOf(`${id}-next`, 2))).toMatchObject({ status: 200, steps: { lookup: 'miss' } })
+    })
+  })
 
   describe('a control plane of another shape', () => {
     const bench = lmcacheBench(runtime, { controller: { wrongSchema: true } })

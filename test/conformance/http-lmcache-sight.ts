@@ -92,7 +92,13 @@ export function lmcacheSight(runtime: RuntimeName): void {
       const before = [bench.lookups(), bench.tokenised()]
       const outcomes: (string | undefined)[] = []
       const startedAtMs = Date.now()
-      while (outcomes.length < 20) outcomes.push((await askAnew(bench)).steps['lookup'])
+      while (outcomes.length < 20) {
+        const { steps, policy, method } = await askAnew(bench)
+        outcomes.push(steps['lookup'])
+        // Neither by a prompt nor by how full caches are, which is known all the same.
+        expect([policy, method, steps['occupancy']]).toEqual(['power_of_two', 'policy', 'blind'])
+      }
+      expect((await admin.get('/admin/stats')).json().lmcache.occupancy).toMatchObject({ state: 'fresh', instances: 3 })
       // One request every ten seconds, and what was still to be looked up of those before.
       const trials = (Date.now() - startedAtMs) / 10_000 + 1
       expect(outcomes.filter((outcome) => outcome !== 'blind').length).toBeLessThanOrEqual(trials)

@@ -1,23 +1,27 @@
 // /metrics: what each kind of request adds, who may read it, and that nothing a caller sends makes series without end.
 
 import { execFile, spawnSync } from 'node:child_process'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Answered, ask, postJson } from '../support/ask.ts'
+import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server.ts'
 import { send } from '../support/http-client.ts'
 import { type HookServer, startHookServer } from '../support/hook-server.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
-import { liveFleet } from '../support/live-fleet.ts'
+import { type LiveFleet, liveFleet } from '../support/live-fleet.ts'
 import { grownSince, readScrape, type Scrape } from '../support/metrics.ts'
+import { lmcacheBench, promptOf } from './lmcache-bench.ts'
 
 const CHAT = '/v1/chat/completions'
 const ADMIN_KEY = 'admin-key-0123456789'
+const HOOK_KEY = 'hook-key-0123456789'
 const SEARCH_KEY = 'search-key-0123456789'
 const CHAT_KEY = 'chat-key-0123456789'
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 
 /** Levels and durations, which hold for every kind of request and are looked at elsewhere. */
-const NOT_COUNTS = /^(worker_|running_|requests_in_flight|fleet_age|cb_state|active_|decision_log)|_seconds/
+const NOT_COUNTS =
+  /^(worker_|running_|requests_in_flight|fleet_age|cb_state|active_|decision_log)|_(seconds|similarity)/
 
 export function metricsConformance(runtime: RuntimeName): void {
   describe(`metrics on ${runtime}`, () => {
@@ -36,18 +40,16 @@ export function metricsConformance(runtime: RuntimeName): void {
             { name: 'chat', key: CHAT_KEY },
           ],
           admin_api_key: ADMIN_KEY,
-          pre_routing_hooks: [{ name: 'safety', url: hooks.url('/reject'), models: ['hooked'], timeout_ms: 3_000 }],
+          pre_routing_hooks: [
+            { name: 'safety', url: hooks.url('/reject'), models: ['hooked'], timeout_ms: 3_000, api_key: HOOK_KEY },
+          ],
           policy: 'round_robin',
         }
       },
     })
     afterAll(() => hooks?.close())
 
-    async function scrape(): Promise<Scrape> {
-      const answer = await ask(`${fleet.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })
-      expect(answer.status, answer.text).toBe(200)
-      return readScrape(answer.text)
-    }
+    const { scrape, addedBy } = counting(fleet)
     const post = (body: object, key = CHAT_KEY): Promise<Answered> =>
       postJson(
         `${fleet.url}${CHAT}`,
@@ -56,23 +58,6 @@ export function metricsConformance(runtime: RuntimeName): void {
           authorization: `Bearer ${key}`,
         },
       )
-
-    /** What requests added to counters, once the router has closed them. */
-    async function addedBy(requests: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
-      const before = await scrape()
-      const closed = (now: Scrape) => sumOf(now, 'requests_total') - sumOf(before, 'requests_total')
-      await requests()
-      let now = before
-      await until(
-        async () => {
-          now = await scrape()
-          return closed(now) > 0
-        },
-        10_000,
-        () => 'no request was counted',
-      )
-      return Object.fromEntries(Object.entries(grownSince(before, now)).filter(([name]) => !NOT_COUNTS.test(name)))
-    }
 
     test('a plain answer', async () => {
       expect(await addedBy(() => post({ model: 'n' }))).toEqual({
@@ -171,6 +156,11 @@ export function metricsConformance(runtime: RuntimeName): void {
       })
     })
 
+    test('one without a good key, which leaves no record', async () => {
+      const refused = { [`refused_requests_total{route="${CHAT}",error_type="invalid_api_key"}`]: 1 }
+      expect(await addedBy(() => post({ model: 'n' }, 'nobody-s-key'))).toEqual(refused)
+    })
+
     test('levels say how the fleet is', async () => {
       const now = await scrape()
       expect(Object.fromEntries(now)).toMatchObject({
@@ -205,9 +195,11 @@ export function metricsConformance(runtime: RuntimeName): void {
     test('holds no key, prompt or address', async () => {
       const { text, headers } = await ask(`${fleet.url}/metrics`, { headers: { 'x-admin-key': ADMIN_KEY } })
       expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
-      for (const secret of [ADMIN_KEY, CHAT_KEY, SEARCH_KEY, '127.0.0.1']) expect(text).not.toContain(secret)
+      for (const secret of [ADMIN_KEY, CHAT_KEY, SEARCH_KEY, HOOK_KEY, '127.0.0.1']) expect(text).not.toContain(secret)
     })
   })
+
+  cachesAndClusters(runtime)
 
   describe(`public metrics on ${runtime}`, () => {
     const fleet = liveFleet(runtime, {
@@ -227,6 +219,130 @@ export function metricsConformance(runtime: RuntimeName): void {
       expect((await ask(`${fleet.url}/admin/stats`)).status).toBe(401)
     })
   })
+}
+
+/** Caches, and clusters of workers: requests that something else than a worker's turn decides about. */
+function cachesAndClusters(runtime: RuntimeName): void {
+  describe(`metrics of caches and clusters on ${runtime}`, () => {
+    let embeddings: EmbeddingsServer | null = null
+    const fleet = liveFleet(runtime, {
+      workers: { code: { models: ['m'] }, other: { models: ['m'] } },
+      async config(urls) {
+        embeddings = await startEmbeddingsServer()
+        const server = { embeddings_url: embeddings.url, embedding_timeout_ms: 5_000 }
+        return {
+          workers: [
+            { id: 'code', url: urls.code },
+            { id: 'other', url: urls.other },
+          ],
+          api_keys: [{ name: 'chat', key: CHAT_KEY }],
+          admin_api_key: ADMIN_KEY,
+          policy: 'round_robin',
+          cache: {},
+          semantic_cache: { ...server, threshold: 0.9 },
+          semantic_cluster: {
+            ...server,
+            threshold: 0.3,
+            clusters: [{ name: 'code', examples: ['Fix the bug in my python code'], workers: ['code'] }],
+          },
+        }
+      },
+    })
+    afterAll(() => embeddings?.close())
+    const { scrape, addedBy } = counting(fleet)
+    const ADMITTED = { [`tenant_requests_total{tenant="chat",route="${CHAT}"}`]: 1 }
+    const ANSWERED = {
+      ...ADMITTED,
+      [`requests_total{route="${CHAT}",model="m",status="2xx"}`]: 1,
+      [`answer_ends_total{route="${CHAT}",end="complete"}`]: 1,
+    }
+    // A test that is tried again finds nothing of its first try.
+    let run = 0
+    beforeEach(() => void (run += 1))
+    const post = (content: string, more: object = {}) =>
+      postJson(
+        `${fleet.url}${CHAT}`,
+        { model: 'm', max_tokens: 3, temperature: 0, seed: run, messages: [{ role: 'user', content }], ...more },
+        { authorization: `Bearer ${CHAT_KEY}` },
+      )
+    const QUESTION = 'How do I reset the password of my account?'
+    const REWORDED = 'How is it that I reset the password of the account?'
+
+    test('a miss, then an answer from the exact cache, then one from the semantic cache', async () => {
+      expect(await addedBy(() => post(QUESTION))).toMatchObject({ ...ANSWERED, cache_misses_total: 1 })
+      // No worker, no policy, no tokens, and no vector.
+      expect(await addedBy(() => post(QUESTION))).toEqual({ ...ANSWERED, 'cache_hits_total{kind="exact"}': 1 })
+      const added = await addedBy(() => post(REWORDED))
+      expect(added).toMatchObject({ ...ANSWERED, 'cache_hits_total{kind="semantic"}': 1 })
+      const others = Object.keys(added).filter((name) => !(name in ANSWERED))
+      expect(others.filter((name) => !/^(cache_hits|cache_similarity|lookups)/.test(name))).toEqual([])
+    })
+
+    test('one that no cache has a word on is neither a hit nor a miss', async () => {
+      const added = await addedBy(() => post(RECIPE, { temperature: 1, seed: null }))
+      expect(added).toMatchObject({ ...ANSWERED, 'tokens_total{model="m",kind="completion"}': 3 })
+      expect(Object.keys(added).filter((name) => name.startsWith('cache_'))).toEqual([])
+    })
+
+    test('one that goes to a cluster', async () => {
+      const sent = () => post('Fix the bug in my python code, please', { temperature: 1, seed: null })
+      await until(
+        async () => (await sent()).headers.get('x-vllm-router-cluster') === 'code',
+        30_000,
+        () => 'the cluster is not known',
+      )
+      const before = await scrape()
+      expect(await addedBy(sent)).toMatchObject({ ...ANSWERED, 'processed_requests_total{worker="code"}': 1 })
+      expect(grownSince(before, await scrape())).toMatchObject({
+        [`worker_requests_total{route="${CHAT}",worker="code",routing="cluster"}`]: 1,
+        'cluster_requests_total{cluster="code",worker="code"}': 1,
+      })
+    })
+  })
+
+  describe(`metrics of LMCache lookups on ${runtime}`, () => {
+    const bench = lmcacheBench(runtime, { config: () => ({ admin_api_key: ADMIN_KEY }) })
+    const { addedBy } = counting(bench.fleet)
+
+    test('a prompt that a worker has', async () => {
+      const prompt = promptOf('counted', 3)
+      const worker = await bench.warm(prompt)
+      expect(await addedBy(() => bench.chat(prompt))).toMatchObject({
+        'lookups_total{step="tokenize",outcome="ok"}': 1,
+        'lookups_total{step="lookup",outcome="ok"}': 1,
+        [`processed_requests_total{worker="${worker}"}`]: 1,
+      })
+    })
+  })
+}
+
+const RECIPE = 'Recipe with tomatoes, garlic, olive oil'
+
+function counting(fleet: Pick<LiveFleet, 'url'>) {
+  async function scrape(): Promise<Scrape> {
+    const answer = await ask(`${fleet.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })
+    expect(answer.status, answer.text).toBe(200)
+    return readScrape(answer.text)
+  }
+
+  /** What requests added to counters, once the router has closed them. */
+  async function addedBy(requests: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
+    const before = await scrape()
+    const ended = (now: Scrape) => sumOf(now, 'requests_total') + sumOf(now, 'refused_requests_total')
+    const closed = (now: Scrape) => ended(now) - ended(before)
+    await requests()
+    let now = before
+    await until(
+      async () => {
+        now = await scrape()
+        return closed(now) > 0
+      },
+      10_000,
+      () => 'no request was counted',
+    )
+    return Object.fromEntries(Object.entries(grownSince(before, now)).filter(([name]) => !NOT_COUNTS.test(name)))
+  }
+  return { scrape, addedBy }
 }
 
 function sumOf(scrape: Scrape, name: string): number {

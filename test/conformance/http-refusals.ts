@@ -31,7 +31,7 @@ function endlessForm(model: string): string {
 
 /** Paths of vLLM and of the simulator that no caller may reach. */
 const WORKER_PATHS = [
-  '/metrics /sleep /wake_up /is_sleeping /reset_prefix_cache /load /ping /server_info /docs /openapi.json /',
+  '/sleep /wake_up /is_sleeping /reset_prefix_cache /load /ping /server_info /docs /openapi.json /',
   '/v1/load_lora_adapter /v1/unload_lora_adapter /collective_rpc /start_profile /invocations /scale_elastic_ep',
   '/inference/v1/generate /sim/state /sim/faults',
 ].flatMap((line) => line.split(' '))

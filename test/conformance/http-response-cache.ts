@@ -2,6 +2,7 @@
 // and every place that a runtime can keep answers in.
 
 import type { ServerResponse } from 'node:http'
+import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adminClient } from '../support/admin-client.ts'
 import { type Answered, ask, postJson } from '../support/ask.ts'
@@ -212,6 +213,24 @@ function exactConformance(runtime: RuntimeName): void {
     expect(statusOf(await chat(body('stream', { stream: true })))).toBe('miss')
   })
 
+  test('the client library of OpenAI reads a cached stream as it does the first', async () => {
+    const client = new OpenAI({ baseURL: `${fleet.url}/v1`, apiKey: KEYS.acme, maxRetries: 0, logLevel: 'off' })
+    const read = async () => {
+      const messages = [{ role: 'user' as const, content: `library ${run}` }]
+      const { data, response } = await client.chat.completions
+        .create({ model: 'm', temperature: 0, messages, stream: true, stream_options: { include_usage: true } })
+        .withResponse()
+      const parts: OpenAI.ChatCompletionChunk[] = []
+      for await (const part of data) parts.push(part)
+      return { status: response.headers.get('x-vllm-router-cache-status'), parts }
+    }
+    const [first, second] = [await read(), await read()]
+    expect([first.status, second.status]).toEqual(['miss', 'exact-hit'])
+    expect(second.parts).toEqual(first.parts)
+    expect(second.parts.at(-1)?.usage?.completion_tokens).toBe(4)
+    expect(second.parts.map(({ choices }) => choices[0]?.finish_reason ?? null)).toContain('stop')
+  })
+
   test('usage that the router alone asked for is in no cached stream', async () => {
     const { answers, statuses } = await twice(body('silent', { stream: true }))
     expect(statuses).toEqual(['miss', 'exact-hit'])
@@ -286,7 +305,7 @@ const MEGABYTE = 1_000_000
 
 /** What a test tells the worker. */
 interface Asked {
-  readonly vllm_xargs?: { readonly length?: number; readonly fails?: boolean }
+  readonly vllm_xargs?: { readonly length?: number; readonly fails?: boolean; readonly failsAs200?: boolean }
 }
 
 function longAnswersConformance(runtime: RuntimeName): void {
@@ -301,8 +320,12 @@ function longAnswersConformance(runtime: RuntimeName): void {
     async function answer(asked: Asked, response: ServerResponse): Promise<void> {
       chats += 1
       const id = `chat-${chats}`
-      const { length = 10, fails = false } = asked.vllm_xargs ?? {}
+      const { length = 10, fails = false, failsAs200 = false } = asked.vllm_xargs ?? {}
       await gate
+      if (failsAs200) {
+        response.writeHead(200, { 'content-type': 'application/json' })
+        return void response.end('{"error":{"message":"the engine is gone"}}')
+      }
       if (fails) return void response.writeHead(500).end('{"error":{"message":"no"}}')
       const choices = [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'x'.repeat(length) } }]
       response.writeHead(200, { 'content-type': 'application/json' })
@@ -321,6 +344,7 @@ function longAnswersConformance(runtime: RuntimeName): void {
           workers: [{ id: 'slow', url: worker.url, models: ['m'] }],
           retry: { max_retries: 0 },
           disable_circuit_breaker: true,
+          admin_api_key: KEYS.admin,
           cache: { max_body_bytes: '2MB' },
         }),
       })
@@ -342,6 +366,39 @@ function longAnswersConformance(runtime: RuntimeName): void {
         expect(answer.json().choices[0].message.content.length).toBe(length)
       }
       expect([statusOf(first), statusOf(second)]).toEqual(['miss', expected])
+    })
+
+    test('an error that says it is a success is passed on, and not kept', async () => {
+      const asked = body('gateway', { vllm_xargs: { failsAs200: true } })
+      const [first, second] = [await send(asked), await send(asked)]
+      expect(second.json()).toEqual({ error: { message: 'the engine is gone' } })
+      expect([statusOf(first), statusOf(second)]).toEqual(['miss', 'miss'])
+    })
+
+    test('an answer that was under way during a purge is given to nobody after it', async () => {
+      let open: () => void = () => {}
+      gate = new Promise((resolve) => (open = resolve))
+      const before = chats
+      const asked = body('under way')
+      const first = send(asked)
+      await until(
+        () => chats > before,
+        TIME_MS,
+        () => 'nobody asked the worker',
+      )
+      const purged = await adminClient(() => router.url, KEYS.admin).post('/admin/cache/purge', { model: 'm' })
+      expect(purged.status, purged.text).toBe(200)
+      // Nor does who comes after the purge wait for what began before it.
+      const second = send(asked)
+      await until(
+        () => chats > before + 1,
+        TIME_MS,
+        () => 'the second waits for the first',
+      )
+      open()
+      const ids = [(await first).json().id, (await second).json().id]
+      expect(new Set(ids).size).toBe(2)
+      expect((await send(asked)).json().id).not.toBe(ids[0])
     })
 
     test('equal requests at the same time ask as few workers as the platform lets them', async () => {
@@ -415,7 +472,8 @@ function placesConformance(runtime: RuntimeName, place: CachePlace): void {
     const fleet = liveFleet<'sim'>(runtime, {
       workers: { sim: { models: ['m'] } },
       config: ({ sim }) => ({
-        workers: [{ id: 'sim', url: sim }],
+        // Said, as a machine under load may miss the first probe.
+        workers: [{ id: 'sim', url: sim, models: ['m'] }],
         ...ADMINS,
         inbound_api_key: KEYS.acme,
         cache: { ttl_secs: 600, ...bench?.settings },
@@ -444,6 +502,22 @@ function placesConformance(runtime: RuntimeName, place: CachePlace): void {
         async () => statusOf(await chat('größe 漢字 🚀', { stream: true })) === 'miss',
         TIME_MS,
         () => 'what was purged is still given',
+      )
+    })
+
+    test('a place that hangs is a miss, and holds nobody up for long', async () => {
+      if (bench?.hang === undefined) return
+      bench.hang()
+      // More than it takes until nobody asks there.
+      for (let n = 0; n < 8; n += 1) {
+        const answer = await chat(`hangs ${n % 2}`)
+        expect(answer.status).toBe(200)
+        expect(statusOf(answer)).toBe('miss')
+      }
+      await until(
+        () => fleet.router.output().includes('"event":"cache_failed"'),
+        TIME_MS,
+        () => 'nobody says so',
       )
     })
 

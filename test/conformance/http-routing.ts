@@ -2,7 +2,7 @@
 
 import { describe } from 'vitest'
 import type { RuntimeName } from '../support/launch.ts'
-import { cacheRouting } from './http-cache-aware.ts'
+import { cacheRouting, hedgedCacheRouting } from './http-cache-aware.ts'
 import { affinityRouting } from './http-routing-affinity.ts'
 import { fleetChanges } from './http-routing-changes.ts'
 import { loadRouting } from './http-routing-load.ts'
@@ -15,5 +15,6 @@ export function routingConformance(runtime: RuntimeName): void {
     affinityRouting(runtime)
     fleetChanges(runtime)
     cacheRouting(runtime)
+    hedgedCacheRouting(runtime)
   })
 }

@@ -4,10 +4,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adminClient } from '../support/admin-client.ts'
 import { type Answered, postJson } from '../support/ask.ts'
+import { CACHE_PLACES, type CachePlace } from '../support/cache-places.ts'
 import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server.ts'
-import type { RuntimeName } from '../support/launch.ts'
+import { type RuntimeName, until } from '../support/launch.ts'
 import { liveFleet } from '../support/live-fleet.ts'
 
+const TIME_MS = 15_000
 const CHAT = '/v1/chat/completions'
 const KEYS = { acme: 'acme-0123456789', zeta: 'zeta-0123456789', admin: 'admin-0123456789' }
 const as = (tenant: 'acme' | 'zeta') => ({ authorization: `Bearer ${KEYS[tenant]}` })
@@ -26,6 +28,10 @@ function body(text: string, more: object = {}): object {
 const statusOf = ({ headers }: Answered) => headers.get('x-vllm-router-cache-status')
 
 export function semanticCacheConformance(runtime: RuntimeName): void {
+  // KV can't be searched.
+  const places = CACHE_PLACES.filter(({ name, runtimes }) => name.startsWith('Redis') && runtimes.includes(runtime))
+  for (const place of places) placesConformance(runtime, place)
+
   describe(`the semantic cache on ${runtime}`, () => {
     let embeddings: EmbeddingsServer
     beforeAll(async () => {
@@ -128,6 +134,27 @@ export function semanticCacheConformance(runtime: RuntimeName): void {
       expect(embeddings.texts().length).toBe(before)
     })
 
+    test('other numbers are another question, however near the two are', async () => {
+      const asking = (year: number) => within('numbers', `Which planets of the solar system were visited in ${year}?`)
+      const first = await chat(asking(1977))
+      expect(statusOf(await chat(asking(1979)))).toBe('miss')
+      const reworded = within('numbers', 'In 1977, which planets of the solar system were visited?')
+      const second = await chat(reworded)
+      expect([statusOf(second), second.text]).toEqual(['semantic-hit', first.text])
+    })
+
+    test('who wants a fresh answer gets one, and it is what the next is given', async () => {
+      const first = await chat(within('fresh', ASKED))
+      const fresh = await postJson(fleet.url + CHAT, within('fresh', ASKED), {
+        ...as('acme'),
+        'cache-control': 'no-cache',
+      })
+      expect(statusOf(fresh)).toBe('bypass')
+      expect(fresh.text).not.toBe(first.text)
+      const second = await chat(within('fresh', REWORDED))
+      expect([statusOf(second), second.text]).toEqual(['semantic-hit', fresh.text])
+    })
+
     test('a purge is of these answers too', async () => {
       await chat(within('purged', ASKED))
       expect(statusOf(await chat(within('purged', REWORDED)))).toBe('semantic-hit')
@@ -212,6 +239,76 @@ export function semanticCacheConformance(runtime: RuntimeName): void {
       await send(OTHER)
       expect(statusOf(await send(OTHER))).toBe('bypass')
       expect(embeddings.texts().length).toBe(before)
+    })
+  })
+}
+
+function placesConformance(runtime: RuntimeName, place: CachePlace): void {
+  describe(`answers by meaning kept in ${place.name} on ${runtime}`, () => {
+    let bench: Awaited<ReturnType<CachePlace['open']>> | null = null
+    let embeddings: EmbeddingsServer
+    beforeAll(async () => {
+      bench = await place.open()
+      embeddings = await startEmbeddingsServer()
+    })
+    afterAll(async () => {
+      await bench?.close()
+      await embeddings?.close()
+    })
+    const fleet = liveFleet<'sim'>(runtime, {
+      workers: { sim: { models: ['m'] } },
+      config: ({ sim }) => ({
+        // Said, as a machine under load may miss the first probe.
+        workers: [{ id: 'sim', url: sim, models: ['m'] }],
+        api_keys: [
+          { name: 'acme', key: KEYS.acme },
+          { name: 'zeta', key: KEYS.zeta },
+        ],
+        admin_api_key: KEYS.admin,
+        semantic_cache: {
+          embeddings_url: embeddings.url,
+          embedding_timeout_ms: 5_000,
+          threshold: 0.9,
+          ...bench?.settings,
+        },
+      }),
+    })
+    // A test that is tried again finds nothing of its first try.
+    let run = 0
+    beforeEach(() => void (run += 1))
+    const chat = (text: string, more: object = {}, tenant: 'acme' | 'zeta' = 'acme') =>
+      postJson(fleet.url + CHAT, body(text, { user: 'u', seed: run, ...more }), as(tenant))
+
+    test('are given to who means the same, streams too, to no other tenant, and purged', async () => {
+      for (const more of [{}, { stream: true }]) {
+        const first = await chat(ASKED, more)
+        expect(statusOf(first)).not.toBe('bypass')
+        // What is kept is written once the answer is out.
+        let second = first
+        await until(
+          async () => statusOf((second = await chat(REWORDED, more))) === 'semantic-hit',
+          TIME_MS,
+          () => `nothing was kept:\n${fleet.router.output().slice(-2_000)}`,
+        )
+        expect(Number(second.headers.get('x-vllm-router-cache-similarity'))).toBeGreaterThanOrEqual(0.9)
+        expect(second.text).toMatch(/./)
+        expect(statusOf(await chat(OTHER, more))).toBe('miss')
+        expect(statusOf(await chat(ASKED, { ...more, max_tokens: 5 }))).toBe('miss')
+      }
+      expect(statusOf(await chat(REWORDED, {}, 'zeta'))).toBe('miss')
+      const purged = await adminClient(() => fleet.url, KEYS.admin).post('/admin/cache/purge', { tenant: 'acme' })
+      expect(purged.status, purged.text).toBe(200)
+      expect(purged.json()).toMatchObject({ cache: null, semantic_cache: { backend: 'redis', reaches: 'all' } })
+      expect(statusOf(await chat(REWORDED, { stream: true }))).toBe('miss')
+    })
+
+    test.each(['hang', 'fail'] as const)('when it comes to a %s of the place, all is a miss', async (how) => {
+      await bench?.[how]?.()
+      // More than it takes until nobody asks there.
+      for (let n = 0; n < 8; n += 1) {
+        const answer = await chat(ASKED, { max_tokens: 9 })
+        expect([answer.status, statusOf(answer)]).toEqual([200, 'miss'])
+      }
     })
   })
 }

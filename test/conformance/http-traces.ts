@@ -13,6 +13,7 @@ const CHAT = '/v1/chat/completions'
 const KEY = 'chat-key-0123456789'
 const SEARCH_KEY = 'search-key-0123456789'
 const COLLECTOR_KEY = 'collector-key-0123456789'
+const HOOK_SECRETS = { key: 'hook-key-0123456789', header: 'hook-header-0123456789' }
 const MARKER = 'a-word-that-nobody-else-says'
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = 'b7ad6b7169203331'
@@ -159,7 +160,12 @@ export function tracesConformance(runtime: RuntimeName): void {
       expect(message?.path).toBe('/v1/traces')
       expect(message?.headers['x-api-key']).toBe(COLLECTOR_KEY)
       const all = Buffer.concat(collector().messages.map(({ bytes }) => bytes)).toString('latin1')
-      for (const secret of [MARKER, KEY, SEARCH_KEY, COLLECTOR_KEY]) expect(all).not.toContain(secret)
+      // The hook that has secrets was asked by then.
+      expect(all).toContain('hook.execute')
+      const secrets = [MARKER, KEY, SEARCH_KEY, COLLECTOR_KEY, ...Object.values(HOOK_SECRETS)]
+      for (const said of [all, fleet.router.output()]) {
+        for (const secret of secrets) expect(said).not.toContain(secret)
+      }
     })
   })
 
@@ -214,7 +220,16 @@ function tracedFleet(runtime: RuntimeName, traceConfig: object) {
           { name: 'search', key: SEARCH_KEY, rate_limit_rps: 0.01 },
           { name: 'chat', key: KEY },
         ],
-        pre_routing_hooks: [{ name: 'safety', url: server.url('/reject'), models: ['hooked'], timeout_ms: 3_000 }],
+        pre_routing_hooks: [
+          {
+            name: 'safety',
+            url: server.url('/reject'),
+            models: ['hooked'],
+            timeout_ms: 3_000,
+            api_key: HOOK_SECRETS.key,
+            headers: { 'x-hook-secret': HOOK_SECRETS.header },
+          },
+        ],
         policy: 'round_robin',
         trace_config: { otlp_traces_endpoint: `127.0.0.1:${receiver.port}`, ...traceConfig },
       }

@@ -33,6 +33,7 @@ import { streamConformance } from './http-streams.ts'
 import { semanticClusterConformance } from './http-semantic-cluster.ts'
 import { signalServersConformance } from './http-signal-servers.ts'
 import { surfaceConformance } from './http-surface.ts'
+import { traceLookupsConformance } from './http-trace-lookups.ts'
 import { tracesConformance } from './http-traces.ts'
 
 export function httpConformance(runtime: RuntimeName): void {
@@ -52,6 +53,7 @@ export function httpConformance(runtime: RuntimeName): void {
   recordsConformance(runtime)
   metricsConformance(runtime)
   tracesConformance(runtime)
+  traceLookupsConformance(runtime)
   streamConformance(runtime)
   hooksConformance(runtime)
   clientsConformance(runtime)

@@ -43,7 +43,7 @@ export interface LmcacheBenchOptions {
   readonly worker?: Partial<SimulatedWorkerOptions>
   readonly type?: 'legacy' | 'coordinator'
   /** More of the configuration. */
-  readonly config?: () => object
+  readonly config?: () => object | Promise<object>
 }
 
 /** Registers start and end with the enclosing `describe`. */
@@ -71,7 +71,7 @@ export function lmcacheBench(runtime: RuntimeName, options: LmcacheBenchOptions 
   }
   const fleet = liveFleet<WorkerName>(runtime, {
     workers: { a: reporting, b: reporting, c: reporting },
-    config: (urls) => ({
+    config: async (urls) => ({
       workers: NAMES.map((id) => ({ id, url: urls[id], api_key: 'worker-key', models: ['m'] })),
       policy: {
         type: 'lmcache_aware',
@@ -84,7 +84,7 @@ export function lmcacheBench(runtime: RuntimeName, options: LmcacheBenchOptions 
         poll_interval_secs: 3_600,
         ...options.policy,
       },
-      ...options.config?.(),
+      ...(await options.config?.()),
     }),
   })
   let count = 0

@@ -10,9 +10,9 @@ const run = promisify(execFile)
 
 afterEach(killGroups)
 
-async function startDemo() {
+async function startDemo(...more: string[]) {
   const port = await freePort()
-  return { port, ...(await startUntil('npm', ['start', '--', '--port', String(port)], /Ctrl-C ends/)) }
+  return { port, ...(await startUntil('npm', ['start', '--', '--port', String(port), ...more], /Ctrl-C ends/)) }
 }
 
 async function isGroupAlive(group: number): Promise<boolean> {
@@ -45,6 +45,23 @@ describe('npm start', () => {
       10_000,
       () => 'processes of the demo are left behind',
     )
+  })
+
+  test('runs the demo of decisions: maths, code and all else', { timeout: 90_000 }, async () => {
+    const { port, output } = await startDemo('--config', 'configs/decisions.yaml')
+    const curl = output().match(/^ {2}(curl -iN .*)$/m)?.[1] ?? ''
+    expect((await run('sh', ['-c', curl])).stdout).toContain('x-vllm-router-decision: general_route')
+    const ask = async (content: string) => {
+      const { status, headers } = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'auto', max_tokens: 4, messages: [{ role: 'user', content }] }),
+      })
+      return [status, headers.get('x-vllm-router-decision'), headers.get('x-vllm-router-model')]
+    }
+    expect(await ask('Solve the equation x^2 = 2')).toEqual([200, 'math_route', 'qwen3-32b'])
+    expect(await ask('Write a python function')).toEqual([200, 'code_route', 'qwen3-32b'])
+    expect(await ask('What is the capital of France?')).toEqual([200, 'general_route', 'llama-3.1-8b'])
   })
 
   test('ends with npm when only npm is told to stop', { timeout: 90_000 }, async () => {

@@ -10,6 +10,8 @@ export type EmbeddingsBehaviour = 'well' | 'never' | 'status-500' | 'bad-json' |
 export interface EmbeddingsQuestion {
   readonly path: string
   readonly key: string | undefined
+  /** Of the span that asks. */
+  readonly traceparent: string | undefined
   readonly body: Readonly<Record<string, unknown>>
 }
 
@@ -82,7 +84,8 @@ export async function startEmbeddingsServer(options: EmbeddingsServerOptions = {
     for await (const piece of request) pieces.push(piece as Buffer)
     const body: Record<string, unknown> = JSON.parse(Buffer.concat(pieces).toString())
     const path = request.url ?? ''
-    asked.push({ path, key: request.headers.authorization, body })
+    const { authorization: key, traceparent } = request.headers
+    asked.push({ path, key, traceparent: traceparent?.toString(), body })
     if (behaviour === 'never') return
     if (behaviour === 'reset') return void response.socket?.resetAndDestroy()
     if (behaviour === 'status-500') return send(response, { error: 'out of memory' }, 500)

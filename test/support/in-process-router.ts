@@ -41,6 +41,8 @@ export interface InProcessOptions {
   readonly random?: () => number
   /** What workers say of their load when they are asked at the start, by id. */
   readonly loads?: Readonly<Record<string, WorkerObservation['load']>>
+  /** What takes the place of parts of the platform, given those that would be there. */
+  readonly platform?: (usual: Platform) => Partial<Platform>
 }
 
 export interface Asked {
@@ -83,7 +85,7 @@ export async function inProcessRouter(
       config.workers.map(({ id, models }) => observationOf(id, { models, atMs: nowMs, load: loads[id] ?? null })),
     nextProbeMs: () => 1_000,
   })
-  const platform: Platform = {
+  const usual: Platform = {
     now,
     after,
     fleet,
@@ -99,6 +101,7 @@ export async function inProcessRouter(
     defaultMaxPayloadBytes: 1_000_000,
     classifySendError: toSendFailure,
   }
+  const platform: Platform = { ...usual, ...options.platform?.(usual) }
   const router = assembleRouter(config, platform, { decisionLog })
   async function post(path: string, init: RequestInit): Promise<Asked> {
     const request = new Request(`http://router${path}`, { method: 'POST', ...init })

@@ -16,6 +16,9 @@ const BIN = fileURLToPath(new URL('../../bin/vllm-edge-router.js', import.meta.u
 /** Generous: four runtimes start side by side on two cores. */
 const START_TIMEOUT_MS = 60_000
 
+/** Records are written once the answer is out, by a process that may have to wait for its turn. */
+const RECORD_WITHIN_MS = 20_000
+
 export interface LaunchOptions {
   /** The configuration as YAML text. */
   readonly config: string
@@ -35,7 +38,7 @@ export interface LaunchedRouter {
   output(): string
   /** Decision records written to the log so far. */
   records(): readonly Record<string, unknown>[]
-  /** Waits until the log has a record that matches; rejects after five seconds. */
+  /** Waits until the log has a record that matches; rejects after twenty seconds. */
   record(matches: (record: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
   /** Sends a signal and waits for the exit code. */
   signal(signal: NodeJS.Signals): Promise<number | null>
@@ -87,7 +90,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
     async record(matches) {
       await until(
         () => records().some(matches),
-        5_000,
+        RECORD_WITHIN_MS,
         () => `no such record in:\n${output.slice(-4_000)}`,
       )
       const found = records().find(matches)

@@ -38,10 +38,16 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   no_counts: 'was not said',
 }
 
+/** Of what nobody is asked about for a request. */
+const OCCUPANCY: Readonly<Record<string, string>> = {
+  ok: 'was known',
+  blind: 'did not count, as LMCache’s control plane does not know what workers hold',
+}
+
 export const steps: Explainer = ({ record: { steps: asked = [] } }) =>
   asked.map(({ step, outcome, ms }) => {
     const question = Object.hasOwn(QUESTIONS, step) ? QUESTIONS[step] : named(step)
-    const words = step === 'occupancy' && outcome === 'ok' ? 'was known' : OUTCOMES[outcome]
+    const words = (step === 'occupancy' ? OCCUPANCY[outcome] : undefined) ?? OUTCOMES[outcome]
     const end = Object.hasOwn(OUTCOMES, outcome) ? words : `came to ${named(outcome)}`
     return ms > 0 ? `${question} ${end} (${milliseconds(ms)}).` : `${question} ${end}.`
   })

@@ -1,4 +1,5 @@
-// lmcache_aware: prefill saved against time in queue where prompts are known, else full caches against idleness.
+// lmcache_aware: prefill saved against time in queue where prompts are known, else the time in queue, or full caches
+// against idleness.
 
 import type { RecordedCandidate } from '../../record/schema.ts'
 import type { Choice } from '../subject.ts'
@@ -20,17 +21,25 @@ export const lmcacheAwareWords: PolicyWords = {
 
 function reasonOf({ parts = {} }: RecordedCandidate): string {
   const { matched_tokens: matched } = parts
-  if (matched === undefined) return 'had the best of a full cache and little load'
+  if (matched === undefined) {
+    const looked = parts['queue_ms'] !== undefined
+    return looked
+      ? 'had the least to do, or the fullest cache of those'
+      : 'had the best of a full cache and little load'
+  }
   return matched > 0
     ? 'had the most to save of this prompt for what waits there'
     : 'had so little to do that no match outweighed it'
 }
 
 function detailOf({ parts = {} }: RecordedCandidate): string {
-  const { matched_tokens: matched, saved_ms: savedMs = 0, queue_ms: queueMs = 0, chunks, load = 0 } = parts
-  if (matched === undefined) return `${counted(chunks ?? 0, 'chunk')} in its cache, and a load of ${amount(load)}`
+  const { matched_tokens: matched, saved_ms: savedMs = 0, queue_ms: queueMs, chunks = 0, load = 0 } = parts
+  if (matched === undefined) {
+    const waits = queueMs === undefined ? `a load of ${amount(load)}` : `${milliseconds(queueMs)} of work wait`
+    return `${counted(chunks, 'chunk')} in its cache, and ${waits}`
+  }
   const held = matched > 0 ? `${counted(matched, 'token')} of the prompt are cached` : 'nothing of the prompt is cached'
-  return `${held}, which saves ${milliseconds(savedMs)}, and ${milliseconds(queueMs)} of work wait`
+  return `${held}, which saves ${milliseconds(savedMs)}, and ${milliseconds(queueMs ?? 0)} of work wait`
 }
 
 function promptSentences({ record, chosen }: Choice): readonly string[] {

@@ -18,6 +18,8 @@ const FIRST_TOKEN = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 
 const INTER_TOKEN = [0.0025, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5]
 /** Calls to services beside the request, in seconds. */
 const LOOKUP = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+/** Cosine similarity of texts. */
+const SIMILARITY = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1]
 
 const counter = <const Labels extends readonly string[]>(help: string, ...labels: Labels) =>
   ({ type: 'counter', help, labels }) as const
@@ -31,6 +33,11 @@ const histogram = <const Labels extends readonly string[]>(
 
 export const METRICS = {
   vllm_router_requests_total: counter('Requests that ended, by class of their status.', 'route', 'model', 'status'),
+  vllm_router_refused_requests_total: counter(
+    'Requests that ended before it was known whose they were, by error code.',
+    'route',
+    'error_type',
+  ),
   vllm_router_request_duration_seconds: histogram('From arrival to the end of the answer.', DURATION, 'route'),
   vllm_router_request_errors_total: counter(
     'Requests that failed: an error code of the router, worker_4xx or worker_5xx, or how the stream ended.',
@@ -57,6 +64,12 @@ export const METRICS = {
   vllm_router_processed_requests_total: counter('Requests that a worker answered.', 'worker'),
   vllm_router_policy_decisions_total: counter('Decisions, by who made them and who was chosen.', 'policy', 'worker'),
   vllm_router_cb_outcomes_total: counter('Attempts as breakers see them: success or failure.', 'worker', 'outcome'),
+  vllm_router_cb_state_transitions_total: counter(
+    'Changes of breakers, as they are heard of: once a second at most.',
+    'worker',
+    'from',
+    'to',
+  ),
   vllm_router_retries_total: counter('Attempts after the first.', 'route'),
   vllm_router_retries_exhausted_total: counter('Requests that failed after all they were allowed to try.', 'route'),
   vllm_router_retries_refused_total: counter('Requests whose retry the budget refused.', 'route'),
@@ -81,6 +94,19 @@ export const METRICS = {
   vllm_router_lmcache_blind: gauge('1 while LMCache’s control plane does not know what workers hold, else 0.'),
   vllm_router_cache_hits_total: counter('Answers from a response cache: exact or semantic.', 'kind'),
   vllm_router_cache_misses_total: counter('Requests that a response cache did not have.'),
+  vllm_router_cache_similarity: histogram('How near the questions were whose answers were given again.', SIMILARITY),
+  vllm_router_token_cache_hits_total: counter('Prompts whose token ids a cache had, or the beginning of them.'),
+  vllm_router_token_cache_misses_total: counter('Prompts that were tokenised because no cache had their ids.'),
+  vllm_router_tokenize_duration_seconds: histogram(
+    'How long token ids took, by where they came from: cache or worker.',
+    LOOKUP,
+    'source',
+  ),
+  vllm_router_shared_prefix_hits_total: counter('Prompts whose beginning other routers knew to be somewhere.'),
+  vllm_router_shared_prefix_misses_total: counter('Prompts that they knew nothing of.'),
+  vllm_router_cluster_requests_total: counter('Attempts within a cluster.', 'cluster', 'worker'),
+  vllm_router_cluster_fallback_total: counter('Requests near a cluster that none of its workers could take.', 'route'),
+  vllm_router_cluster_similarity: histogram('How near requests were to the nearest cluster.', SIMILARITY),
   vllm_router_prefix_tokens_total: counter(
     'Prompt tokens in workers’ caches: predicted, and actual as they counted.',
     'kind',

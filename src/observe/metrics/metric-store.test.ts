@@ -72,7 +72,7 @@ describe('the definitions', () => {
     expect(name).toMatch(/^vllm_router_[a-z_]+$/)
     expect(name.endsWith('_total')).toBe(definition.type === 'counter')
     if (definition.type !== 'histogram') return
-    expect(name).toMatch(/_seconds$/)
+    expect(name).toMatch(/_(seconds|similarity)$/)
     expect(definition.buckets).toEqual([...new Set(definition.buckets)].toSorted((one, other) => one - other))
   })
 })

@@ -30,6 +30,11 @@ export function createMetrics(sources: MetricSources): Metrics {
   }
   return {
     ...createRequestMetrics(store, knowsModel),
+    workerChanged({ workerId, breaker: { from, to } }) {
+      if (from === to) return
+      const worker = shownWorker(sources().parts().config, workerId)
+      store.add('vllm_router_cb_state_transitions_total', [worker, from, to])
+    },
     async expose() {
       const { parts, decisions } = sources()
       readFleet(store, parts())

@@ -1,5 +1,6 @@
 // What each request that ends adds to the metrics. Read off its record: what a record does not say, no metric counts.
 
+import type { Config } from '../../config/config.ts'
 import type { PipelineEvents } from '../../pipeline/events.ts'
 import type { Exchange } from '../../pipeline/exchange.ts'
 import { shownWorker } from '../../pipeline/routing-headers.ts'
@@ -16,22 +17,26 @@ const ROUTING_WORDS: Readonly<Record<string, string>> = { 'lmcache-prefix': 'lmc
 export function createRequestMetrics(
   store: MetricStore,
   knowsModel: (model: string) => boolean,
-): Omit<PipelineEvents, 'recordOpened'> {
+): Omit<PipelineEvents, 'recordOpened' | 'workerChanged'> {
   return {
     recordClosed(record, _view, exchange) {
       const labels = labelsOf(record, exchange, knowsModel)
       addRequest(store, record, labels)
       addAttempts(store, record, labels)
       addTokens(store, record, labels)
-      addQuestions(store, record)
+      addQuestions(store, record, exchange.config)
+      addCluster(store, record, labels)
       if (exchange.hasSpentTries && labels.error !== null)
         store.add('vllm_router_retries_exhausted_total', [labels.route])
     },
+    strangerClosed: ({ route }, { status, errorCode }) =>
+      store.add('vllm_router_refused_requests_total', [route ?? OTHER, errorCode ?? `status_${status}`]),
     fleetSyncFailed: () => store.add('vllm_router_fleet_sync_failures_total', []),
     limitStoreFailed: () => store.add('vllm_router_limit_store_failures_total', []),
     cacheFailed() {}, // Counted in /admin/stats.
     hookFailed() {}, // The record says so, with how it ended.
     keyServiceFailed: ({ service }) => store.add('vllm_router_key_service_failures_total', [String(service)]),
+    lmcacheFailed() {}, // Steps of records are counted.
     lmcacheProbed: (outcome) => store.add('vllm_router_lmcache_probes_total', [outcome]),
     lmcacheSightChanged() {}, // A state, which is read off when somebody asks.
     lmcacheStranger() {}, // The log says which; steps of records say `unmapped`.
@@ -134,7 +139,8 @@ function addTokens(
 
 function addQuestions(
   store: MetricStore,
-  { hooks_ran: hooks = [], steps = [], cache_status: cache }: DecisionRecord,
+  { hooks_ran: hooks = [], steps = [], cache_status: cache, cache_similarity: similarity }: DecisionRecord,
+  config: Pick<Config, 'promptCache'>,
 ): void {
   for (const entry of hooks) {
     const [hook = '', outcome = 'allowed'] = entry.split(':')
@@ -143,7 +149,39 @@ function addQuestions(
   for (const { step, outcome, ms } of steps) {
     store.add('vllm_router_lookups_total', [step, outcome])
     store.observe('vllm_router_lookup_duration_seconds', [step], ms / 1000)
+    if (step === 'tokenize') addTokenized(store, { outcome, seconds: ms / 1000, hasCache: config.promptCache !== null })
+    if (step === 'shared_prefix' && outcome === 'ok') store.add('vllm_router_shared_prefix_hits_total', [])
+    if (step === 'shared_prefix' && outcome === 'miss') store.add('vllm_router_shared_prefix_misses_total', [])
   }
+  if (similarity !== undefined) store.observe('vllm_router_cache_similarity', [], similarity)
   if (cache === 'exact-hit' || cache === 'semantic-hit') store.add('vllm_router_cache_hits_total', [cache.slice(0, -4)])
   else if (cache === 'miss') store.add('vllm_router_cache_misses_total', [])
+}
+
+interface Tokenized {
+  readonly outcome: string
+  readonly seconds: number
+  readonly hasCache: boolean
+}
+
+/** Without a cache nothing is a miss of one. */
+function addTokenized(store: MetricStore, { outcome, seconds, hasCache }: Tokenized): void {
+  const isCached = outcome === 'cached' || outcome === 'prefix'
+  if (!isCached && outcome !== 'ok') return
+  store.observe('vllm_router_tokenize_duration_seconds', [isCached ? 'cache' : 'worker'], seconds)
+  if (isCached) store.add('vllm_router_token_cache_hits_total', [])
+  else if (hasCache) store.add('vllm_router_token_cache_misses_total', [])
+}
+
+function addCluster(
+  store: MetricStore,
+  { cluster, clusters, attempts }: DecisionRecord,
+  { route, worker }: Labels,
+): void {
+  const [nearest] = clusters?.ranked ?? []
+  if (clusters === undefined || nearest === undefined) return
+  store.observe('vllm_router_cluster_similarity', [], nearest.similarity)
+  if (cluster !== undefined) {
+    for (const attempt of attempts) store.add('vllm_router_cluster_requests_total', [cluster, worker(attempt.worker)])
+  } else if (nearest.similarity >= clusters.threshold) store.add('vllm_router_cluster_fallback_total', [route])
 }

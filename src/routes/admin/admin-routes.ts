@@ -49,10 +49,11 @@ const HANDLERS: Readonly<Record<AdminRouteName, AdminHandler>> = {
   showWorkerMetrics,
 }
 
-/** Adds the routes, and the answer to any other method on their paths. */
-export function addAdminRoutes(app: Hono<AppEnv>, admin: AdminParts): void {
+/** Adds the routes, and the answer to any other method on their paths; none that leads to workers. */
+export function addAdminRoutes(app: Hono<AppEnv>, admin: AdminParts, workerPaths: readonly string[]): void {
   const methods = new Map<string, string[]>()
   for (const [name, route] of Object.entries<AdminRoute>(ADMIN_ROUTES)) {
+    if (workerPaths.includes(route.path)) continue
     // The keys of the catalogue are the names of its routes.
     const handler = HANDLERS[name as AdminRouteName]
     app.on(route.method, route.path, adminAccess(admin, route), (context) => handler(admin, context))

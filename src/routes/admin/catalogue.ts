@@ -60,5 +60,5 @@ export type AdminRouteName = keyof typeof ADMIN_ROUTES
 
 /** Whether a path belongs to operators, known or not. Access does not hang on it: each route has a stage of its own. */
 export function isAdminPath(path: string): boolean {
-  return /^\/(?:admin|workers|v1\/router_replay)(?:\/|$)/.test(path)
+  return /^\/(?:admin|workers|metrics|v1\/router_replay)(?:\/|$)/.test(path)
 }

@@ -4,8 +4,10 @@ import type { Context } from 'hono'
 import * as z from 'zod'
 import type { AdminParts } from '../../control/admin-parts.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
+import type { StoredRecord } from '../../record/stored-record.ts'
 import { fromViewDocument, type SlowCandidate } from '../../record/view-document.ts'
 import { LineCounts } from '../../replay/line-counts.ts'
+import { DEFAULT_PREFIX_CACHE } from '../../replay/prefix-cache.ts'
 import { Replay } from '../../replay/replay.ts'
 import { toOutput } from '../../replay/report.ts'
 import { GROUP_KEYS } from '../../replay/tally.ts'
@@ -18,6 +20,9 @@ import { readParameters } from './query-parameters.ts'
 
 /** Records of one call. */
 const MAX_RECORDS = 50_000
+
+/** The same where caches are filled: in the order of time, so that all of them have to be at hand before the first. */
+const MAX_ORDERED = 5_000
 
 /** Records that are read at a time. */
 const PAGE_RECORDS = 1_000
@@ -53,32 +58,42 @@ export async function replayDecisions(admin: AdminParts, context: Context<AppEnv
   const { config: given, by, limit, cursor, ...filters } = await readAdminJson(context, bodySchema, MAX_BODY_BYTES)
   const { platform, config: running } = admin.parts()
   const after = toPosition(cursor === undefined ? {} : { cursor })
-  const query = { filters: toFilters(filters, platform.now()), after, limit }
   const config = await admin.control.check(typeof given === 'string' ? given : JSON.stringify(given))
+  const asksCaches = config.policy.needs.prefix !== undefined
+  const most = asksCaches ? Math.min(limit, MAX_ORDERED) : limit
+  const query = { filters: toFilters(filters, platform.now()), after, limit: most }
   const replay = new Replay({
     configs: [{ name: 'request', config }],
     against: null,
     alsoKnown: [running],
     by,
-    // Records come newest first and in pages: no order to fill caches in.
-    prefixCache: null,
+    // Records come newest first: others are decided as they come.
+    prefixCache: asksCaches ? DEFAULT_PREFIX_CACHE : null,
   })
-  const { lines, end } = await new StoredReplay(admin, context, replay).run(query)
+  const { lines, end } = await new StoredReplay(admin, context, { replay, isOrdered: asksCaches }).run(query)
   const output = toOutput(replay.reports(), lines.toLines())
   return context.json({ ...output, next_cursor: end === null ? null : toCursor(end) })
+}
+
+interface ReplayOrder {
+  readonly replay: Replay
+  /** Whether the oldest has to come first. */
+  readonly isOrdered: boolean
 }
 
 class StoredReplay {
   readonly #admin: AdminParts
   readonly #context: Context<AppEnv>
-  readonly #replay: Replay
+  readonly #order: ReplayOrder
+  /** Newest first, where the oldest has to come first. */
+  readonly #waiting: StoredRecord[] = []
   readonly #lines = new LineCounts()
   readonly #views = new Map<string, readonly SlowCandidate[] | null>()
 
-  constructor(admin: AdminParts, context: Context<AppEnv>, replay: Replay) {
+  constructor(admin: AdminParts, context: Context<AppEnv>, order: ReplayOrder) {
     this.#admin = admin
     this.#context = context
-    this.#replay = replay
+    this.#order = order
   }
 
   /** Goes on until there are no more, or enough, or it has taken long enough. */
@@ -96,6 +111,7 @@ class StoredReplay {
       end = page.end
       if (end === null || platform.now() >= untilMs) break
     }
+    for (const record of this.#waiting.toReversed()) await this.#add(record)
     return { lines: this.#lines, end }
   }
 
@@ -104,9 +120,14 @@ class StoredReplay {
       // What is still under way has been decided, but nobody knows how it ends.
       if (record.lifecycle_state === 'in_progress') continue
       this.#lines.record()
-      const { view_hash: hash } = record
-      this.#replay.add(record, hash === undefined ? null : await this.#viewOf(hash))
+      if (this.#order.isOrdered) this.#waiting.push(record)
+      else await this.#add(record)
     }
+  }
+
+  async #add(record: StoredRecord): Promise<void> {
+    const { view_hash: hash } = record
+    this.#order.replay.add(record, hash === undefined ? null : await this.#viewOf(hash))
   }
 
   async #viewOf(hash: string): Promise<readonly SlowCandidate[] | null> {

@@ -3,15 +3,9 @@
 
 import * as z from 'zod'
 import { hashState, rendezvousPlace } from '../hash.ts'
-import { capacityOf, inFlightEstimator } from '../load.ts'
+import { loadBounds, loadFactorOption, OVER_LOAD_BOUND } from '../load-bound.ts'
 import { naturalLog } from '../natural-log.ts'
 import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
-
-/** Veto of a candidate that has as much in flight as the bound allows. */
-export const OVER_LOAD_BOUND = 'over_load_bound'
-
-/** Below this many requests in flight nobody that gets its usual work is overloaded, whatever the average says. */
-const SMALLEST_BOUND = 2
 
 /** Header names that differ for each request, and so defeat what this policy is for. */
 const PER_REQUEST_HEADERS: readonly string[] = ['x-request-id', 'x-trace-id', 'traceparent']
@@ -27,8 +21,7 @@ const consistentHashOptions = z.strictObject({
     )
     .min(1)
     .optional(),
-  /** How far above its share of the requests in flight a worker may go; `off` for no bound. */
-  load_factor: z.union([z.literal('off'), z.number().min(1)]).default(1.25),
+  load_factor: loadFactorOption.default(1.25),
   /** Accepted from configurations of the Rust router; rendezvous hashing has no ring. */
   virtual_nodes: z.int().min(1).optional(),
 })
@@ -38,7 +31,7 @@ type ConsistentHashOptions = z.output<typeof consistentHashOptions>
 /**
  * Score: ln(place) / weight, the place in (0, 1) being a hash of key and candidate. It ranks as -weight / ln(place) of
  * weighted rendezvous hashing does (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005), and is the
- * score of `random`. The bound is that of "Consistent hashing with bounded loads" (Mirrokni, Thorup, Zadimoghaddam, 2016).
+ * score of `random`.
  */
 export const consistentHash = definePolicy({
   name: 'consistent_hash',
@@ -71,21 +64,12 @@ function scorePlaces(input: PolicyInput): Verdict[] {
 function scoreBounded(input: PolicyInput, loadFactor: number): Verdict[] {
   const { candidates, loadAgeMs } = input
   const scoreOf = placeScorer(input)
-  const inFlightOn = inFlightEstimator(candidates, loadAgeMs)
-  let total = 0
-  let capacity = 0
-  for (const candidate of candidates) {
-    total += inFlightOn(candidate)
-    capacity += capacityOf(candidate)
-  }
+  const boundOf = loadBounds(candidates, loadAgeMs, loadFactor)
   return candidates.map((candidate) => {
-    const inFlight = inFlightOn(candidate)
-    const fair = (loadFactor * (total + 1) * capacityOf(candidate)) / capacity
-    // The bounds add up to more than is in flight, this request included, so they never rule everybody out.
-    const bound = Math.ceil(Math.max(SMALLEST_BOUND * candidate.share, fair))
+    const { inFlight, bound, isOver } = boundOf(candidate)
     const score = scoreOf(candidate)
     const parts = { in_flight: inFlight, bound }
-    return inFlight >= bound ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
+    return isOver ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
   })
 }
 

@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
 import preferLabel from '../../../test/fixtures/policies/prefer-label.ts'
 import { decide, VETO } from '../decide.ts'
-import { OVER_LOAD_BOUND } from './consistent-hash.ts'
+import { OVER_LOAD_BOUND } from '../load-bound.ts'
 import { BUILT_IN_POLICIES, policyRegistry } from './index.ts'
 
 const page = readFileSync(new URL('../../../docs/policies.md', import.meta.url), 'utf8')

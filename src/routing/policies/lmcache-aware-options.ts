@@ -2,6 +2,7 @@
 // pipeline is to ask for.
 
 import * as z from 'zod'
+import { loadFactorOption } from '../load-bound.ts'
 import type { LmcacheNeeds } from '../policy.ts'
 
 /** Longest wait for the control plane: requests wait for it. */
@@ -39,6 +40,8 @@ export const lmcacheAwareOptions = z.strictObject({
   max_lookup_tokens: wholeNumber(256, 10_000_000).default(32_768),
   /** How much a cached prefix counts against load; at 1 the longest one wins. */
   cache_weight: z.number().min(0, 'must be from 0 to 1').max(1, 'must be from 0 to 1').default(0.7),
+  /** With `lookup_mode: occupancy`: nearer to 1 than of `consistent_hash`, as nothing is lost by going elsewhere. */
+  load_factor: loadFactorOption.default(1.1),
   /** Worker id or URL by LMCache's instance id; several where one instance serves several workers. */
   lmcache_worker_map: z
     .record(name, z.union([name, z.array(name).min(1)]), 'must be a map such as {vllm-001: "http://10.0.0.7:8000"}')
@@ -89,6 +92,11 @@ export function warningsFor(options: LmcacheAwareOptions): string[] {
   }
   if (options.assume_chains && options.lookup_mode === 'occupancy') {
     warnings.push('`assume_chains` has no effect: it is about lookups. Set lookup_mode: prefix_lookup, or remove it.')
+  }
+  if (options.load_factor === 'off' && options.lookup_mode === 'occupancy') {
+    warnings.push(
+      '`load_factor: off` has the fullest cache get everything until all are as full, whatever waits there. Remove it.',
+    )
   }
   return warnings
 }

@@ -1,7 +1,8 @@
-// The two ways in which `lmcache_aware` scores candidates itself.
+// The ways in which `lmcache_aware` scores candidates itself.
 
 import type { PrefixFact } from '../cache-facts.ts'
 import { loadEstimator } from '../load.ts'
+import { loadBounds, OVER_LOAD_BOUND } from '../load-bound.ts'
 import type { CandidateView, PolicyInput, Verdict } from '../policy.ts'
 import { scoreByCache } from './cache-aware-score.ts'
 
@@ -53,20 +54,55 @@ function toPrefixFact({ candidates, lmcache, prefix }: PolicyInput): PrefixFact 
   }
 }
 
-/** Score: the part of the fullest cache, weighed against idleness; both from 0 to 1. */
-export function scoreOccupancy({ candidates, lmcache, loadAgeMs }: PolicyInput, cacheWeight: number): Verdict[] {
-  const counts = lmcache?.chunkCounts ?? {}
-  const mostChunks = Math.max(0, ...Object.values(counts))
+/** What the fullest cache is worth of a wait: it decides among those that would begin about as soon. */
+const FULLEST_MS = 1
+
+/**
+ * After a lookup that found nothing. Score: less the time in queue, and a millisecond at most for a full cache. How full a
+ * cache is says nothing of this prompt: weighed any higher, it has everything wait where most went before.
+ */
+export function scoreUnmatched(input: PolicyInput, cacheWeight: number): Verdict[] {
+  const { candidates } = input
+  const fullnessOf = fullness(input)
+  const prefix = { ...toPrefixFact(input), cachedTokens: {} }
+  return scoreByCache({ ...input, prefix }, SCORING).map(({ parts = {} }, at) => {
+    const { queue_ms: queueMs = 0, load = 0 } = parts
+    const { chunks, share } = fullnessOf(candidates[at]?.workerId ?? '')
+    return { score: cacheWeight * share * FULLEST_MS - queueMs, parts: { chunks, queue_ms: queueMs, load } }
+  })
+}
+
+/**
+ * Score: the part of the fullest cache, weighed against idleness; both from 0 to 1, as the Rust router has it. Who is over
+ * the bound on load is left out, or the fullest cache would get everything until all are as full.
+ */
+export function scoreOccupancy(input: PolicyInput, cacheWeight: number, loadFactor: number | 'off'): Verdict[] {
+  const { candidates, loadAgeMs } = input
+  const fullnessOf = fullness(input)
   const loadOf = loadEstimator(candidates, loadAgeMs)
+  const boundOf = loadFactor === 'off' ? null : loadBounds(candidates, loadAgeMs, loadFactor)
   const loads = candidates.map((candidate) => loadOf(candidate).load)
   const mostLoad = Math.max(0, ...loads)
-  return candidates.map(({ workerId }, at) => {
-    const chunks = countOf(counts, workerId)
+  return candidates.map((candidate, at) => {
+    const { chunks, share } = fullnessOf(candidate.workerId)
     const load = loads[at] ?? 0
-    const cached = mostChunks === 0 ? 0 : chunks / mostChunks
     const idle = mostLoad === 0 ? 1 : (mostLoad - load) / mostLoad
-    return { score: cacheWeight * cached + (1 - cacheWeight) * idle, parts: { chunks, load } }
+    const score = cacheWeight * share + (1 - cacheWeight) * idle
+    if (boundOf === null) return { score, parts: { chunks, load } }
+    const { inFlight, bound, isOver } = boundOf(candidate)
+    const parts = { chunks, load, in_flight: inFlight, bound }
+    return isOver ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
   })
+}
+
+/** Chunks of a worker's cache, also as a share of the fullest. */
+function fullness({ lmcache }: PolicyInput): (workerId: string) => { readonly chunks: number; readonly share: number } {
+  const counts = lmcache?.chunkCounts ?? {}
+  const most = Math.max(0, ...Object.values(counts))
+  return (workerId) => {
+    const chunks = countOf(counts, workerId)
+    return { chunks, share: most === 0 ? 0 : chunks / most }
+  }
 }
 
 function countOf(counts: CountByWorker, workerId: string): number {

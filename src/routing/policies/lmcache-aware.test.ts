@@ -125,19 +125,85 @@ describe('a match against load', () => {
   })
 })
 
-test('by occupancy: the part of the fullest cache against idleness', () => {
-  const fleet = [candidateOf('a', { inFlightHere: 4 }), candidateOf('b', { inFlightHere: 1 }), candidateOf('c')]
-  const { candidates } = choose({ fleet, lmcache: { chunkCounts: { a: 100, b: 50 } } })
-  expect(candidates.map(({ score }) => score)).toEqual([
-    expect.closeTo(0.7),
-    expect.closeTo(0.35 + 0.3 * 0.75),
-    expect.closeTo(0.3),
-  ])
-  expect(candidates.map(({ parts }) => parts)).toEqual([
-    { chunks: 100, load: 4 },
-    { chunks: 50, load: 1 },
-    { chunks: 0, load: 0 },
-  ])
+describe('after a lookup that found nothing', () => {
+  const lmcache = { matchedTokens: {}, chunkCounts: { a: 100, b: 90, c: 1 } }
+  const backlog = { promptTokens: 4_096, cachedTokens: { a: 4_096 }, backlogTokens: { a: 50 }, prefillMsPerToken: 0.2 }
+
+  test('who would begin first gets it, however full other caches are', () => {
+    const fleet = [candidateOf('a', { inFlightHere: 1 }), candidateOf('b', { inFlightHere: 1 }), candidateOf('c')]
+    const decision = choose({ fleet, lmcache })
+    expect(told(decision)).toEqual(['c', 'policy', 'lmcache_aware'])
+    expect(decision.candidates.map(({ parts }) => parts)).toEqual([
+      { chunks: 100, queue_ms: 20, load: 1 },
+      { chunks: 90, queue_ms: 20, load: 1 },
+      { chunks: 1, queue_ms: 0, load: 0 },
+    ])
+    expect(decision.candidates.map(({ score }) => score)).toEqual([
+      expect.closeTo(0.7 - 20),
+      expect.closeTo(0.63 - 20),
+      expect.closeTo(0.007),
+    ])
+  })
+
+  test('what waits to be prefilled counts, not requests alone', () => {
+    expect(choose({ lmcache, prefix: backlog }).chosen?.id).toBe('b')
+  })
+
+  test('of those that would begin as soon the fullest gets it', () => {
+    for (let seed = 0; seed < 20; seed += 1) expect(choose({ lmcache }, seed).chosen?.id).toBe('a')
+  })
+
+  test.each([0, 1])('a cache_weight of %s leaves that as it is', (cache_weight) => {
+    const fleet = [candidateOf('a', { inFlightHere: 1 }), candidateOf('b'), candidateOf('c', { inFlightHere: 1 })]
+    expect(choose({ fleet, lmcache, options: { cache_weight } }).chosen?.id).toBe('b')
+  })
+
+  test('also of prompts that are too short to be looked up', () => {
+    const fleet = [candidateOf('a', { inFlightHere: 3 }), candidateOf('b', { inFlightHere: 3 }), candidateOf('c')]
+    expect(choose({ fleet, lmcache: { ...lmcache, matchedTokens: null, promptTokens: null } }).chosen?.id).toBe('c')
+  })
+})
+
+describe('by occupancy', () => {
+  const options = { lookup_mode: 'occupancy' }
+  const lmcache = { chunkCounts: { a: 100, b: 50 } }
+
+  test('the part of the fullest cache counts against idleness', () => {
+    const fleet = [candidateOf('a', { inFlightHere: 4 }), candidateOf('b', { inFlightHere: 1 }), candidateOf('c')]
+    const { candidates } = choose({ fleet, lmcache, options: { ...options, load_factor: 'off' } })
+    expect(candidates.map(({ score }) => score)).toEqual([
+      expect.closeTo(0.7),
+      expect.closeTo(0.35 + 0.3 * 0.75),
+      expect.closeTo(0.3),
+    ])
+    expect(candidates.map(({ parts }) => parts)).toEqual([
+      { chunks: 100, load: 4 },
+      { chunks: 50, load: 1 },
+      { chunks: 0, load: 0 },
+    ])
+  })
+
+  test('who has more than its part in flight is left out, with the score it would have had', () => {
+    const fleet = [candidateOf('a', { inFlightHere: 4 }), candidateOf('b', { inFlightHere: 1 }), candidateOf('c')]
+    const { chosen, candidates } = choose({ fleet, lmcache, options })
+    expect(candidates[0]).toMatchObject({
+      veto: 'over_load_bound',
+      parts: { chunks: 100, load: 4, in_flight: 4, bound: 3 },
+    })
+    expect(candidates[0]?.score).toBeCloseTo(0.7)
+    expect(candidates.map(({ veto }) => veto)).toEqual(['over_load_bound', null, null])
+    expect(chosen?.id).toBe('b')
+  })
+
+  test('the fullest of an even fleet gets no more than the bound allows', () => {
+    const inFlight = { a: 0, b: 0, c: 0 }
+    for (let request = 0; request < 300; request += 1) {
+      const fleet = FLEET.map(({ id }) => candidateOf(id, { inFlightHere: inFlight[id as keyof typeof inFlight] }))
+      const { chosen } = choose({ fleet, lmcache: { chunkCounts: { a: 100, b: 50, c: 1 } }, options }, request)
+      inFlight[chosen?.id as keyof typeof inFlight] += 1
+    }
+    expect(Math.max(...Object.values(inFlight))).toBeLessThanOrEqual(Math.ceil(1.1 * 100))
+  })
 })
 
 describe('the fallback', () => {
@@ -200,6 +266,7 @@ describe('options', () => {
     { lookup_mode: 'prefix' },
     { controller_type: 'new' },
     { lookup_budget_ms: 0 },
+    { load_factor: 0.9 },
   ])('%j is refused', (options) => expect(parse(options).success).toBe(false))
 
   test('that do nothing give a warning', () => {
@@ -208,5 +275,6 @@ describe('options', () => {
     expect(warnings({ world_size: 8 })).toEqual([expect.stringContaining('`world_size`')])
     expect(warnings({ assume_chains: true })).toEqual([expect.stringContaining('`assume_chains`')])
     expect(warnings({ assume_chains: true, lookup_mode: 'prefix_lookup' })).toEqual([])
+    expect(warnings({ load_factor: 'off' })).toEqual([expect.stringContaining('`load_factor: off`')])
   })
 })

@@ -11,7 +11,7 @@ import {
   type PolicyStep,
 } from '../policy.ts'
 import { type LmcacheAwareOptions, lmcacheAwareOptions, toLmcacheNeeds, warningsFor } from './lmcache-aware-options.ts'
-import { holdsAnything, isPrefixChoice, scoreOccupancy, scorePrefix } from './lmcache-aware-scores.ts'
+import { holdsAnything, isPrefixChoice, scoreOccupancy, scorePrefix, scoreUnmatched } from './lmcache-aware-scores.ts'
 import { powerOfTwo } from './power-of-two.ts'
 
 const NAME = 'lmcache_aware'
@@ -19,17 +19,19 @@ const NAME = 'lmcache_aware'
 /** Blocks of the router's own index: some two of LMCache's chunks. */
 const BLOCK_BYTES = 2_048
 
-/** Score: milliseconds saved against milliseconds waited after a lookup; from 0 to 1 by occupancy; else the fallback's. */
+/** Score: milliseconds saved against milliseconds waited with lookups; from 0 to 1 by occupancy alone; else the fallback's. */
 export const lmcacheAware = definePolicy({
   name: NAME,
   options: lmcacheAwareOptions,
   create(options, others = new Map()): Policy {
-    const { cache_weight: cacheWeight } = options
+    const { cache_weight: cacheWeight, load_factor: loadFactor } = options
     const looksUp = options.lookup_mode === 'prefix_lookup'
     const fallback = createFallback(options.fallback_policy, others)
     const needs = toNeeds(options, fallback)
     const prefix: Policy = { name: NAME, needs, score: (input) => scorePrefix(input, cacheWeight) }
-    const occupancy: Policy = { name: NAME, needs, score: (input) => scoreOccupancy(input, cacheWeight) }
+    const scoreByOccupancy = (input: PolicyInput) =>
+      looksUp ? scoreUnmatched(input, cacheWeight) : scoreOccupancy(input, cacheWeight, loadFactor)
+    const occupancy: Policy = { name: NAME, needs, score: scoreByOccupancy }
 
     function step(input: PolicyInput): PolicyStep {
       const { lmcache, candidates } = input

@@ -111,6 +111,33 @@ describe('fuzzy', () => {
   })
 })
 
+describe('no message holds an isolate up', () => {
+  const MARKS = '\u0301\u0323'.repeat(500_000)
+  const LONG = 'ab'.repeat(500)
+
+  // Each took seconds to minutes; what is asked is that none does, on whatever machine.
+  test.each<[string, Partial<KeywordRule>, string]>([
+    ['marks that would have to be put in order', { keywords: ['urgent'] }, `urgen${MARKS}t`],
+    ['the same, where words are counted', { method: 'bm25', keywords: ['urgent'] }, `urgen${MARKS}t`],
+    ['a long keyword that nearly stands at every letter', { keywords: [LONG] }, 'ab'.repeat(200_000)],
+    [
+      'words that are all near to a long one',
+      { keywords: [LONG], fuzzy: { distance: 8 } },
+      Array.from({ length: 100 }, (_, index) => `${LONG.slice(9)}${index}`).join(' '),
+    ],
+    ['a phrase of many words', { keywords: ['ab '.repeat(300)], fuzzy: { distance: 8 } }, 'cd ef '.repeat(16_000)],
+  ])('%s', (_what, rule, text) => {
+    const before = performance.now()
+    expect(matches(rule, text)).toBe(false)
+    expect(performance.now() - before).toBeLessThan(1_500)
+  })
+
+  test('marks are still read as far as any language writes them', () => {
+    expect(matches({ keywords: ['ệ'] }, 'e\u0302\u0323')).toBe(true)
+    expect(matches({ keywords: ['cafe'] }, `cafe${'\u0301'.repeat(40)}`)).toBe(false)
+  })
+})
+
 describe('bm25', () => {
   const rule = { method: 'bm25', keywords: ['credit card', 'refund'] } as const
 

@@ -1,7 +1,7 @@
 // `keyword`: whether words or phrases stand in what is asked. Words are words: `cat` is not found in `category`.
 
 import { Bm25 } from './bm25.ts'
-import { isWithinDistance, largestDistance, usualDistance } from './edit-distance.ts'
+import { isWithinDistance, largestDistance, LONGEST_FUZZY, usualDistance } from './edit-distance.ts'
 import type { LinearRegex } from './linear-regex.ts'
 import type { EdgeSignal, SignalOutcome } from './signal.ts'
 import { foldText, hasPhrase, wordsOf } from './words.ts'
@@ -75,6 +75,7 @@ function createNearby(text: string, distance: number | null): (keyword: string) 
   return (keyword) => {
     const wanted = wordsOf(foldText(keyword, false))
     const letters = [...wanted.join('')]
+    if (letters.length > LONGEST_FUZZY.letters || wanted.length > LONGEST_FUZZY.words) return false
     const limit = Math.min(distance ?? usualDistance(letters.length), largestDistance(letters.length))
     return limit > 0 && runsOf(wanted.length).some((run) => isWithinDistance(run, letters, limit))
   }

@@ -1,15 +1,18 @@
 // Regular expressions whose time is bounded by the length of the text, whatever the two are: all positions that the
 // expression can be at go forward together, as bits, a few words of them per character. Nothing is ever tried again.
 
-import { isWordCode, parseRegex, RegexError } from './regex-parse.ts'
+import { type CharacterTest, isWordCode, parseRegex, RegexError } from './regex-parse.ts'
 import { compileProgram, type Holds, type Reachable, type RegexProgram } from './regex-program.ts'
 
 /** Steps are looked up for this many positions at once. */
 const BLOCK_BITS = 8
 const BLOCK_VALUES = 1 << BLOCK_BITS
 
-/** Masks of characters beyond ASCII that are remembered; a text in a large script has a few thousand. */
-const MAX_MASKS = 4_096
+/** Characters whose mask is looked up side by side. */
+const PAGE_BITS = 8
+const PAGE_SIZE = 1 << PAGE_BITS
+/** Masks that differ, at most: an entry of a page is 16 bits, and 0 is for what was not looked at. */
+const MAX_MASKS = 0xffff
 
 export interface LinearRegex {
   /** Whether it matches anywhere in the text. */
@@ -44,8 +47,13 @@ const AT_BOUNDARY = 4
 class Matcher {
   readonly #program: RegexProgram
   readonly #steps: (Steps | undefined)[] = []
-  readonly #ascii: (Int32Array | undefined)[] = []
-  readonly #others = new Map<number, Int32Array>()
+  /** By character, which of the masks it has: a text may well have every character there is, and few masks differ. */
+  readonly #pages: (Uint16Array | undefined)[] = []
+  readonly #masks: Int32Array[] = []
+  readonly #maskNumbers = new Map<string, number>()
+  #latest = 0
+  /** What positions take, each test once: repeats that were written out share theirs. */
+  readonly #tests: readonly { readonly test: CharacterTest; readonly positions: readonly number[] }[]
   readonly #blocks: number
   /** Words of 32 positions. In a set one more says whether a match ends here, in a mask whether words go on. */
   readonly #words: number
@@ -54,22 +62,31 @@ class Matcher {
     this.#program = program
     this.#blocks = Math.ceil(program.tests.length / BLOCK_BITS)
     this.#words = Math.ceil(program.tests.length / 32)
+    const positions = new Map<CharacterTest, number[]>()
+    for (const [position, test] of program.tests.entries()) {
+      positions.set(test, [...(positions.get(test) ?? []), position])
+    }
+    this.#tests = [...positions].map(([test, taken]) => ({ test, positions: taken }))
   }
 
   /** How often it matches; with `stopsAtFirst` at most once. */
   run(text: string, stopsAtFirst: boolean): number {
     const words = this.#words
-    const here = new Int32Array(words + 1)
+    const here = new Int32Array(words)
     const reached = new Int32Array(words + 1)
     let matches = 0
     let isInMatch = false
     let mask: Int32Array | null = null
+    let steps = this.#stepsAt(null, null)
+    // Long texts keep to the same positions for long, and then every step is the one before.
+    let isSame = false
     for (let at = 0; ;) {
       const code = text.codePointAt(at) ?? -1
       const before: Int32Array | null = mask
       mask = code === -1 ? null : this.#maskOf(code)
-      const steps = this.#stepsAt(before, mask)
-      this.#follow(here, steps, reached)
+      const last = steps
+      steps = this.#stepsAt(before, mask)
+      if (!isSame || steps !== last) this.#follow(here, steps, reached)
       if (reached[words] !== 0 && !isInMatch) {
         matches += 1
         if (stopsAtFirst) return matches
@@ -77,10 +94,14 @@ class Matcher {
       }
       // While a match may go on nothing else begins.
       if (isInMatch) isInMatch = this.#hasPositions(reached)
-      if (!isInMatch)
-        for (let word = 0; word < words; word += 1) reached[word] = (reached[word] ?? 0) | (steps.first[word] ?? 0)
       if (mask === null) return matches
-      for (let word = 0; word < words; word += 1) here[word] = (reached[word] ?? 0) & (mask[word] ?? 0)
+      isSame = true
+      for (let word = 0; word < words; word += 1) {
+        const begun = isInMatch ? 0 : (steps.first[word] ?? 0)
+        const next = ((reached[word] ?? 0) | begun) & (mask[word] ?? 0)
+        if (next !== here[word]) isSame = false
+        here[word] = next
+      }
       at += code > 0xffff ? 2 : 1
     }
   }
@@ -140,16 +161,28 @@ class Matcher {
 
   /** The positions that take a character. */
   #maskOf(code: number): Int32Array {
-    const known = code < 0x80 ? this.#ascii[code] : this.#others.get(code)
+    const page = (this.#pages[code >> PAGE_BITS] ??= new Uint16Array(PAGE_SIZE))
+    const at = code & (PAGE_SIZE - 1)
+    const known = this.#masks[(page[at] ?? 0) - 1]
     if (known !== undefined) return known
-    const positions = this.#program.tests.flatMap((test, position) => (test(code) ? [position] : []))
-    const mask = this.#toSet({ positions, accepts: isWordCode(code) })
-    if (code < 0x80) this.#ascii[code] = mask
-    else {
-      if (this.#others.size === MAX_MASKS) this.#others.clear()
-      this.#others.set(code, mask)
-    }
+    const taken = this.#tests.flatMap(({ test, positions }) => (test(code) ? positions : []))
+    const isWord = this.#program.hasAssertions && isWordCode(code)
+    const mask = this.#toSet({ positions: taken, accepts: isWord })
+    page[at] = this.#numberOf(mask)
     return mask
+  }
+
+  #numberOf(mask: Int32Array): number {
+    // Neighbours mostly have the same.
+    const latest = this.#masks[this.#latest - 1]
+    if (latest?.every((word, index) => word === mask[index]) === true) return this.#latest
+    const key = mask.join()
+    const known = this.#maskNumbers.get(key)
+    // So many differ in no expression that people write; without a number they are made anew each time.
+    if (known === undefined && this.#masks.length === MAX_MASKS) return 0
+    this.#latest = known ?? this.#masks.push(mask)
+    if (known === undefined) this.#maskNumbers.set(key, this.#latest)
+    return this.#latest
   }
 
   #toSet({ positions, accepts }: Reachable): Int32Array {

@@ -216,10 +216,7 @@ class Parser {
     return (code) => {
       if (test(code)) return true
       const text = String.fromCodePoint(code)
-      return [text.toLowerCase(), text.toUpperCase()].some((other) => {
-        const folded = other.codePointAt(0) ?? code
-        return other === String.fromCodePoint(folded) && test(folded)
-      })
+      return isOther(text, text.toLowerCase(), test) || isOther(text, text.toUpperCase(), test)
     }
   }
 
@@ -244,6 +241,13 @@ class Parser {
     this.#at += text.length
     return true
   }
+}
+
+/** Whether the other case of a character is one character too, and is meant. */
+function isOther(text: string, other: string, test: CharacterTest): boolean {
+  if (other === text) return false
+  const code = other.codePointAt(0) ?? 0
+  return other === String.fromCodePoint(code) && test(code)
 }
 
 function character(test: CharacterTest): RegexNode {

@@ -18,10 +18,18 @@ const ASCII_WORD = /\w/
 
 /** One spelling for texts that look alike; of two cases the lower one, unless case counts. */
 export function foldText(text: string, isCaseSensitive: boolean): string {
-  const composed = text.normalize('NFC')
+  const composed = BEYOND_LATIN.test(text) ? text.replace(MARKS, '').normalize('NFC') : text
   // A sigma at the end of a word has a shape of its own in lower case alone.
   return isCaseSensitive ? composed : composed.toLowerCase().replaceAll('ς', 'σ')
 }
+
+/** From here on there are marks; what comes before is composed as it stands. */
+const BEYOND_LATIN = /[^\0-\u02ff]/
+/**
+ * Marks on one letter beyond what any language writes (Unicode's Stream-Safe Text Format, UAX #15). Putting them in order
+ * takes the square of their number: a megabyte of them would hold an isolate for minutes.
+ */
+const MARKS = /(?<=\p{M}{30})\p{M}+/gu
 
 /** Whether `phrase` stands in `text` and is no part of a longer word. Both are folded alike. */
 export function hasPhrase(text: string, phrase: string): boolean {
@@ -37,10 +45,21 @@ export function countPhrase(text: string, phrase: string): number {
 
 function phrasePlace(text: string, phrase: string, from: number): number {
   if (phrase === '') return -1
-  for (let at = text.indexOf(phrase, from); at !== -1; at = text.indexOf(phrase, at + 1)) {
+  for (let at = text.indexOf(phrase, from); at !== -1; at = text.indexOf(phrase, nextBeginning(text, at))) {
     if (beginsWord(text, at) && endsWord(text, at + phrase.length)) return at
   }
   return -1
+}
+
+/** Where the next word may begin: none does within one, and a long phrase is not to be tried at each of its letters. */
+function nextBeginning(text: string, from: number): number {
+  let at = from
+  while (at < text.length && isInnerLetter(text.charAt(at))) at += 1
+  return Math.max(at, from + 1)
+}
+
+function isInnerLetter(character: string): boolean {
+  return isWordCharacter(character) && (character < '\u0080' || !UNSPACED.test(character))
 }
 
 function beginsWord(text: string, at: number): boolean {

@@ -8,6 +8,8 @@ import type { ControllerContext } from './controller.ts'
 export interface ControllerState {
   /** Every request but those under /sim. */
   readonly requestsSeen: number
+  /** Of these, how many whose client left before the answer was out. */
+  readonly disconnects: number
   /** The last of them, oldest first. */
   readonly requests: readonly LoggedRequest[]
   /** Chunks by instance and rank, as in `node-a/0`. */
@@ -19,6 +21,7 @@ export interface ControllerState {
 export function toControllerState({ log, index, faults, sha256 }: ControllerContext): ControllerState {
   return {
     requestsSeen: log.seen,
+    disconnects: log.disconnects,
     requests: log.list(sha256),
     keys: Object.fromEntries(
       index.workers().map(({ instanceId, workerId, keys }) => [`${instanceId}/${workerId}`, keys.size]),

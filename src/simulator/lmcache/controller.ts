@@ -71,12 +71,14 @@ async function open(
   const text = new TextDecoder().decode(body)
   const { headers, method } = request
   const isOurs = url.pathname.startsWith('/sim/')
+  const signal = details.signal ?? request.signal
   if (!isOurs) {
     const target = details.target ?? url.pathname + url.search
     controller.log.add({ method, target, headers, body, arrivedAtMs: controller.clock.now() })
+    signal.addEventListener('abort', () => controller.log.disconnects++, { once: true })
   }
   const faults = isOurs ? {} : controller.faults.pick({ method, path: url.pathname, bodyText: () => text })
-  return { controller, method, url, text, signal: details.signal ?? request.signal, faults }
+  return { controller, method, url, text, signal, faults }
 }
 
 async function answer(

@@ -33,6 +33,7 @@ describe('an instance is the worker', () => {
       'vllm-002': ['http://10.0.0.8:8000/'],
       'node-9': ['gpu-d', 'gpu-e'],
       'gpu-c': ['gpu-a'],
+      loud: ['HTTP://VLLM-C:8000/'],
       lost: ['http://10.9.9.9:8000'],
     }
     const join = joinOf({ workerMap })
@@ -40,6 +41,7 @@ describe('an instance is the worker', () => {
     expect(join('vllm-002')).toEqual(['http://10.0.0.8:8000'])
     expect(join('node-9')).toEqual(['gpu-d', 'gpu-e'])
     expect(join('gpu-c')).toEqual(['gpu-a'])
+    expect(join('loud')).toEqual(['gpu-c'])
     expect(join('lost')).toEqual([])
   })
 })

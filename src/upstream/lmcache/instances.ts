@@ -2,6 +2,7 @@
 // leaves no doubt.
 
 import type { WorkerConfig } from '../../config/config.ts'
+import { workerNameOf } from '../../config/pool.ts'
 
 export interface KnownInstance {
   readonly instanceId: string
@@ -33,7 +34,7 @@ export function createInstanceJoin({ workers, workerMap, instances, isPerNode }:
     byName.set(
       instanceId,
       workers
-        .filter(({ id, url }) => names.some((name) => name === id || withoutSlash(name) === url))
+        .filter(({ id, url }) => names.some((name) => name === id || workerNameOf(name) === url))
         .map(({ id }) => id),
     )
   }
@@ -82,8 +83,4 @@ function workersByIp(workers: JoinOptions['workers']): ReadonlyMap<string, reado
     byIp.set(host, [...(byIp.get(host) ?? []), id])
   }
   return byIp
-}
-
-function withoutSlash(url: string): string {
-  return url.replace(/\/+$/, '')
 }

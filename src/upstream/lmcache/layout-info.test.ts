@@ -41,16 +41,56 @@ describe('several holders are parts of one chain', () => {
     ['a number that is no index', `{"01":["${CPU}",512],"b":["${CPU}",1536]}`, { '01': 512 }],
   ])('%s', (_, layout, matches) => expect(matchesOf(layout)).toEqual(matches))
 
-  test('behind the ends of all others the chain is that of the last', () => {
-    const found = read(`{"a":["${CPU}",512],"b":["${CPU}",768],"c":["${CPU}",2048]}`)
-    expect(found).toMatchObject({ tail: { instanceId: 'c', from: 768, end: 2_048 }, knownTokens: 2_048 })
-    expect(read(`{"c":["${CPU}",2048]}`)).toMatchObject({ tail: null, knownTokens: 2_048 })
+  test.each([
+    ['one', '{"a":["cpu",768]}', []],
+    [
+      'two: the last chunk of the first is its own, and all behind it the other’s',
+      '{"a":["cpu",768],"b":["cpu",1536]}',
+      [
+        ['a', 512, 768],
+        ['b', 768, 1_536],
+      ],
+    ],
+    [
+      'three',
+      '{"a":["cpu",512],"b":["cpu",768],"c":["cpu",2048]}',
+      [
+        ['a', 256, 512],
+        ['b', 512, 768],
+        ['c', 768, 2_048],
+      ],
+    ],
+    [
+      'in another order, which the ends tell',
+      '{"7":["cpu",1536],"b":["cpu",768]}',
+      [
+        ['b', 512, 768],
+        ['7', 768, 1_536],
+      ],
+    ],
+    [
+      'a chunk that is not whole',
+      '{"a":["cpu",512],"b":["cpu",700]}',
+      [
+        ['a', 256, 512],
+        ['b', 512, 700],
+      ],
+    ],
+    ['ends that are the same, which is none of a chain', '{"a":["cpu",512],"b":["cpu",512]}', [['a', 256, 512]]],
+  ])('what is surely whose: %s', (_, layout, parts) => {
+    const found = read(layout)?.parts.map(({ instanceId, from, end }) => [instanceId, from, end])
+    expect(found).toEqual(parts)
+  })
+
+  test('what anybody holds goes to the last end', () => {
+    expect(read('{"a":["cpu",512],"b":["cpu",2048]}')?.knownTokens).toBe(2_048)
+    expect(read('{"b":["cpu",2048]}')?.knownTokens).toBe(2_048)
   })
 
   test('are taken for matches where an operator says that chains are unbroken', () => {
     const found = read(`{"a":["${CPU}",768],"b":["${CPU}",1536]}`, 8_192, true)
     expect(Object.fromEntries(found?.tokensByInstance ?? [])).toEqual({ a: 768, b: 1_536 })
-    expect(found?.tail).toBeNull()
+    expect(found?.parts).toEqual([])
   })
 })
 

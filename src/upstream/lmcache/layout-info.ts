@@ -1,7 +1,7 @@
 // What an answer of the legacy controller's POST /lookup says for certain. It names one holder for each chunk, the first
 // that is found, and of each holder the end of its last chunk: several entries are parts of one chain, not several matches.
 
-import type { InstanceMatches, MatchedTail } from './instance-matches.ts'
+import type { InstanceMatches, MatchedPart } from './instance-matches.ts'
 
 /** The controller cuts prompts into chunks of this many tokens, whatever workers are told. */
 export const CHUNK_TOKENS = 256
@@ -24,8 +24,8 @@ export function readLayout(answer: unknown, options: LayoutOptions): InstanceMat
     if (end > 0) ends.set(instanceId, end)
   }
   const knownTokens = Math.max(0, ...ends.values())
-  if (options.assumesChains) return { tokensByInstance: ends, tail: null, knownTokens }
-  return { tokensByInstance: certain(ends), tail: tailOf(ends), knownTokens }
+  if (options.assumesChains) return { tokensByInstance: ends, parts: [], knownTokens }
+  return { tokensByInstance: certain(ends), parts: partsOf(ends), knownTokens }
 }
 
 /** `[location, end]`; later releases may say more behind it. */
@@ -50,12 +50,16 @@ function certain(ends: ReadonlyMap<string, number>): ReadonlyMap<string, number>
   return new Map([[first, end <= 2 * CHUNK_TOKENS ? end : CHUNK_TOKENS]])
 }
 
-/** Behind the end of everybody else all chunks are those of the one that goes on. */
-function tailOf(ends: ReadonlyMap<string, number>): MatchedTail | null {
-  const [last, before] = [...ends].toSorted(([, one], [, other]) => other - one)
-  if (last === undefined || before === undefined) return null
-  const [[instanceId, end], [, from]] = [last, before]
-  return from < end ? { instanceId, from, end } : null
+/** The last chunk of each is surely its own, and behind the ends of all others those up to its end are. */
+function partsOf(ends: ReadonlyMap<string, number>): readonly MatchedPart[] {
+  if (ends.size < 2) return []
+  const inOrder = [...ends].toSorted(([, one], [, other]) => one - other)
+  const parts = inOrder.map(([instanceId, end], at) => {
+    const before = inOrder[at - 1]?.[1] ?? 0
+    const lastChunk = (Math.ceil(end / CHUNK_TOKENS) - 1) * CHUNK_TOKENS
+    return { instanceId, from: at === inOrder.length - 1 ? before : Math.max(before, lastChunk), end }
+  })
+  return parts.filter(({ from, end }) => from < end)
 }
 
 function looksLikeIndex(key: string): boolean {

@@ -89,14 +89,44 @@ describe('a control plane that fails', () => {
   ])('with %s is asked five times', async (_, answer, reason) => {
     const { clock, lookup, calls, client } = rig(answer)
     for (let round = 0; round < 5; round += 1) expect(await lookup(600)).toMatchObject({ reason })
-    expect(client.takeTurn()).toBe(false)
+    expect([client.isAsked(), client.look('m')]).toEqual([false, null])
     expect(await lookup(600)).toMatchObject({ reason: 'breaker_open' })
     expect(calls).toHaveLength(5)
     clock.advance(10_000)
-    // One goes to see, and nobody else tokenises meanwhile.
-    expect([client.takeTurn(), client.takeTurn()]).toEqual([true, false])
-    await lookup(600)
-    expect(client.takeTurn()).toBe(false)
+    // One goes to see, with what is no caller's prompt, and requests go on without.
+    expect(client.isAsked()).toBe(false)
+    expect(await Promise.all([client.look('m'), client.look('m')])).toMatchObject([
+      { reason },
+      { reason: 'breaker_open' },
+    ])
+    expect(calls).toHaveLength(6)
+    expect(calls[5]?.body).toEqual({ tokens: Array.from({ length: 256 }, () => 0) })
+    expect([client.isAsked(), client.look('m')]).toEqual([false, null])
+  })
+
+  test('is asked again once a look finds it back', async () => {
+    let isBack = false
+    const { clock, lookup, client } = rig(() => Response.json({ layout_info: {} }, { status: isBack ? 200 : 500 }))
+    for (let round = 0; round < 5; round += 1) await lookup(600)
+    isBack = true
+    clock.advance(10_000)
+    expect(await client.look('m')).toMatchObject({ kind: 'answer' })
+    expect([client.isAsked(), client.look('m')]).toEqual([true, null])
+  })
+
+  test('is not back while it takes longer than a request has', async () => {
+    let isSlow = false
+    const { clock, lookup, client } = rig(() => (isSlow ? null : Response.json({}, { status: 500 })), {
+      controllerTimeoutMs: 5_000,
+    })
+    for (let round = 0; round < 5; round += 1) await lookup(600)
+    isSlow = true
+    clock.advance(10_000)
+    const look = client.look('m')
+    await Promise.resolve()
+    clock.advance(LOOKUP.budgetMs)
+    expect(await look).toMatchObject({ reason: 'timeout' })
+    expect(client.isAsked()).toBe(false)
   })
 
   test('to answer in time costs no more than the time it is given, or what is left of the budget', async () => {
@@ -116,6 +146,6 @@ describe('a control plane that fails', () => {
     const { lookup, client, gone } = rig(() => null)
     gone.abort()
     for (let round = 0; round < 6; round += 1) expect(await lookup(600)).toMatchObject({ reason: 'aborted' })
-    expect(client.takeTurn()).toBe(true)
+    expect(client.isAsked()).toBe(true)
   })
 })

@@ -1,11 +1,12 @@
 // Asks LMCache's control plane who holds the beginning of a prompt, by token ids. Behind a breaker: one that fails is not
 // asked for a while, and then costs no request anything.
 
+import type { TraceHeaders } from '../../tracing/trace-headers.ts'
 import { type Breaker, createBreaker } from '../breaker.ts'
 import { askService, type ServiceFailure } from '../json-service.ts'
 import { type BoundPlatform, serviceThrough } from '../through-binding.ts'
 import type { InstanceMatches } from './instance-matches.ts'
-import { readLayout } from './layout-info.ts'
+import { CHUNK_TOKENS, readLayout } from './layout-info.ts'
 import type { LmcacheLookupNeeds, LmcacheNeeds } from './needs.ts'
 import { readPlacements } from './placements.ts'
 
@@ -15,6 +16,7 @@ export interface LookupQuestion {
   readonly model: string | null
   /** Parts the caches of those who send different ones; empty for none. */
   readonly cacheSalt: string
+  readonly trace?: TraceHeaders
   /** What is left of the request's budget. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -25,8 +27,10 @@ export type LookupReply = { readonly kind: 'answer'; readonly answer: InstanceMa
 export interface LookupClient {
   /** Never rejects, and never takes longer than the time given. */
   lookup(question: LookupQuestion): Promise<LookupReply>
-  /** Whether to tokenise for it: not while the breaker is open, and of those who could see whether it is back for one. */
-  takeTurn(): boolean
+  /** Whether to ask it, and so to tokenise for it: not from when it has failed until a look finds it back. */
+  isAsked(): boolean
+  /** Sees whether it is back when it is time to; null when it is not. For beside a request: none is to wait for it. */
+  look(model: string | null): Promise<LookupReply> | null
 }
 
 export interface LookupClientOptions {
@@ -35,29 +39,28 @@ export interface LookupClientOptions {
   readonly lookup: LmcacheLookupNeeds
 }
 
-/** How long one that was let through to see whether it is back has, until another is. */
-const LOOK_MS = 1_000
+/** What a look asks about: one chunk of a prompt that nobody has. */
+const NO_PROMPT = new Uint32Array(CHUNK_TOKENS)
 
 export function createLookupClient({ platform, needs, lookup }: LookupClientOptions): LookupClient {
   const breaker: Breaker = createBreaker({ now: () => platform.now() })
   const { controllerUrl, controllerApiKey: apiKey, controllerTimeoutMs, controllerType } = needs
   const through = serviceThrough(platform, needs.controllerBinding)
   const isLegacy = controllerType === 'legacy'
-  let lookedAtMs = Number.NEGATIVE_INFINITY
-  return {
-    takeTurn() {
-      const state = breaker.state()
-      const nowMs = platform.now()
-      if (state === 'closed') return true
-      if (state === 'open' || nowMs < lookedAtMs + LOOK_MS) return false
-      lookedAtMs = nowMs
-      return true
+  const client: LookupClient = {
+    isAsked: () => breaker.state() === 'closed',
+    look(model) {
+      if (breaker.state() !== 'half_open') return null
+      const { signal } = new AbortController()
+      // One that needs longer than a request has is not back.
+      return client.lookup({ ids: NO_PROMPT, model, cacheSalt: '', timeoutMs: lookup.budgetMs, signal })
     },
-    lookup({ ids, model, cacheSalt, timeoutMs, signal }) {
+    lookup({ ids, model, cacheSalt, trace, timeoutMs, signal }) {
       const tokens = Array.from(ids).slice(0, lookup.maxTokens)
       const question = {
         url: `${controllerUrl}${isLegacy ? '/lookup' : '/directory/lookup'}`,
         apiKey,
+        trace,
         timeoutMs: Math.min(timeoutMs, controllerTimeoutMs),
         signal,
       }
@@ -69,4 +72,5 @@ export function createLookupClient({ platform, needs, lookup }: LookupClientOpti
       return askService(through, breaker, { ...question, body }, (answer) => readPlacements(answer, tokens.length))
     },
   }
+  return client
 }

@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>
 export function readPlacements(answer: unknown, tokens: number): InstanceMatches | null {
   const { chunks, results } = isObject(answer) ? answer : {}
   if (typeof chunks !== 'number' || !Number.isSafeInteger(chunks) || chunks < 0 || !Array.isArray(results)) return null
-  if (chunks === 0) return results.length === 0 ? { tokensByInstance: new Map(), tail: null, knownTokens: 0 } : null
+  if (chunks === 0) return results.length === 0 ? { tokensByInstance: new Map(), parts: [], knownTokens: 0 } : null
   const ranks = results.length / chunks
   const chunkTokens = chunkTokensOf(results[0])
   if (!Number.isSafeInteger(ranks) || ranks < 1 || chunks * chunkTokens > tokens) return null
@@ -26,7 +26,7 @@ export function readPlacements(answer: unknown, tokens: number): InstanceMatches
     known = (chunk + 1) * chunkTokens
     for (const instanceId of holders) tokensByInstance.set(instanceId, known)
   }
-  return { tokensByInstance, tail: null, knownTokens: known }
+  return { tokensByInstance, parts: [], knownTokens: known }
 }
 
 /** Instances with this chunk in their own memory: what is shared, or on a disk, is no reason to prefer anybody. */
