@@ -57,7 +57,7 @@ export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
 function buildRoutes(parts: RouterParts, admin: AdminParts): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { corsAllowedOrigins, passthroughPaths } = parts.config
-  if (corsAllowedOrigins.length > 0) app.use('*', allowOrigins(corsAllowedOrigins))
+  if (corsAllowedOrigins.length > 0) app.use('*', allowOrigins(corsAllowedOrigins, passthroughPaths))
 
   for (const route of INFERENCE_ROUTES) {
     app.on(route.method, route.path, matched(route.path, route), ...stages(), inference(route))
@@ -131,7 +131,7 @@ function answeredHere(parts: RouterParts): MiddlewareHandler<AppEnv> {
   }
 }
 
-function allowOrigins(origins: readonly string[]): MiddlewareHandler<AppEnv> {
+function allowOrigins(origins: readonly string[], workerPaths: readonly string[]): MiddlewareHandler<AppEnv> {
   const allow = cors({
     origin: origins.includes('*') ? '*' : [...origins],
     allowMethods: ['GET', 'POST', 'DELETE'],
@@ -140,7 +140,8 @@ function allowOrigins(origins: readonly string[]): MiddlewareHandler<AppEnv> {
     maxAge: 3_600,
   })
   // Pages have no business with the admin routes, whatever else they may call.
-  return (context, next) => (isAdminPath(context.req.path) ? next() : allow(context, next))
+  const isClosed = (path: string) => isAdminPath(path) && !workerPaths.includes(path)
+  return (context, next) => (isClosed(context.req.path) ? next() : allow(context, next))
 }
 
 interface KnownPath {
