@@ -58,10 +58,11 @@ export async function replayDecisions(admin: AdminParts, context: Context<AppEnv
   const { config: given, by, limit, cursor, ...filters } = await readAdminJson(context, bodySchema, MAX_BODY_BYTES)
   const { platform, config: running } = admin.parts()
   const after = toPosition(cursor === undefined ? {} : { cursor })
+  const chosen = toFilters(filters, platform.now())
   const config = await admin.control.check(typeof given === 'string' ? given : JSON.stringify(given))
   const asksCaches = config.policy.needs.prefix !== undefined
   const most = asksCaches ? Math.min(limit, MAX_ORDERED) : limit
-  const query = { filters: toFilters(filters, platform.now()), after, limit: most }
+  const query = { filters: chosen, after, limit: most }
   const replay = new Replay({
     configs: [{ name: 'request', config }],
     against: null,
