@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import preferLabel from '../../test/fixtures/policies/prefer-label.ts'
-import { configOf, type DecidedLogOptions, decidedLog } from '../../test/support/decided-log.ts'
+import { configOf, type DecidedLog, type DecidedLogOptions, decidedLog } from '../../test/support/decided-log.ts'
 import { recordsOf, replayLog } from '../../test/support/replayed-log.ts'
 import type { StoredRecord } from '../record/stored-record.ts'
 import { policyRegistry } from '../routing/policies/index.ts'
@@ -153,10 +153,18 @@ model_rules:
   },
 ]
 
+function showsAll(log: DecidedLog, shows: Scene['shows']): boolean {
+  const records = recordsOf(log)
+  return shows.every((isShown) => records.some(isShown))
+}
+
 describe.each(SCENES)('$what', ({ yaml, shows, unknown, ...scene }) => {
   test.each(POLICIES)('%s: all the same again', { timeout: 60_000 }, async (policy) => {
     const text = `${yaml}policy: ${policy}\n`
-    const log = await decidedLog({ failing: 0.05, ...scene, yaml: text, requests: REQUESTS, policies: registry })
+    const play = () => decidedLog({ failing: 0.05, ...scene, yaml: text, requests: REQUESTS, policies: registry })
+    let log = await play()
+    // What befalls a scene is drawn: one that did not show all there is to show is played again.
+    for (let again = 0; again < 4 && !showsAll(log, shows); again += 1) log = await play()
     const records = recordsOf(log)
     expect(records).toHaveLength(REQUESTS)
     shows.forEach((isShown, at) => expect(records.some(isShown), `what ${at} is to show`).toBe(true))

@@ -83,7 +83,9 @@ export function turnRouting(runtime: RuntimeName): void {
     const bench = routingBench(runtime, { policy: 'random', entries: { a: { weight: 4 }, b: { weight: 2 } } })
 
     test('each about as often as its weight says', async () => {
-      const routed = await Promise.all(Array.from({ length: 210 }, () => bench.route()))
+      const routed: Awaited<ReturnType<typeof bench.route>>[] = []
+      // A few at a time: what two hundred new connections at once do to a server is not the question here.
+      while (routed.length < 210) routed.push(...(await Promise.all(Array.from({ length: 30 }, () => bench.route()))))
       const counts = tally(routed.map(({ worker }) => worker))
       // Expected 120, 60 and 30; five standard deviations are at most 36, 33 and 26.
       expect(counts['a']).toBeGreaterThan(84)
