@@ -7,8 +7,8 @@ import { medianOf, spreadOf } from '../statistics.ts'
 import { startRouter, type Target } from '../targets.ts'
 import { percentileOf } from './outcome.ts'
 
-const ROUNDS = 7
-const REQUESTS_A_ROUND = 400
+const ROUNDS = 5
+const REQUESTS_A_ROUND = 300
 /** Answers to open the breaker with: five failures do. */
 const WARM_UP = 50
 /** Long enough to be looked up. */
