@@ -53,11 +53,14 @@ export function prepare(requests: readonly TraceRequest[], blockTokens: number):
 }
 
 function prepareRequest(trace: TraceRequest, at: number, blockTokens: number): PreparedRequest {
+  const perChunk = CHUNK_TOKENS / blockTokens
+  const ofPrompt = blocksOf({ ...trace, outputTokens: 0 }, at, blockTokens)
   return {
     at,
     trace,
     blocks: blocksOf(trace, at, blockTokens),
-    chunkKeys: blocksOf({ ...trace, outputTokens: 0 }, at, CHUNK_TOKENS),
+    // Engines that get blocks hashed beforehand know a chunk by its last one.
+    chunkKeys: ofPrompt.filter((_, block) => block % perChunk === perChunk - 1),
     session: sessionOf(trace),
   }
 }
