@@ -2,9 +2,8 @@
 
 import * as z from 'zod'
 import { errorAt, type Path, type Problem, warningAt } from './finding.ts'
-import { redisUrl, secretUrl } from './router-replay-schema.ts'
-import { flag, wholeNumber } from './scalars.ts'
-import { secretString } from './schema-walk.ts'
+import { redisShape } from './redis-section.ts'
+import { wholeNumber } from './scalars.ts'
 
 /** A Redis that caches are in; one of `url` and `restUrl` is there. */
 export interface CacheRedisConfig {
@@ -23,18 +22,8 @@ export interface CacheRedisConfig {
 const TIMEOUT_MAX_MS = 60_000
 
 export const cacheRedisSchema = z.strictObject({
-  /** Over TCP, on every runtime but Workers. */
-  url: redisUrl().optional(),
-  /** Over HTTP as Upstash speaks it, on every runtime. */
-  rest_url: secretUrl(['http', 'https'], 'https://eu1-name.upstash.io').optional(),
-  token: secretString().optional(),
-  key_prefix: z
-    .string({ error: 'must be text; put quotes around numbers' })
-    .regex(/^[\x21-\x7e]{0,128}$/, { error: 'must be at most 128 visible characters of ASCII' })
-    .default('vllm-router:'),
+  ...redisShape('vllm-router:'),
   command_timeout_ms: wholeNumber(1, TIMEOUT_MAX_MS).default(500),
-  /** For `rediss://` with a certificate that nobody signed. */
-  tls_skip_verify: flag().default(false),
   /** Of the Rust router; one connection takes any number of commands. */
   pool_size: wholeNumber(1, 10_000).optional(),
   connection_timeout_ms: wholeNumber(1, TIMEOUT_MAX_MS).optional(),

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import type { CrossCheckInput } from './cross-checks.ts'
 import type { RedisConfig } from './config.ts'
 import { errorAt, type Problem, warningAt } from './finding.ts'
-import { redisUrl } from './router-replay-schema.ts'
+import { redisUrl } from './redis-section.ts'
 import { seconds } from './scalars.ts'
 
 export const stateSchema = z.strictObject({
