@@ -15,7 +15,7 @@ const MAX_DEPTH = 8
 const RULE_SHAPE = 'must be {type, name} of a signal, or {operator, conditions} of several'
 
 /** What a condition can say, with those inside it. */
-interface Condition {
+export interface Condition {
   readonly type?: (typeof SIGNAL_FAMILIES)[number] | undefined
   readonly name?: string | undefined
   readonly operator?: 'AND' | 'OR' | 'NOT' | undefined
