@@ -1,5 +1,5 @@
 // The HTTP conformance suite: what every runtime must do alike, as seen by a client and by the worker behind. One line
-// per runtime in test/runtimes calls it.
+// per runtime in test/runtimes calls it; http-over-time.ts has what goes by the clock.
 
 import type { RuntimeName } from '../support/launch.ts'
 import { adminConformance } from './http-admin.ts'
@@ -10,18 +10,13 @@ import { decisionLogConformance } from './http-decision-log.ts'
 import { decisionsConformance } from './http-decisions.ts'
 import { decisionsAskedConformance } from './http-decisions-asked.ts'
 import { explainConformance } from './http-explain.ts'
-import { faultTableConformance } from './http-fault-table.ts'
 import { forwardingConformance } from './http-forwarding.ts'
-import { healthConformance } from './http-health.ts'
-import { limitsConformance } from './http-limits.ts'
 import { routingConformance } from './http-routing.ts'
 import { hooksConformance } from './http-hooks.ts'
 import { metricsConformance } from './http-metrics.ts'
 import { privacyConformance } from './http-privacy.ts'
 import { lmcacheConformance } from './http-lmcache.ts'
 import { tokenCacheConformance } from './http-token-cache.ts'
-import { lmcacheSight } from './http-lmcache-sight.ts'
-import { probesConformance } from './http-probes.ts'
 import { recordsConformance } from './http-records.ts'
 import { replayConformance } from './http-replay.ts'
 import { responseCacheConformance } from './http-response-cache.ts'
@@ -39,10 +34,8 @@ import { tracesConformance } from './http-traces.ts'
 export function httpConformance(runtime: RuntimeName): void {
   surfaceConformance(runtime)
   callersConformance(runtime)
-  limitsConformance(runtime)
   adminConformance(runtime)
   badInputConformance(runtime)
-  faultTableConformance(runtime)
   forwardingConformance(runtime)
   decisionLogConformance(runtime)
   decisionsAskedConformance(runtime)
@@ -62,12 +55,9 @@ export function httpConformance(runtime: RuntimeName): void {
   signalServersConformance(runtime)
   lmcacheConformance(runtime)
   tokenCacheConformance(runtime)
-  lmcacheSight(runtime)
   rulesConformance(runtime)
   decisionsConformance(runtime)
   responseCacheConformance(runtime)
   semanticCacheConformance(runtime)
   retriesConformance(runtime)
-  healthConformance(runtime)
-  probesConformance(runtime)
 }

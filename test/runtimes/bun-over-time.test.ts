@@ -1,0 +1,3 @@
+import { httpOverTimeConformance } from '../conformance/http-over-time.ts'
+
+httpOverTimeConformance('bun')
