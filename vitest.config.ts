@@ -1,5 +1,6 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './src/runtime/workerd-process.ts'
 
 /** The Worker and its objects as they are deployed, with a second Worker that stands for a private network. */
@@ -32,6 +33,7 @@ const workerd = cloudflareTest({
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       // A property or a real socket may take its time while the other projects use both cores.
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'], testTimeout: 20_000 } },
