@@ -20,7 +20,7 @@ export function contextSignal({ name, minTokens, maxTokens }: ContextRule): Edge
     read({ textBytes }) {
       const tokens = Math.ceil(textBytes / BYTES_PER_TOKEN)
       const isMatched = tokens >= minTokens && (maxTokens === null || tokens <= maxTokens)
-      const because = `about ${tokens} tokens, wanted ${minTokens} to ${maxTokens ?? 'any number'}`
+      const because = `about ${tokens} tokens, wanted ${maxTokens === null ? `at least ${minTokens}` : `${minTokens} to ${maxTokens}`}`
       return isMatched ? { kind: 'matched', confidence: 1, because } : { kind: 'not_matched', because }
     },
   }

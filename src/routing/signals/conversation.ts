@@ -14,6 +14,16 @@ export const CONVERSATION_SOURCES = [
 
 export type ConversationSource = (typeof CONVERSATION_SOURCES)[number]
 
+/** In the words of explanations. */
+const COUNTED: Readonly<Record<ConversationSource, string>> = {
+  message: 'messages',
+  tool_definition: 'tool definitions',
+  assistant_tool_call: 'tool calls',
+  assistant_tool_cycle: 'tool results',
+  active_tool_loop: 'open tool loops',
+  image_content: 'images',
+}
+
 export const MESSAGE_ROLES = ['user', 'assistant', 'system', 'developer', 'tool', 'non_user'] as const
 
 export interface ConversationRule {
@@ -28,7 +38,7 @@ export interface ConversationRule {
 
 export function conversationSignal(rule: ConversationRule): EdgeSignal {
   const { name, type, source, role, bounds } = rule
-  const what = source === 'message' && role !== null ? `${role} messages` : `${source}s`
+  const what = source === 'message' && role !== null ? `${role} messages` : COUNTED[source]
   return {
     family: 'conversation',
     name,

@@ -4,7 +4,13 @@ import { authzSignal, type AuthzRule } from './authz.ts'
 import { contextSignal, type ContextRule } from './context.ts'
 import { conversationSignal, type ConversationRule } from './conversation.ts'
 import { keywordSignal, type KeywordRule } from './keyword.ts'
-import { type DetectedLanguage, detectLanguage, languageSignal, type LanguageRule } from './language.ts'
+import {
+  createLanguageDetector,
+  type DetectedLanguage,
+  type DetectLanguage,
+  languageSignal,
+  type LanguageRule,
+} from './language.ts'
 import { compileRegex } from './linear-regex.ts'
 import { metadataSignal, type MetadataRule } from './metadata.ts'
 import type { EdgeSignal } from './signal.ts'
@@ -22,7 +28,7 @@ export interface EdgeRules {
 
 /** Throws only for what the checks of a configuration refuse. */
 export function createEdgeSignals(rules: EdgeRules): readonly EdgeSignal[] {
-  const detect = rememberLast(detectLanguage)
+  const detect = rememberLast(createLanguageDetector())
   const roles = new Set(rules.authz.map(({ role }) => role))
   return [
     ...rules.keywords.map((rule) => keywordSignal(rule, (pattern) => compileRegex(pattern, rule.isCaseSensitive))),
@@ -40,7 +46,7 @@ export function createEdgeSignals(rules: EdgeRules): readonly EdgeSignal[] {
   ]
 }
 
-function rememberLast(detect: (text: string) => DetectedLanguage | null): (text: string) => DetectedLanguage | null {
+function rememberLast(detect: DetectLanguage): DetectLanguage {
   let last: { readonly text: string; readonly found: DetectedLanguage | null } | null = null
   return (text) => {
     if (last?.text !== text) last = { text, found: detect(text) }

@@ -5,7 +5,7 @@ import { messageView, requestView } from '../../../test/support/request-view.ts'
 import { authzSignal } from './authz.ts'
 import { contextSignal } from './context.ts'
 import { conversationSignal, type ConversationRule } from './conversation.ts'
-import { detectLanguage, languageSignal } from './language.ts'
+import { createLanguageDetector, languageSignal } from './language.ts'
 import { compileRegex } from './linear-regex.ts'
 import { metadataSignal, type MetadataRule } from './metadata.ts'
 import { naturalExponent } from './natural-exponent.ts'
@@ -115,6 +115,8 @@ describe('structure', () => {
 })
 
 describe('language', () => {
+  const detectLanguage = createLanguageDetector()
+
   test.each([
     ['How do I reset my password in the settings?', 'en'],
     ['Wie kann ich mein Passwort in den Einstellungen ändern?', 'de'],

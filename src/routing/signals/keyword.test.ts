@@ -111,9 +111,18 @@ describe('fuzzy', () => {
   })
 })
 
+/** A word for each number. */
+function toLetters(number: number): string {
+  return [...(number + 100_000).toString(26)]
+    .map((digit) => String.fromCharCode(97 + Number.parseInt(digit, 26)))
+    .join('')
+}
+
 describe('no message holds an isolate up', () => {
   const MARKS = '\u0301\u0323'.repeat(500_000)
   const LONG = 'ab'.repeat(500)
+  const THOUSAND = Array.from({ length: 1_000 }, (_, at) => `${toLetters(at * 7_919)}zzz ${toLetters(at)}`)
+  const VARIED = Array.from({ length: 140_000 }, (_, at) => toLetters(at * 104_729)).join(' ')
 
   // Each took seconds to minutes; what is asked is that none does, on whatever machine.
   test.each<[string, Partial<KeywordRule>, string]>([
@@ -125,6 +134,9 @@ describe('no message holds an isolate up', () => {
       { keywords: [LONG], fuzzy: { distance: 8 } },
       Array.from({ length: 100 }, (_, index) => `${LONG.slice(9)}${index}`).join(' '),
     ],
+    ['a thousand keywords', { keywords: THOUSAND }, VARIED],
+    ['the same, misspelt', { keywords: THOUSAND, fuzzy: { distance: null } }, VARIED.slice(0, 100_000)],
+    ['the same, by their pieces', { keywords: THOUSAND, method: 'ngram' }, VARIED.slice(0, 100_000)],
     ['a phrase of many words', { keywords: ['ab '.repeat(300)], fuzzy: { distance: 8 } }, 'cd ef '.repeat(16_000)],
   ])('%s', (_what, rule, text) => {
     const before = performance.now()
@@ -154,6 +166,31 @@ describe('bm25', () => {
   test('with a threshold a part of a keyword may be enough', () => {
     expect(matches({ ...rule, bm25Threshold: 0.1 }, 'give credit')).toBe(true)
     expect(matches({ ...rule, bm25Threshold: 50 }, 'give credit card refund')).toBe(false)
+  })
+})
+
+describe('ngram', () => {
+  const rule = { method: 'ngram', keywords: ['urgent', 'credit card', '紧急情况', 'banana'] } as const
+
+  test.each<[string, boolean]>([
+    ['it is urgent', true],
+    ['URGENTLY', true],
+    ['several urgents', true],
+    ['the agent of a client, recently', false],
+    ['my credit cards', true],
+    ['give credit to the cart', false],
+    ['这是紧急情况', true],
+    ['ananananana', false],
+    ['', false],
+  ])('%j: %s', (text, expected) => {
+    expect(matches(rule, text)).toBe(expected)
+  })
+
+  test('as similar as it is said to', () => {
+    expect(matches({ ...rule, ngrams: { threshold: 0.59, arity: 3 } }, 'an agent')).toBe(true)
+    expect(matches({ ...rule, ngrams: { threshold: 0.6, arity: 3 } }, 'an agent')).toBe(false)
+    expect(matches({ ...rule, ngrams: { threshold: 1, arity: 2 } }, 'urgently')).toBe(false)
+    expect(matches({ ...rule, ngrams: { threshold: 1, arity: 2 } }, 'urgent')).toBe(true)
   })
 })
 

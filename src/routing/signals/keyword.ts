@@ -1,12 +1,14 @@
 // `keyword`: whether words or phrases stand in what is asked. Words are words: `cat` is not found in `category`.
 
 import { Bm25 } from './bm25.ts'
-import { isWithinDistance, largestDistance, LONGEST_FUZZY, usualDistance } from './edit-distance.ts'
 import type { LinearRegex } from './linear-regex.ts'
+import { NearbyWords, toMisspellable, wantedLengths } from './nearby-words.ts'
+import { NgramIndex, USUAL_ARITY, USUAL_SIMILARITY } from './ngrams.ts'
+import { PhraseIndex } from './phrase-index.ts'
 import type { EdgeSignal, SignalOutcome } from './signal.ts'
-import { foldText, hasPhrase, wordsOf } from './words.ts'
+import { foldText } from './words.ts'
 
-export type KeywordMethod = 'words' | 'regex' | 'bm25'
+export type KeywordMethod = 'words' | 'regex' | 'bm25' | 'ngram'
 
 export interface KeywordRule {
   readonly name: string
@@ -19,6 +21,8 @@ export interface KeywordRule {
   readonly fuzzy: { readonly distance: number | null } | null
   /** Null when every word of a keyword has to occur. */
   readonly bm25Threshold: number | null
+  /** Of `ngram`: how similar it has to be, and how many letters a piece has; the usual without it. */
+  readonly ngrams?: { readonly threshold: number; readonly arity: number }
 }
 
 /** `compile` gives the expression of a keyword; it has been checked. */
@@ -48,36 +52,28 @@ function finderOf(rule: KeywordRule, compile: (pattern: string) => LinearRegex):
       return folded.filter(({ phrase }) => found.has(phrase)).map(({ keyword }) => keyword)
     }
   }
+  if (rule.method === 'ngram') {
+    const phrases = folded.map(({ phrase }) => phrase)
+    const { threshold, arity } = rule.ngrams ?? { threshold: USUAL_SIMILARITY, arity: USUAL_ARITY }
+    const grams = new NgramIndex(phrases, arity)
+    return (text) => {
+      const found = grams.find(foldText(text, isCaseSensitive), threshold)
+      return folded.filter(({ phrase }) => found.has(phrase)).map(({ keyword }) => keyword)
+    }
+  }
+  const index = new PhraseIndex(folded.map(({ phrase }) => phrase))
   const { fuzzy } = rule
+  const wanted = folded.map(({ keyword, phrase }) => {
+    return { keyword, phrase, misspellable: fuzzy === null ? null : toMisspellable(keyword, fuzzy.distance) }
+  })
+  const lengths = wantedLengths(wanted.flatMap(({ misspellable }) => (misspellable === null ? [] : [misspellable])))
   return (text) => {
-    const within = foldText(text, isCaseSensitive)
-    const nearby = fuzzy === null ? null : createNearby(text, fuzzy.distance)
-    return folded.flatMap(({ keyword, phrase }) => {
-      if (hasPhrase(within, phrase)) return [keyword]
-      return nearby?.(keyword) === true ? [`${keyword} (fuzzy)`] : []
+    const found = index.find(foldText(text, isCaseSensitive))
+    const nearby = fuzzy === null ? null : new NearbyWords(text, lengths)
+    return wanted.flatMap(({ keyword, phrase, misspellable }) => {
+      if (found.has(phrase)) return [keyword]
+      return misspellable !== null && nearby?.has(misspellable) === true ? [`${keyword} (fuzzy)`] : []
     })
-  }
-}
-
-/** Whether as many words in a row as a keyword has come near it. Case does not count: it is what is mistyped most. */
-function createNearby(text: string, distance: number | null): (keyword: string) => boolean {
-  const words = wordsOf(foldText(text, false))
-  const byCount = new Map<number, readonly (readonly string[])[]>()
-  const runsOf = (count: number) => {
-    const known = byCount.get(count)
-    if (known !== undefined) return known
-    const runs = new Set<string>()
-    for (let at = 0; at + count <= words.length; at += 1) runs.add(words.slice(at, at + count).join(''))
-    const letters = [...runs].map((run) => [...run])
-    byCount.set(count, letters)
-    return letters
-  }
-  return (keyword) => {
-    const wanted = wordsOf(foldText(keyword, false))
-    const letters = [...wanted.join('')]
-    if (letters.length > LONGEST_FUZZY.letters || wanted.length > LONGEST_FUZZY.words) return false
-    const limit = Math.min(distance ?? usualDistance(letters.length), largestDistance(letters.length))
-    return limit > 0 && runsOf(wanted.length).some((run) => isWithinDistance(run, letters, limit))
   }
 }
 

@@ -1,13 +1,24 @@
 // Regular expressions as keywords and structures may have them: the part of RE2's syntax that a text can be matched
 // against in one pass. What would need looking back or ahead is refused.
 
-/** Whether a character, as a code point, is meant. */
-export type CharacterTest = (code: number) => boolean
+import {
+  anyOf,
+  characterRange,
+  type CharacterSet,
+  DIGITS,
+  noneOf,
+  oneCharacter,
+  oneInEitherCase,
+  propertySet,
+  rangeInEitherCase,
+  SPACES,
+  WORD_CHARACTERS,
+} from './regex-characters.ts'
 
 export type Assertion = 'start' | 'end' | 'boundary' | 'no_boundary'
 
 export type RegexNode =
-  | { readonly kind: 'character'; readonly test: CharacterTest }
+  | { readonly kind: 'character'; readonly set: CharacterSet }
   | { readonly kind: 'assertion'; readonly assertion: Assertion }
   | { readonly kind: 'all' | 'any'; readonly parts: readonly RegexNode[] }
   | { readonly kind: 'repeat'; readonly part: RegexNode; readonly least: number; readonly most: number | null }
@@ -35,6 +46,8 @@ class Parser {
   #isCaseSensitive: boolean
   #at = 0
   #depth = 0
+  /** Each property once, so that what is found out about a character serves all that ask for it. */
+  readonly #properties = new Map<string, CharacterSet>()
 
   constructor(pattern: string, isCaseSensitive: boolean) {
     this.#characters = [...pattern]
@@ -51,15 +64,16 @@ class Parser {
   #alternatives(): RegexNode {
     const parts = [this.#sequence()]
     while (this.#take('|')) parts.push(this.#sequence())
-    const [only] = parts
-    return parts.length === 1 && only !== undefined ? only : { kind: 'any', parts }
+    const sets = parts.flatMap((part) => (part.kind === 'character' ? [part.set] : []))
+    // Of one character each they are one position instead of several.
+    return sets.length === parts.length ? character(anyOf(sets)) : theOnly(parts, 'any')
   }
 
   #sequence(): RegexNode {
     const parts: RegexNode[] = []
     for (;;) {
       const next = this.#characters[this.#at]
-      if (next === undefined || next === '|' || next === ')') return { kind: 'all', parts }
+      if (next === undefined || next === '|' || next === ')') return theOnly(parts, 'all')
       parts.push(this.#repeated(this.#atom(next)))
     }
   }
@@ -72,7 +86,7 @@ class Parser {
       case '[':
         return character(this.#characterClass())
       case '.':
-        return character((code) => code !== 0x0a)
+        return character(noneOf(oneCharacter(0x0a)))
       case '^':
         return { kind: 'assertion', assertion: 'start' }
       case '$':
@@ -84,7 +98,7 @@ class Parser {
       case '\\':
         return this.#escape()
       default:
-        return character(this.#folded(isCharacter(first)))
+        return character(this.#one(first))
     }
   }
 
@@ -138,11 +152,10 @@ class Parser {
       this.#at += 1
       return { kind: 'assertion', assertion: next === 'b' ? 'boundary' : 'no_boundary' }
     }
-    // One that is negated means what it says: both cases of a letter are no letter's.
-    return character(/^[A-Z]$/.test(next) ? this.#escaped() : this.#folded(this.#escaped()))
+    return character(this.#escaped())
   }
 
-  #escaped(): CharacterTest {
+  #escaped(): CharacterSet {
     const next = this.#peek()
     this.#at += 1
     if (next === '') throw new RegexError('ends in a \\; write \\\\ for the character')
@@ -150,15 +163,15 @@ class Parser {
     const known = CLASSES[next]
     if (known !== undefined) return known
     const control = CONTROLS[next]
-    if (control !== undefined) return (code) => code === control
+    if (control !== undefined) return this.#character(control)
     if (next === 'x') return this.#hexadecimal(2)
     if (next === 'u') return this.#hexadecimal(4)
     if (/^[1-9k]$/.test(next)) throw new RegexError('refers back to a group, which this router has not')
     if (/^[A-Za-z0-9]$/.test(next)) throw new RegexError(`has \\${next}, which means nothing here`)
-    return isCharacter(next)
+    return this.#one(next)
   }
 
-  #property(isNegated: boolean): CharacterTest {
+  #property(isNegated: boolean): CharacterSet {
     let name = this.#peek()
     this.#at += 1
     if (name === '{') {
@@ -167,24 +180,31 @@ class Parser {
       this.#at = end + 1
     }
     if (!/^[\w=]{1,40}$/.test(name)) throw new RegexError('has a \\p without the name of a property, such as \\p{L}')
-    const test = propertyTest(name) ?? propertyTest(`sc=${name}`)
-    if (test === null) throw new RegexError(`has \\p{${name}}, which is no property of Unicode`)
-    return isNegated ? (code) => !test(code) : test
+    const key = `${isNegated ? 'P' : 'p'} ${name}`
+    const known = this.#properties.get(key)
+    if (known !== undefined) return known
+    // One that is negated means what it says: both cases of a letter are no letter's.
+    const isCaseSensitive = this.#isCaseSensitive || isNegated
+    const property = propertySet(name, isCaseSensitive) ?? propertySet(`sc=${name}`, isCaseSensitive)
+    if (property === null) throw new RegexError(`has \\p{${name}}, which is no property of Unicode`)
+    const set = isNegated ? noneOf(property) : property
+    this.#properties.set(key, set)
+    return set
   }
 
-  #hexadecimal(digits: number): CharacterTest {
+  #hexadecimal(digits: number): CharacterSet {
     const rest = this.#characters.slice(this.#at, this.#at + 10).join('')
     const [whole, inBraces, plain] =
       new RegExp(`^(?:\\{([0-9A-Fa-f]{1,6})\\}|([0-9A-Fa-f]{${digits}}))`).exec(rest) ?? []
     const code = Number.parseInt(inBraces ?? plain ?? '', 16)
     if (whole === undefined || code > 0x10ffff) throw new RegexError('has a \\x or \\u without its hexadecimal digits')
     this.#at += whole.length
-    return (other) => other === code
+    return this.#character(code)
   }
 
-  #characterClass(): CharacterTest {
+  #characterClass(): CharacterSet {
     const isNegated = this.#take('^')
-    const tests: CharacterTest[] = []
+    const sets: CharacterSet[] = []
     for (let isFirst = true; ; isFirst = false) {
       const next = this.#peek()
       if (next === '') throw new RegexError('has a [ without its ]')
@@ -192,32 +212,34 @@ class Parser {
       if (next === ']' && !isFirst) break
       if (next === '[' && this.#peek() === ':')
         throw new RegexError('has a [:class:]; write \\p{L}, \\d or \\w instead')
-      tests.push(this.#classPart(next))
+      sets.push(this.#classPart(next))
     }
-    const isListed = this.#folded((code) => tests.some((test) => test(code)))
-    return isNegated ? (code) => !isListed(code) : isListed
+    return isNegated ? noneOf(anyOf(sets)) : anyOf(sets)
   }
 
-  #classPart(first: string): CharacterTest {
+  #classPart(first: string): CharacterSet {
     const isRange = (at: number) => this.#characters[at] === '-' && this.#characters[at + 1] !== ']'
     if (first === '\\' && !/^[\\\][^.\-/]$/.test(this.#peek())) return this.#escaped()
     const from = first === '\\' ? this.#takeOne() : first
-    if (!isRange(this.#at)) return isCharacter(from)
+    if (!isRange(this.#at)) return this.#one(from)
     this.#at += 1
     this.#take('\\')
     const to = this.#takeOne()
     const [least, most] = [from.codePointAt(0) ?? 0, to.codePointAt(0) ?? 0]
     if (to === '' || most < least) throw new RegexError(`has the range ${from}-${to}, whose end comes first`)
-    return (code) => code >= least && code <= most
+    return this.#range(least, most)
   }
 
-  #folded(test: CharacterTest): CharacterTest {
-    if (this.#isCaseSensitive) return test
-    return (code) => {
-      if (test(code)) return true
-      const text = String.fromCodePoint(code)
-      return isOther(text, text.toLowerCase(), test) || isOther(text, text.toUpperCase(), test)
-    }
+  #one(wanted: string): CharacterSet {
+    return this.#character(wanted.codePointAt(0) ?? 0)
+  }
+
+  #character(code: number): CharacterSet {
+    return this.#isCaseSensitive ? oneCharacter(code) : oneInEitherCase(code)
+  }
+
+  #range(least: number, most: number): CharacterSet {
+    return this.#isCaseSensitive ? characterRange(least, most) : rangeInEitherCase(least, most)
   }
 
   #peek(ahead = 0): string {
@@ -243,55 +265,22 @@ class Parser {
   }
 }
 
-/** Whether the other case of a character is one character too, and is meant. */
-function isOther(text: string, other: string, test: CharacterTest): boolean {
-  if (other === text) return false
-  const code = other.codePointAt(0) ?? 0
-  return other === String.fromCodePoint(code) && test(code)
+function character(set: CharacterSet): RegexNode {
+  return { kind: 'character', set }
 }
 
-function character(test: CharacterTest): RegexNode {
-  return { kind: 'character', test }
+function theOnly(parts: readonly RegexNode[], kind: 'all' | 'any'): RegexNode {
+  const [only] = parts
+  return parts.length === 1 && only !== undefined ? only : { kind, parts }
 }
 
-function isCharacter(wanted: string): CharacterTest {
-  const code = wanted.codePointAt(0)
-  return (other) => other === code
-}
-
-function propertyTest(name: string): CharacterTest | null {
-  try {
-    // One character at a time: nothing to backtrack in.
-    const regex = new RegExp(`^\\p{${name}}$`, 'u')
-    return (code) => regex.test(String.fromCodePoint(code))
-  } catch {
-    // The engine knows no such property, which is the answer.
-    return null
-  }
-}
-
-const WORD = /^[\p{L}\p{N}\p{M}_]$/u
-const SPACE = /^\s$/u
-
-/** Whether a code point is part of a word, for `\w` and for boundaries; in every script, unlike in RE2. */
-export function isWordCode(code: number): boolean {
-  if (code < 0x80) {
-    const isLetter = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a)
-    return isLetter || (code >= 0x30 && code <= 0x39) || code === 0x5f
-  }
-  return WORD.test(String.fromCodePoint(code))
-}
-
-const isDigit: CharacterTest = (code) => code >= 0x30 && code <= 0x39
-const isSpace: CharacterTest = (code) => SPACE.test(String.fromCodePoint(code))
-
-const CLASSES: Readonly<Record<string, CharacterTest>> = {
-  d: isDigit,
-  D: (code) => !isDigit(code),
-  w: isWordCode,
-  W: (code) => !isWordCode(code),
-  s: isSpace,
-  S: (code) => !isSpace(code),
+const CLASSES: Readonly<Record<string, CharacterSet>> = {
+  d: DIGITS,
+  D: noneOf(DIGITS),
+  w: WORD_CHARACTERS,
+  W: noneOf(WORD_CHARACTERS),
+  s: SPACES,
+  S: noneOf(SPACES),
 }
 
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13 }

@@ -1,7 +1,8 @@
 // A parsed expression as the positions it can be at, and which follow on which: Glushkov's construction, with the ways
 // between two characters that assertions allow kept apart.
 
-import { type Assertion, type CharacterTest, RegexError, type RegexNode } from './regex-parse.ts'
+import type { CharacterSet } from './regex-characters.ts'
+import { type Assertion, RegexError, type RegexNode } from './regex-parse.ts'
 
 /** So many that a step over all of them is a few machine words. */
 export const MAX_POSITIONS = 128
@@ -17,7 +18,7 @@ export type Holds = (assertion: Assertion) => boolean
 
 export interface RegexProgram {
   /** What each position takes. */
-  readonly tests: readonly CharacterTest[]
+  readonly sets: readonly CharacterSet[]
   readonly hasAssertions: boolean
   /** Positions that can come first, and whether nothing need come at all. */
   first(holds: Holds): Reachable
@@ -37,7 +38,7 @@ export function compileProgram(root: RegexNode): RegexProgram {
 
 class Compiler {
   readonly #steps: Step[] = []
-  readonly #tests: CharacterTest[] = []
+  readonly #sets: CharacterSet[] = []
   readonly #stepOf: number[] = []
   #hasAssertions = false
 
@@ -49,7 +50,7 @@ class Compiler {
       return step?.kind === 'character' ? step.next : accept
     }
     return {
-      tests: this.#tests,
+      sets: this.#sets,
       hasAssertions: this.#hasAssertions,
       first: (holds) => this.#reach(entry, holds),
       after: (position, holds) => this.#reach(nextOf(position), holds),
@@ -60,11 +61,11 @@ class Compiler {
   #build(node: RegexNode, next: number): number {
     switch (node.kind) {
       case 'character': {
-        const position = this.#tests.length
+        const position = this.#sets.length
         if (position === MAX_POSITIONS) {
           throw new RegexError(`matches more than ${MAX_POSITIONS} characters when its repeats are written out`)
         }
-        this.#tests.push(node.test)
+        this.#sets.push(node.set)
         const at = this.#add({ kind: 'character', position, next })
         this.#stepOf.push(at)
         return at

@@ -36,6 +36,11 @@ export function hasPhrase(text: string, phrase: string): boolean {
   return phrasePlace(text, phrase, 0) !== -1
 }
 
+/** Whether it stands right there. */
+export function isPhraseAt(text: string, phrase: string, at: number): boolean {
+  return at >= 0 && text.startsWith(phrase, at) && beginsWord(text, at) && endsWord(text, at + phrase.length)
+}
+
 /** How often it does, without overlaps. */
 export function countPhrase(text: string, phrase: string): number {
   let count = 0
@@ -94,6 +99,16 @@ function characterBefore(text: string, at: number): string {
   const code = text.codePointAt(at - 1) ?? 0
   const isLowSurrogate = code >= 0xdc00 && code <= 0xdfff
   return isLowSurrogate && at > 1 ? characterAt(text, at - 2) : String.fromCharCode(code)
+}
+
+/** Whether a word goes on where another begins, as with particles. */
+export function isOpenEnded(word: string): boolean {
+  return OPEN_ENDED.test(characterBefore(word, word.length))
+}
+
+/** The words of a text with where they begin. */
+export function* wordPlaces(text: string): Generator<{ readonly word: string; readonly at: number }> {
+  for (const match of text.matchAll(WORDS)) yield { word: match[0], at: match.index }
 }
 
 /** The words of a text; of scripts without spaces each character is one. */
