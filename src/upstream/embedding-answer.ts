@@ -1,5 +1,7 @@
 // What embeddings servers answer, as unit vectors: numbers or base64, in the order of the texts.
 
+import { fromBase64 } from './vector-text.ts'
+
 /** The answer of /v1/embeddings to `count` texts; null when it is anything but one usable vector for each. */
 export function readEmbeddings(answer: unknown, count: number): readonly Float32Array[] | null {
   const data = memberOf(answer, 'data')
@@ -23,7 +25,7 @@ export function readModelVectors(answer: unknown, count: number): readonly Float
 function toVectors(values: readonly unknown[]): readonly Float32Array[] | null {
   const vectors: Float32Array[] = []
   for (const value of values) {
-    const vector = toUnitVector(typeof value === 'string' ? numbersOf(value) : value)
+    const vector = toUnitVector(typeof value === 'string' ? fromBase64(value) : value)
     if (vector === null || vector.length !== (vectors[0] ?? vector).length) return null
     vectors.push(vector)
   }
@@ -31,7 +33,7 @@ function toVectors(values: readonly unknown[]): readonly Float32Array[] | null {
 }
 
 /** At length one, so that a product is a cosine. Null for what has no direction. */
-function toUnitVector(value: unknown): Float32Array | null {
+export function toUnitVector(value: unknown): Float32Array | null {
   if (!Array.isArray(value) && !(value instanceof Float32Array)) return null
   const vector = new Float32Array(value.length)
   let squares = 0
@@ -43,19 +45,6 @@ function toUnitVector(value: unknown): Float32Array | null {
   const length = Math.sqrt(squares)
   if (!(length > 0) || !Number.isFinite(length)) return null
   return vector.map((item) => item / length)
-}
-
-/** `encoding_format: base64`: 32-bit floats, the least byte first. */
-function numbersOf(base64: string): Float32Array | null {
-  try {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
-    if (bytes.length % 4 !== 0) return null
-    const view = new DataView(bytes.buffer)
-    return Float32Array.from({ length: bytes.length / 4 }, (_, at) => view.getFloat32(at * 4, true))
-  } catch {
-    // No base64 either: no vector.
-    return null
-  }
 }
 
 function memberOf(value: unknown, name: string): unknown {

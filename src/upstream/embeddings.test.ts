@@ -1,12 +1,13 @@
 // Vectors from a server: what is asked, what is remembered, and what becomes of every wrong answer.
 
+import { Secret } from '../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import type { EmbeddingServerConfig } from '../config/config.ts'
 import type { ModelBinding, SendRequest } from '../platform.ts'
 import { createEmbedder } from './embeddings.ts'
 
-const SERVER: EmbeddingServerConfig = { url: 'http://e.test', binding: null, model: 'm', apiKey: 'sk-1' }
+const SERVER: EmbeddingServerConfig = { url: 'http://e.test', binding: null, model: 'm', apiKey: new Secret('sk-1') }
 const OPTIONS = { signal: new AbortController().signal, budgetMs: 500 }
 
 interface Asked {

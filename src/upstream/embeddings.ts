@@ -2,7 +2,7 @@
 // in batches, behind a breaker; whatever goes wrong is data, since no request fails for want of a vector.
 
 import type { EmbeddingServerConfig } from '../config/config.ts'
-import type { Platform } from '../platform.ts'
+import type { ModelBinding, Platform } from '../platform.ts'
 import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import { BoundedCache, keyOfText } from './bounded-cache.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
@@ -100,36 +100,32 @@ class ServerEmbedder implements Embedder {
     }
   }
 
-  #ask(
+  async #ask(
     texts: readonly string[],
     { signal, timeoutMs, trace }: Pick<ServiceQuestion, 'signal' | 'timeoutMs' | 'trace'>,
   ) {
-    const { url, binding, model, apiKey } = this.#server
-    const isModel = binding !== null
-    return askService(
-      isModel ? this.#modelPlatform(binding) : this.#platform,
-      this.#breaker,
-      {
-        url: isModel ? model : endpointOf(url ?? '', '/v1/embeddings'),
-        apiKey,
-        body: isModel ? { text: texts } : { model, input: texts },
-        trace,
-        timeoutMs,
-        signal,
-      },
-      (answer) => (isModel ? readModelVectors(answer, texts.length) : readEmbeddings(answer, texts.length)),
+    const { url, binding: name, model, apiKey } = this.#server
+    const question = { apiKey, trace, timeoutMs, signal }
+    if (name === null) {
+      const asked = { ...question, url: endpointOf(url ?? '', '/v1/embeddings'), body: { model, input: texts } }
+      return askService(this.#platform, this.#breaker, asked, (answer) => readEmbeddings(answer, texts.length))
+    }
+    const binding = this.#platform.modelBinding?.(name) ?? null
+    if (binding === null) return failure('unreachable', `no binding is called ${name}`)
+    const asked = { ...question, url: model, body: { text: texts } }
+    return askService(this.#modelPlatform(binding), this.#breaker, asked, (answer) =>
+      readModelVectors(answer, texts.length),
     )
   }
 
   /** A binding in the place of the network, so that deadline, breaker and the reading of answers are the same. */
-  #modelPlatform(name: string): EmbedderPlatform {
+  #modelPlatform(binding: ModelBinding): EmbedderPlatform {
     return {
       ...this.#platform,
-      send: async (model, { body }) => {
-        const binding = this.#platform.modelBinding?.(name) ?? null
-        if (binding === null) throw new Error(`no binding is called ${name}`)
+      send: async (model, { body, signal }) => {
         const input: unknown = JSON.parse(new TextDecoder().decode(body as Uint8Array)) // askService sends bytes
-        return Response.json(await binding.run(model, input))
+        const answer = await binding.run(model, input, { returnRawResponse: true, signal })
+        return answer instanceof Response ? answer : Response.json(answer)
       },
     }
   }

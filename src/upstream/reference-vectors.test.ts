@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import type { Embedder } from './embeddings.ts'
 import { failure, type ServiceFailure } from './json-service.ts'
+import type { KeptVectors } from './kept-vectors.ts'
 import { ReferenceShelf, type ReferenceStatus } from './reference-vectors.ts'
 
 const TEXTS = ['one', 'two', 'three']
@@ -14,7 +15,28 @@ interface Attempt {
   fail(answer?: ServiceFailure): Promise<void>
 }
 
-function bench({ wakes = true } = {}) {
+/** A store that answers when it is asked to look again. */
+class Kept implements KeptVectors {
+  readonly vectors = new Map<string, Float32Array>()
+  finds = 0
+
+  async find(texts: readonly string[]) {
+    this.finds += 1
+    return new Map([...this.vectors].filter(([text]) => texts.includes(text)))
+  }
+
+  async keep(vectors: ReadonlyMap<string, Float32Array>) {
+    for (const [text, vector] of vectors) this.vectors.set(text, vector)
+  }
+}
+
+function keptOf(size: number, texts = TEXTS): Kept {
+  const kept = new Kept()
+  for (const text of texts) kept.vectors.set(text, new Float32Array(size).fill(1))
+  return kept
+}
+
+function bench({ wakes = true, kept = null }: { readonly wakes?: boolean; readonly kept?: KeptVectors | null } = {}) {
   const clock = createFakeClock()
   const attempts: Attempt[] = []
   const changes: ReferenceStatus[] = []
@@ -38,6 +60,7 @@ function bench({ wakes = true } = {}) {
   const shelf = new ReferenceShelf({
     texts: TEXTS,
     embedder,
+    kept,
     platform,
     onChange: (status) => void changes.push(status),
   })
@@ -167,5 +190,76 @@ describe('healing', () => {
     bed.request()
     for (let count = 0; count < 4; count += 1) await bed.last().fail(failure('refused', 'status 400'))
     expect(bed.shelf.status()).toMatchObject({ state: 'failing', why: 'refused: status 400' })
+  })
+})
+
+describe('what others kept', () => {
+  test('is taken, and nobody is asked', async () => {
+    const bed = bench({ kept: keptOf(2) })
+    const first = bed.request()
+    await settle()
+    expect([first.isDone, first.vectors?.size, bed.attempts.length]).toEqual([true, 3, 0])
+    expect(bed.shelf.status()).toMatchObject({ state: 'ready', dimensions: 2, refused: 0 })
+  })
+
+  test('is added to: the server is asked for the rest alone, which is kept in turn', async () => {
+    const kept = keptOf(2, ['one', 'three'])
+    const bed = bench({ kept })
+    const first = bed.request()
+    await settle()
+    expect(bed.last().texts).toEqual(['two'])
+    await bed.last().succeed(2)
+    expect(first.vectors?.size).toBe(3)
+    await Promise.all(bed.tasks)
+    expect([...kept.vectors.keys()].toSorted()).toEqual(['one', 'three', 'two'])
+  })
+
+  test('of another model than the server has by now is computed anew, and written over', async () => {
+    const kept = keptOf(2, ['one', 'three'])
+    const bed = bench({ kept })
+    bed.request()
+    await settle()
+    await bed.last().succeed(4)
+    expect(bed.last().texts).toEqual(TEXTS)
+    await bed.last().succeed(4)
+    expect(bed.shelf.status()).toMatchObject({ state: 'ready', dimensions: 4 })
+    await Promise.all(bed.tasks)
+    expect(new Set(Array.from(kept.vectors.values(), ({ length }) => length))).toEqual(new Set([4]))
+  })
+
+  test('of another length than requests have is left alone until somebody has written it over', async () => {
+    const kept = keptOf(2)
+    const bed = bench({ kept })
+    bed.request()
+    await settle()
+    bed.shelf.drop(3)
+    bed.clock.advance(1_000)
+    bed.request()
+    await settle()
+    expect(bed.last().texts).toEqual(TEXTS)
+    await bed.last().fail()
+    for (const text of TEXTS) kept.vectors.set(text, new Float32Array(3).fill(1))
+    bed.clock.advance(2_000)
+    bed.request()
+    await settle()
+    expect(bed.attempts).toHaveLength(1)
+    expect(bed.shelf.status()).toMatchObject({ state: 'ready', dimensions: 3 })
+  })
+
+  test('each request of an isolate that begins finds for itself; none looks again where something is missing', async () => {
+    const whole = keptOf(2)
+    const bed = bench({ wakes: false, kept: whole })
+    const requests = [bed.request(), bed.request(), bed.request()]
+    await settle()
+    expect(requests.map(({ vectors }) => vectors?.size)).toEqual([3, 3, 3])
+    expect(bed.attempts).toHaveLength(0)
+    const parts = keptOf(2, ['one'])
+    const other = bench({ wakes: false, kept: parts })
+    other.request()
+    await settle()
+    const late = [other.request(), other.request()]
+    await settle()
+    expect([parts.finds, other.attempts.length]).toEqual([1, 1])
+    expect(late.map(({ vectors }) => vectors)).toEqual([null, null])
   })
 })
