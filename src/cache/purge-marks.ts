@@ -1,6 +1,7 @@
 // Marks of purges in the memory of a process or isolate, and the epochs they make.
 
-import { epochOf, MAX_MARKS, markOf, marksOf, type Partition, type PurgeScope } from './response-store.ts'
+import { epochOf, MAX_MARKS, markOf, marksOf, type Partition } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 
 export class PurgeMarks {
   readonly #marks = new Map<string, string>()

@@ -10,10 +10,10 @@ import {
   markOf,
   marksOf,
   type Partition,
-  type PurgeScope,
   type RemoteResponseStore,
   type StoredAnswer,
 } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 import { parseStoredText, toStoredText } from './stored-text.ts'
 
 /** What is used of a KV namespace. */

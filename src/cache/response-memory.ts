@@ -1,7 +1,8 @@
 // Answers in the memory of a process or isolate, within budgets of bytes and entries; those not used for longest go first.
 
 import { PurgeMarks } from './purge-marks.ts'
-import type { LocalResponseStore, Lookup, Partition, PurgeScope, StoredAnswer } from './response-store.ts'
+import type { LocalResponseStore, Lookup, Partition, StoredAnswer } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 
 /** What an entry takes beside its body. */
 export const ENTRY_BYTES = 512

@@ -1,6 +1,8 @@
 // The contract of what keeps answers: one key one answer, an age, and marks that make everything stored before a purge
 // unreadable without looking for it. Implementations: response-memory.ts, response-kv.ts, response-redis.ts.
 
+import type { PurgeScope } from '../store/purge-log.ts'
+
 /** An answer as it is kept: status 200, whole. */
 export interface StoredAnswer {
   /** Model and party it was made for, again: whoever reads it can be sure whatever became of the keys. */
@@ -20,18 +22,22 @@ export interface Lookup {
   readonly epoch: string
 }
 
-/** What a purge is of; `key` is the one of a single answer. */
-export type PurgeScope = { readonly kind: 'all' } | { readonly kind: 'tenant' | 'model' | 'key'; readonly name: string }
-
 /** Whose answer it is and of which model: what marks it can be under. */
 export interface Partition {
   readonly party: string | null
   readonly model: string
 }
 
+/** What is kept in a memory; answers that were purged or have become too old are counted until they are come across. */
+export interface StoreSize {
+  readonly entries: number
+  readonly bytes: number
+}
+
 /** In the memory of this process or isolate: answers at once. */
 export interface LocalResponseStore {
   readonly backend: 'memory'
+  readonly size: StoreSize
   find(key: string, partition: Partition): Lookup
   put(key: string, answer: StoredAnswer): void
   purge(scope: PurgeScope): void

@@ -3,7 +3,7 @@
 
 import { PurgeMarks } from './purge-marks.ts'
 import { ENTRY_BYTES, type MemoryLimits, sizeOfAnswer } from './response-memory.ts'
-import type { PurgeScope } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 import {
   cosineOf,
   type KeptQuestion,

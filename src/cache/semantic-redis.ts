@@ -5,7 +5,8 @@
 
 import type { RedisCommands } from '../store/redis-commands.ts'
 import { asList, PURGE } from './response-redis.ts'
-import { epochOf, MAX_MARKS, markOf, marksOf, type PurgeScope } from './response-store.ts'
+import { epochOf, MAX_MARKS, markOf, marksOf } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 import {
   cosineOf,
   type KeptQuestion,

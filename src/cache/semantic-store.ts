@@ -1,7 +1,8 @@
 // The contract of what keeps answers by what was asked: within a partition the nearest one is looked for. Implementations:
 // semantic-memory.ts, semantic-redis.ts.
 
-import type { Partition, PurgeScope, StoredAnswer } from './response-store.ts'
+import type { Partition, StoredAnswer, StoreSize } from './response-store.ts'
+import type { PurgeScope } from '../store/purge-log.ts'
 
 /** The kept answer whose question is nearest. */
 export interface Nearest {
@@ -42,6 +43,7 @@ export interface KeptQuestion {
 
 export interface LocalSemanticStore {
   readonly backend: 'memory'
+  readonly size: StoreSize
   nearest(query: SemanticQuery): SemanticLookup
   put(kept: KeptQuestion): void
   purge(scope: PurgeScope): void

@@ -34,6 +34,10 @@ export class StoredTokens implements TokenCache {
     this.#flights = options.canJoin ? new SingleFlight() : null
   }
 
+  entries(): number {
+    return this.#options.memory.size().entries
+  }
+
   async idsFor(prompt: TemplateInput, load: LoadIds, request: AskingRequest): Promise<FoundIds | null> {
     const key = await keyOf(prompt)
     const ids = this.#options.memory.get(key)

@@ -37,6 +37,8 @@ export interface TokenCache {
    * with: a store that fails or hangs is a miss, and soon not asked any more.
    */
   idsFor(prompt: TemplateInput, load: LoadIds, request: AskingRequest): Promise<FoundIds | null>
+  /** Prompts whose ids are in memory; absent where none are kept. */
+  entries?(): number
 }
 
 /** Where no cache is configured: every prompt is tokenised. */

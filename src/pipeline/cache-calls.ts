@@ -11,8 +11,11 @@ export interface CacheCallsOptions {
   /** For each read, and each write. */
   readonly budgetMs: number
   readonly platform: Pick<Platform, 'now' | 'after'>
-  readonly events: Pick<PipelineEvents, 'cacheFailed'>
+  readonly events: CacheEvents
 }
+
+/** Who hears of a place that fails, and that works again. */
+export type CacheEvents = Pick<PipelineEvents, 'cacheFailed' | 'cacheRecovered'>
 
 type Call<Value> = (signal: AbortSignal) => Promise<Value>
 
@@ -24,6 +27,8 @@ export class CacheCalls {
   /** A place that is too slow for a read may be quick enough for a write. */
   readonly #reads: CallBounds
   readonly #writes: CallBounds
+  /** Those of the two that failed last time. */
+  readonly #failing = new Set<CallBounds>()
 
   constructor(options: CacheCallsOptions) {
     const { budgetMs, platform } = options
@@ -51,11 +56,17 @@ export class CacheCalls {
 
   async #ask<Value>(bounds: CallBounds, signal: AbortSignal, call: Call<Value>): Promise<Value | null> {
     const outcome = await callWithin(bounds, signal, call)
-    if (outcome.kind === 'answer') return outcome.value
-    const { kind: why } = outcome
     const { backend, events } = this.#options
+    if (outcome.kind === 'answer') {
+      if (this.#failing.delete(bounds) && this.#failing.size === 0) events.cacheRecovered({ backend })
+      return outcome.value
+    }
     // An open breaker says nothing new: what opened it has been told.
-    if (why === 'timeout' || why === 'error') events.cacheFailed({ backend, why })
+    if (outcome.kind === 'timeout' || outcome.kind === 'error') {
+      this.#failing.add(bounds)
+      const cause = outcome.kind === 'error' ? outcome.cause : null
+      events.cacheFailed({ backend, why: outcome.kind, cause })
+    }
     return null
   }
 }

@@ -1,15 +1,13 @@
 // The semantic cache as callers see it: what counts as the same question, what never does, and what becomes of a request when
-// its vector can't be had.
+// its vector can't be had. Where its answers can be is in http-response-cache-places.ts.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adminClient } from '../support/admin-client.ts'
 import { type Answered, postJson } from '../support/ask.ts'
-import { CACHE_PLACES, type CachePlace } from '../support/cache-places.ts'
 import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
 import { liveFleet } from '../support/live-fleet.ts'
 
-const TIME_MS = 15_000
 const CHAT = '/v1/chat/completions'
 const KEYS = { acme: 'acme-0123456789', zeta: 'zeta-0123456789', admin: 'admin-0123456789' }
 const as = (tenant: 'acme' | 'zeta') => ({ authorization: `Bearer ${KEYS[tenant]}` })
@@ -28,10 +26,6 @@ function body(text: string, more: object = {}): object {
 const statusOf = ({ headers }: Answered) => headers.get('x-vllm-router-cache-status')
 
 export function semanticCacheConformance(runtime: RuntimeName): void {
-  // KV can't be searched.
-  const places = CACHE_PLACES.filter(({ name, runtimes }) => name.startsWith('Redis') && runtimes.includes(runtime))
-  for (const place of places) placesConformance(runtime, place)
-
   describe(`the semantic cache on ${runtime}`, () => {
     let embeddings: EmbeddingsServer
     beforeAll(async () => {
@@ -199,13 +193,29 @@ export function semanticCacheConformance(runtime: RuntimeName): void {
       config: ({ sim }) => ({
         workers: [{ id: 'sim', url: sim }],
         semantic_cache: { enabled: false, embeddings_url: embeddings.url, embedding_timeout_ms: 5_000 },
+        // Of the same server and model, so that one vector serves all three.
+        semantic_cluster: {
+          embeddings_url: embeddings.url,
+          embedding_timeout_ms: 5_000,
+          threshold: 0.3,
+          clusters: [{ name: 'accounts', examples: ['My account and its password'], workers: ['sim'] }],
+        },
+        signal_timeout_ms: 20_000,
+        signal_servers: { embedding: { url: embeddings.url, timeout_ms: 5_000 } },
         signals: {
+          embeddings: [{ name: 'help', threshold: 0.4, candidates: ['How do I get into my account again?'] }],
           keywords: [
             { name: 'account', operator: 'OR', keywords: ['password'] },
             { name: 'space', operator: 'OR', keywords: ['planets'] },
           ],
         },
         decisions: [
+          {
+            name: 'help',
+            priority: 1,
+            rules: { operator: 'AND', conditions: [{ type: 'embedding', name: 'help' }] },
+            modelRefs: [{ model: 'm', use_reasoning: false }],
+          },
           {
             name: 'account',
             priority: 10,
@@ -234,81 +244,25 @@ export function semanticCacheConformance(runtime: RuntimeName): void {
       expect(Number(hit.headers.get('x-vllm-router-cache-similarity'))).toBeLessThan(0.95)
     })
 
+    test('a signal, a cluster and the cache ask for one vector between them', async () => {
+      let asked = 0
+      const isClustered = ({ headers }: Answered) => headers.get('x-vllm-router-cluster') === 'accounts'
+      await until(
+        async () => isClustered(await send(`My account and its password, number ${(asked += 1)}`)),
+        30_000,
+        () => 'the examples have no vectors',
+      )
+      const text = `Please tell me about my account and its password, number ${run}`
+      const before = embeddings.questions().length
+      const answer = await send(text)
+      expect([isClustered(answer), statusOf(answer)]).toEqual([true, 'miss'])
+      const questions = embeddings.questions().slice(before)
+      expect(questions.map(({ body: question }) => question['input'])).toEqual([[text]])
+    })
+
     test('and off elsewhere', async () => {
-      const before = embeddings.texts().length
       await send(OTHER)
       expect(statusOf(await send(OTHER))).toBe('bypass')
-      expect(embeddings.texts().length).toBe(before)
-    })
-  })
-}
-
-function placesConformance(runtime: RuntimeName, place: CachePlace): void {
-  describe(`answers by meaning kept in ${place.name} on ${runtime}`, () => {
-    let bench: Awaited<ReturnType<CachePlace['open']>> | null = null
-    let embeddings: EmbeddingsServer
-    beforeAll(async () => {
-      bench = await place.open()
-      embeddings = await startEmbeddingsServer()
-    })
-    afterAll(async () => {
-      await bench?.close()
-      await embeddings?.close()
-    })
-    const fleet = liveFleet<'sim'>(runtime, {
-      workers: { sim: { models: ['m'] } },
-      config: ({ sim }) => ({
-        // Said, as a machine under load may miss the first probe.
-        workers: [{ id: 'sim', url: sim, models: ['m'] }],
-        api_keys: [
-          { name: 'acme', key: KEYS.acme },
-          { name: 'zeta', key: KEYS.zeta },
-        ],
-        admin_api_key: KEYS.admin,
-        semantic_cache: {
-          embeddings_url: embeddings.url,
-          embedding_timeout_ms: 5_000,
-          threshold: 0.9,
-          ...bench?.settings,
-        },
-      }),
-    })
-    // A test that is tried again finds nothing of its first try.
-    let run = 0
-    beforeEach(() => void (run += 1))
-    const chat = (text: string, more: object = {}, tenant: 'acme' | 'zeta' = 'acme') =>
-      postJson(fleet.url + CHAT, body(text, { user: 'u', seed: run, ...more }), as(tenant))
-
-    test('are given to who means the same, streams too, to no other tenant, and purged', async () => {
-      for (const more of [{}, { stream: true }]) {
-        const first = await chat(ASKED, more)
-        expect(statusOf(first)).not.toBe('bypass')
-        // What is kept is written once the answer is out.
-        let second = first
-        await until(
-          async () => statusOf((second = await chat(REWORDED, more))) === 'semantic-hit',
-          TIME_MS,
-          () => `nothing was kept:\n${fleet.router.output().slice(-2_000)}`,
-        )
-        expect(Number(second.headers.get('x-vllm-router-cache-similarity'))).toBeGreaterThanOrEqual(0.9)
-        expect(second.text).toMatch(/./)
-        expect(statusOf(await chat(OTHER, more))).toBe('miss')
-        expect(statusOf(await chat(ASKED, { ...more, max_tokens: 5 }))).toBe('miss')
-      }
-      expect(statusOf(await chat(REWORDED, {}, 'zeta'))).toBe('miss')
-      const purged = await adminClient(() => fleet.url, KEYS.admin).post('/admin/cache/purge', { tenant: 'acme' })
-      expect(purged.status, purged.text).toBe(200)
-      expect(purged.json()).toMatchObject({ cache: null, semantic_cache: { backend: 'redis', reaches: 'all' } })
-      expect(statusOf(await chat(REWORDED, { stream: true }))).toBe('miss')
-    })
-
-    test.each(['hang', 'fail'] as const)('when it comes to a %s of the place, all is a miss', async (how) => {
-      await bench?.[how]?.()
-      // More than it takes until nobody asks there.
-      for (let n = 0; n < 8; n += 1) {
-        const answer = await chat(ASKED, { max_tokens: 9 })
-        expect([answer.status, statusOf(answer)]).toEqual([200, 'miss'])
-      }
     })
   })
 }

@@ -17,5 +17,6 @@ function wordsOf(failure: unknown): string {
   if (failure.message.startsWith('NOAUTH')) return 'NOAUTH: it wants a password, and the URL has none'
   // Several addresses of one name, none of which answers, are an error without a message.
   if (failure.message === '' && 'code' in failure) return String(failure.code)
-  return failure.message
+  // A server that does not know a command says again what came with it.
+  return failure.message.split(', with args beginning with', 1)[0] ?? ''
 }
