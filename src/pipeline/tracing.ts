@@ -5,9 +5,11 @@ import type { TraceConfig } from '../config/config.ts'
 import type { ExchangeOutcome } from '../record/lifecycle.ts'
 import { type BeginOptions, type EndedSpan, RequestTrace, type Span } from '../tracing/request-trace.ts'
 import type { Decision } from '../routing/decide.ts'
-import { isSampled } from '../tracing/sampling.ts'
+import { isDrawn } from '../tracing/sampling.ts'
 import { SPAN_WORKER_ATTEMPT, SPAN_WORKER_FORWARD } from '../tracing/span-names.ts'
 import { readTraceparent } from '../tracing/trace-context.ts'
+import { drawBits, toTraceId } from '../tracing/trace-ids.ts'
+import { UnsampledTrace } from '../tracing/unsampled-trace.ts'
 import type { AttemptLine, Exchange } from './exchange.ts'
 import type { RouterParts } from './router-parts.ts'
 import { shownWorker } from './routing-headers.ts'
@@ -17,6 +19,8 @@ export interface SpanSink {
   /** `beside` keeps the runtime alive for their way out. */
   add(spans: readonly EndedSpan[], beside: (task: Promise<unknown>) => void): void
   counts(): SpanCounts
+  /** Sends what is left, within a time limit. Never rejects. */
+  close(): Promise<void>
 }
 
 export interface SpanCounts {
@@ -25,26 +29,33 @@ export interface SpanCounts {
   readonly dropped: number
 }
 
-type Clock = Pick<RouterParts['platform'], 'now' | 'randomId'>
+/** Of one request: with spans, or without any. */
+export type Tracing = RequestTrace | UnsampledTrace
 
-/** The trace of one request; null for a path that is to have none. */
-export function openTrace(config: TraceConfig, request: Request, { now, randomId }: Clock): RequestTrace | null {
-  if (config.excludedPaths.has(pathOf(request.url))) return null
-  const parent = readTraceparent(request.headers.get('traceparent') ?? '')
-  const traceId = parent?.traceId ?? randomId()
-  const sampled = isSampled(traceId, parent, config.samplingRatio)
-  return new RequestTrace(
-    {
-      now,
-      randomId,
-      traceId,
-      parentSpanId: parent?.spanId ?? null,
-      traceState: parent === null ? null : request.headers.get('tracestate'),
-      isSampled: sampled,
-      isRecorded: sampled || config.exportsErrors,
-    },
-    request.method,
-  )
+/**
+ * What tracing has to do with one request. Null for nothing at all: its path is to have no traces, or its caller does not
+ * sample it, and then the caller's own context passes as it came.
+ */
+export function openTrace(
+  { excludedPaths, samplingRatio, exportsErrors }: TraceConfig,
+  request: Request,
+  { now, random }: Pick<RouterParts['platform'], 'now' | 'random'>,
+): Tracing | null {
+  if (excludedPaths.has(pathOf(request.url))) return null
+  const given = request.headers.get('traceparent')
+  const parent = given === null ? null : readTraceparent(given)
+  const open = { now, random }
+  if (parent !== null) {
+    const { traceId, spanId, isSampled } = parent
+    if (!isSampled && !exportsErrors) return null
+    const traceState = request.headers.get('tracestate')
+    return new RequestTrace({ ...open, traceId, parentSpanId: spanId, traceState, isSampled }, request.method)
+  }
+  const draw = drawBits(random)
+  const isSampled = isDrawn(draw, samplingRatio)
+  if (!isSampled && !exportsErrors) return new UnsampledTrace(random, draw)
+  const traceId = toTraceId(draw, random)
+  return new RequestTrace({ ...open, traceId, parentSpanId: null, traceState: null, isSampled }, request.method)
 }
 
 /** By its place: building a URL costs more than all the rest of a request that is not sampled. */
@@ -58,14 +69,9 @@ function pathOf(url: string): string {
 export function endTrace(parts: RouterParts, exchange: Exchange, trace: RequestTrace, end: ExchangeOutcome): void {
   const error = errorOf(end)
   const { root } = trace
-  if (trace.isRecorded) {
-    describeRequest(exchange, root, end)
-    if (error !== null) root.fail(error)
-  }
-  const spans = trace.end()
-  if (trace.isSampled || (error !== null && exchange.config.traces?.exportsErrors === true)) {
-    parts.spans?.add(spans, exchange.context.waitUntil)
-  }
+  if (!trace.isSampled && (error === null || exchange.config.traces?.exportsErrors !== true)) return
+  describeRequest(exchange, root, end)
+  parts.spans?.add(trace.end(error), exchange.context.waitUntil)
 }
 
 /** The conventions leave a server's span unset for 4xx: the caller's fault is no failure of the server. */
@@ -84,7 +90,7 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 }
 
 function describeRequest(exchange: Exchange, root: Span, { status, errorCode, streamEnd }: ExchangeOutcome): void {
-  const { route, usage, trace, firstByteAtMs, wantsStream } = exchange
+  const { route, usage, trace, firstByteAtMs, firstTokenAtMs, wantsStream } = exchange
   // It is called by its method until the route is known.
   const method = root.name
   if (route !== null) root.rename(`${method} ${route}`)
@@ -110,20 +116,20 @@ function describeRequest(exchange: Exchange, root: Span, { status, errorCode, st
     'vllm.router.tenant': exchange.tenant?.name,
   })
   if (wantsStream && firstByteAtMs !== null) root.note('first_byte', firstByteAtMs)
+  if (firstTokenAtMs !== null) root.note('first_token', firstTokenAtMs)
 }
 
-/** A span of the router's own work, below the server's or another; null when the request is not traced. */
+/** A span of the router's own work, below the server's or another; null for a request that leaves none. */
 export function beginStage(
   { tracing }: Pick<Exchange, 'tracing'>,
   name: string,
   { below, ...options }: BeginOptions & { readonly below?: Span } = {},
 ): Span | null {
-  return tracing === null ? null : tracing.begin(below ?? tracing.root, name, options)
+  return tracing?.isRecorded === true ? tracing.begin(below ?? tracing.root, name, options) : null
 }
 
 /** What was decided; ends the span. */
-export function describeDecision(span: Span, { config, tracing }: Exchange, decision: Decision): void {
-  if (tracing?.isRecorded !== true) return
+export function describeDecision(span: Span, { config }: Exchange, decision: Decision): void {
   const { chosen, method, policy, candidates } = decision
   span.set({
     'vllm.router.policy': policy,
@@ -137,32 +143,40 @@ export function describeDecision(span: Span, { config, tracing }: Exchange, deci
 
 /** The span that all attempts are below; it lasts as long as the answer. */
 export function beginForward({ tracing, route, model }: Exchange): Span | null {
-  if (tracing === null) return null
+  if (tracing?.isRecorded !== true) return null
   const span = tracing.begin(tracing.root, SPAN_WORKER_FORWARD)
-  if (tracing.isRecorded) span.set({ 'routing.route': route, 'routing.model': model })
+  span.set({ 'routing.route': route, 'routing.model': model })
   return span
 }
 
 /** The span of one attempt, to be continued by its worker. */
 export function beginAttempt({ tracing }: Exchange, forward: Span | null): Span | null {
-  if (tracing === null || forward === null) return null
+  if (tracing?.isRecorded !== true || forward === null) return null
   return tracing.begin(forward, SPAN_WORKER_ATTEMPT, { kind: 'client' })
 }
 
-/** What came of an attempt. One that answered lasts as long as its answer, and ends with its request. */
-export function describeAttempt(span: Span, exchange: Exchange, line: AttemptLine): void {
-  const { config, trace, method, tracing } = exchange
-  if (tracing?.isRecorded !== true) return
-  span.set({
-    'vllm.router.attempt': exchange.attempts.indexOf(line) + 1,
-    'server.address': shownWorker(config, line.workerId),
+/**
+ * What came of an attempt, for its own span and for that of all attempts, which is what the last of them was. One that
+ * answered lasts as long as its answer, and ends with its request.
+ */
+export function describeAttempt(span: Span, forward: Span | null, exchange: Exchange, line: AttemptLine): void {
+  const { config, trace, method } = exchange
+  const known = {
     'routing.worker': shownWorker(config, line.workerId),
     'routing.method': method,
     'routing.policy': trace?.decision.policy,
     'http.response.status_code': line.status,
     'worker.duration_ms': line.ms,
-  })
-  if (line.outcome !== 'answered') span.fail(line.reason ?? line.outcome)
-  else if ((line.status ?? 0) >= 500) span.fail(`status ${line.status}`)
+  }
+  const number = exchange.attempts.indexOf(line) + 1
+  span.set({ 'vllm.router.attempt': number, 'server.address': shownWorker(config, line.workerId), ...known })
+  const error = errorOfAttempt(line)
+  for (const each of [span, forward]) each?.fail(error)
+  forward?.set(known)
   if (line.outcome !== 'answered') span.end()
+}
+
+function errorOfAttempt({ outcome, reason, status }: AttemptLine): string | null {
+  if (outcome !== 'answered') return reason ?? outcome
+  return status !== null && status >= 500 ? `status ${status}` : null
 }

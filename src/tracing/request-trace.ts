@@ -2,6 +2,7 @@
 // but the one request touches it.
 
 import { writeTraceparent } from './trace-context.ts'
+import { type Random, toSpanId } from './trace-ids.ts'
 
 export type AttributeValue = string | number | boolean | readonly string[]
 export type Attributes = Readonly<Record<string, AttributeValue>>
@@ -35,22 +36,20 @@ export interface EndedSpan {
 
 export interface OpenTrace {
   now(): number
-  /** 32 hexadecimal digits. */
-  randomId(): string
+  readonly random: Random
   readonly traceId: string
   /** The caller's span; null for a trace that begins here. */
   readonly parentSpanId: string | null
   /** What the caller sent with it; null when it sent none. */
   readonly traceState: string | null
-  /** What sampling came to: told to whoever is called. */
+  /** What sampling came to: told to whoever is called. Spans are kept of others, too, where those of failures are wanted. */
   readonly isSampled: boolean
-  /** Whether spans are kept. More than the sampled ones, where those of failures are wanted. */
-  readonly isRecorded: boolean
 }
 
 export class RequestTrace {
   readonly #open: OpenTrace
   readonly #spans: Span[] = []
+  readonly isRecorded = true
   /** The server's span: all others are below it. */
   readonly root: Span
 
@@ -59,43 +58,41 @@ export class RequestTrace {
     this.root = this.#begin({ name, kind: 'server', startMs: open.now() }, open.parentSpanId)
   }
 
-  get isSampled(): boolean {
-    return this.#open.isSampled
+  get traceId(): string {
+    return this.#open.traceId
   }
 
-  get isRecorded(): boolean {
-    return this.#open.isRecorded
+  get isSampled(): boolean {
+    return this.#open.isSampled
   }
 
   get traceState(): string | null {
     return this.#open.traceState
   }
 
-  /** A span below another. Where nothing is recorded it is that one: whoever is called continues it. */
   begin(parent: Span, name: string, options: BeginOptions = {}): Span {
-    if (!this.#open.isRecorded) return parent
     return this.#begin(
       { name, startMs: options.startMs ?? this.#open.now(), kind: options.kind ?? 'internal' },
       parent.spanId,
     )
   }
 
-  /** All of its spans; those that are still open end now. */
-  end(): readonly EndedSpan[] {
+  /** All of its spans; those that are still open end now, and with `error` where the request failed. */
+  end(error: string | null): readonly EndedSpan[] {
     const endMs = this.#open.now()
     const { traceId, traceState } = this.#open
-    return this.#spans.map((span) => span.ended({ traceId, traceState, endMs }))
+    return this.#spans.map((span) => span.ended({ traceId, traceState, endMs, error }))
   }
 
-  /** For a request that goes out on behalf of a span. */
-  traceparent(span: Span): string {
-    return writeTraceparent({ traceId: this.#open.traceId, spanId: span.spanId, isSampled: this.#open.isSampled })
+  /** For a request that goes out on behalf of a span; null for the server's. */
+  traceparent(span: Span | null): string {
+    const { spanId } = span ?? this.root
+    return writeTraceparent({ traceId: this.#open.traceId, spanId, isSampled: this.#open.isSampled })
   }
 
   #begin(start: SpanStart, parentSpanId: string | null): Span {
-    const spanId = this.#open.randomId().slice(0, 16)
-    const span = new Span({ ...start, spanId, parentSpanId }, this.#open.now)
-    if (this.#open.isRecorded) this.#spans.push(span)
+    const span = new Span({ ...start, spanId: toSpanId(this.#open.random), parentSpanId }, this.#open.now)
+    this.#spans.push(span)
     return span
   }
 }
@@ -148,7 +145,8 @@ export class Span {
     this.#events.push({ name: event, atMs })
   }
 
-  fail(error: string): void {
+  /** Null takes it back: what failed was tried again. */
+  fail(error: string | null): void {
     this.#error = error
   }
 
@@ -157,7 +155,13 @@ export class Span {
     this.#endMs ??= this.#now()
   }
 
-  ended({ traceId, traceState, endMs }: Pick<EndedSpan, 'traceId' | 'traceState' | 'endMs'>): EndedSpan {
+  /** `endMs` and `error` are for one that is open. */
+  ended({
+    traceId,
+    traceState,
+    endMs,
+    error,
+  }: Pick<EndedSpan, 'traceId' | 'traceState' | 'endMs' | 'error'>): EndedSpan {
     const { kind, startMs, parentSpanId } = this.#start
     return {
       name: this.name,
@@ -170,7 +174,7 @@ export class Span {
       endMs: Math.max(startMs, this.#endMs ?? endMs),
       attributes: this.#attributes,
       events: this.#events,
-      error: this.#error,
+      error: this.#error ?? (this.#endMs === null ? error : null),
     }
   }
 }

@@ -1,18 +1,12 @@
-// Whether a request's spans are sent: what its caller decided, else by a share of all traces.
+// Whether the spans of a trace that begins here are sent. Of a trace that a caller began its caller has decided.
 
-import type { TraceParent } from './trace-context.ts'
+/** Of how many values a draw is one: 32 bits are enough for a share of any size. */
+const RANGE = 2 ** 32
 
 /**
- * What sampling goes by of the last 56 bits of a trace id, which W3C Trace Context level 2 says are random: the first 52 of
- * them, as many as a number holds.
+ * `draw` are the first 32 of the 56 bits of the trace id that are random by W3C Trace Context level 2; `ratio` is from 0 to 1.
+ * Whoever samples by the id comes to the same, so that a trace's spans are all there or none is.
  */
-const FROM = -14
-const TO = -1
-const RANGE = 16 ** (TO - FROM)
-
-/** `ratio` from 0 to 1. The same trace comes to the same at every router, so that its spans are all there or none is. */
-export function isSampled(traceId: string, parent: TraceParent | null, ratio: number): boolean {
-  if (parent !== null) return parent.isSampled
-  if (ratio >= 1) return true
-  return Number.parseInt(traceId.slice(FROM, TO), 16) >= (1 - ratio) * RANGE
+export function isDrawn(draw: number, ratio: number): boolean {
+  return draw >= (1 - ratio) * RANGE
 }

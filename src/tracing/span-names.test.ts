@@ -1,6 +1,7 @@
 // The names of spans are a contract.
 
 import { expect, test } from 'vitest'
+import * as entry from '../index.ts'
 import * as names from './span-names.ts'
 
 test('are these, and all are listed', () => {
@@ -15,9 +16,14 @@ test('are these, and all are listed', () => {
     'signals.evaluate',
     'lmcache.tokenize',
     'lmcache.lookup',
+    'store.call',
     'worker.forward',
     'worker.attempt',
   ])
   const { ALL_SPAN_NAMES, ...constants } = names
   expect(new Set(Object.values(constants))).toEqual(new Set(ALL_SPAN_NAMES))
+})
+
+test('are exported by the package, each under its constant', () => {
+  expect(entry).toMatchObject(names)
 })

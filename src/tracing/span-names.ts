@@ -10,6 +10,8 @@ export const SPAN_ROUTING_DECIDE = 'routing.decide'
 export const SPAN_SIGNALS_EVALUATE = 'signals.evaluate'
 export const SPAN_LMCACHE_TOKENIZE = 'lmcache.tokenize'
 export const SPAN_LMCACHE_LOOKUP = 'lmcache.lookup'
+/** A call to state that processes or isolates share, which the request waits for. */
+export const SPAN_STORE_CALL = 'store.call'
 export const SPAN_WORKER_FORWARD = 'worker.forward'
 /** One try at one worker, below `worker.forward`. */
 export const SPAN_WORKER_ATTEMPT = 'worker.attempt'
@@ -26,6 +28,7 @@ export const ALL_SPAN_NAMES: readonly string[] = [
   SPAN_SIGNALS_EVALUATE,
   SPAN_LMCACHE_TOKENIZE,
   SPAN_LMCACHE_LOOKUP,
+  SPAN_STORE_CALL,
   SPAN_WORKER_FORWARD,
   SPAN_WORKER_ATTEMPT,
 ]

@@ -10,6 +10,7 @@ import {
   type SpanTree,
   startOtlpReceiver,
 } from '../support/otlp-receiver.ts'
+import { countedLmcache, countedLookups } from './counted-kinds.ts'
 import { lmcacheBench, promptOf } from './lmcache-bench.ts'
 import { lookupFleet } from './lookup-fleet.ts'
 import { NAMES } from './routing-bench.ts'
@@ -100,10 +101,14 @@ export function traceLookupsConformance(runtime: RuntimeName): void {
       server().behave('status-500')
       const tree = await treeOf('something that nobody has asked before', {})
       server().behave('well')
-      expect(outline(tree)).toBe(`POST ${CHAT}\n  routing.cluster\n    embedding.fetch\n${FORWARD}`)
+      expect(outline(tree)).toBe(
+        `POST ${CHAT}\n  routing.cluster (unreachable)\n    embedding.fetch (unreachable)\n${FORWARD}`,
+      )
       expect(spanOf(tree, 'embedding.fetch').error).toBe('unreachable')
       expect(tree.span.error).toBeNull()
     })
+
+    countedLookups({ fleet, chat })
 
     test('no text of a request, an example or a key is in any', async () => {
       const all = Buffer.concat(collector().messages.map(({ bytes }) => bytes)).toString('latin1')
@@ -130,7 +135,7 @@ export function traceLookupsConformance(runtime: RuntimeName): void {
     const bench = lmcacheBench(runtime, {
       async config() {
         receiver = await startOtlpReceiver()
-        return { trace_config: { otlp_traces_endpoint: receiver.url } }
+        return { trace_config: { otlp_traces_endpoint: receiver.url }, metrics: { public: true } }
       },
     })
     afterAll(() => receiver?.close())
@@ -160,6 +165,8 @@ export function traceLookupsConformance(runtime: RuntimeName): void {
       expect(asked(NAMES.flatMap((name) => bench.fleet.worker(name).state().requests))).toContain(continued(tokenized))
       expect(asked(bench.controller().state().requests)).toContain(continued(looked))
     })
+
+    countedLmcache(bench)
 
     test('a control plane that fails is an error of its span', async () => {
       await bench.controller().setFaults({ status: 500, path: '/lookup' })
