@@ -24,6 +24,9 @@ export function createCounters(): Counters {
     fleetSyncFailed: () => void add('fleet_sync_failures'),
     limitStoreFailed: () => void add('limit_store_failures'),
     cacheFailed: ({ backend, why }) => void add(`cache_failures{backend="${backend}",why="${why}"}`),
+    cacheRecovered: () => {}, // The log says so.
+    storeRecovered: () => {}, // As well.
+    exporterChanged: () => {}, // Metrics count what is sent and lost.
     hookFailed: () => {}, // The record counts it, with how it ended.
     keyServiceFailed: ({ service }) => void add(`key_service_failures{service="${service}"}`),
     referencesChanged: () => {}, // A state, which /admin/stats shows.

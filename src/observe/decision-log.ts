@@ -8,6 +8,7 @@ import { toOrphanRecord } from '../record/open-record.ts'
 import type { DecisionRecord } from '../record/schema.ts'
 import type { ViewDocument } from '../record/view-document.ts'
 import type {
+  DecisionCounts,
   DecisionLogStatus,
   DecisionLogStore,
   DecisionPage,
@@ -78,6 +79,8 @@ export class DecisionLog implements DecisionSource, Pick<PipelineEvents, 'record
   status(): Promise<DecisionLogStatus> {
     return (this.#options.store ?? this.#ring).status()
   }
+
+  readonly ownCounts = (): DecisionCounts | null => this.#options.store?.ownCounts?.() ?? null
 
   /** Requests that are cut off leave a record that says so, and everything is written. */
   async close(): Promise<void> {

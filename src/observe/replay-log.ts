@@ -2,6 +2,8 @@
 
 import { toReplayRecord } from '../capture/to-replay-record.ts'
 import type { PipelineEvents } from '../pipeline/events.ts'
+import type { LogEntry } from '../platform.ts'
+import { toEntry } from './log/entry.ts'
 import type { ReplayDesk } from '../store/replay-desk.ts'
 import type { DecisionLogChange } from '../store/log-health.ts'
 
@@ -15,7 +17,7 @@ export function createReplayLog(desk: Pick<ReplayDesk, 'keep'>): Pick<PipelineEv
 }
 
 /** One line when writing begins to fail, when records begin to be lost, and when all is well again. */
-export function toReplayLogLine({ state, reason, waiting, lost }: DecisionLogChange): string {
-  const level = state === 'recovered' ? 'warn' : 'error'
-  return JSON.stringify({ level, event: `router_replay_${state}`, reason, waiting, lost })
+export function toReplayLogEntry(nowMs: number, { state, reason, waiting, lost }: DecisionLogChange): LogEntry {
+  const level = state === 'recovered' ? 'info' : 'error'
+  return toEntry(nowMs, level, `router_replay_${state}`, { reason, waiting, lost })
 }

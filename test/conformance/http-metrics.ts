@@ -1,177 +1,127 @@
-// /metrics: what each kind of request adds, who may read it, and that nothing a caller sends makes series without end.
+// Metrics as operators get them: who may read `/metrics`, what a collector is sent, and that no key or prompt is in either. What
+// each kind of request adds is in counted-kinds.ts.
 
 import { execFile, spawnSync } from 'node:child_process'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Answered, ask, postJson } from '../support/ask.ts'
-import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server.ts'
-import { send } from '../support/http-client.ts'
-import { type HookServer, startHookServer } from '../support/hook-server.ts'
+import { afterAll, describe, expect, test } from 'vitest'
+import { adminClient } from '../support/admin-client.ts'
+import { ask, postJson } from '../support/ask.ts'
 import { type RuntimeName, until } from '../support/launch.ts'
-import { type LiveFleet, liveFleet } from '../support/live-fleet.ts'
-import { grownSince, readScrape, type Scrape } from '../support/metrics.ts'
-import { lmcacheBench, promptOf } from './lmcache-bench.ts'
+import { liveFleet } from '../support/live-fleet.ts'
+import { readScrape } from '../support/metrics.ts'
+import { metricMessages, type ReceivedPoint, toScrape } from '../support/otlp-metrics.ts'
+import { type OtlpReceiver, startOtlpReceiver } from '../support/otlp-receiver.ts'
+import { CHAT, countingOf } from './counted.ts'
 
-const CHAT = '/v1/chat/completions'
 const ADMIN_KEY = 'admin-key-0123456789'
-const HOOK_KEY = 'hook-key-0123456789'
-const SEARCH_KEY = 'search-key-0123456789'
 const CHAT_KEY = 'chat-key-0123456789'
+const COLLECTOR_KEY = 'collector-key-0123456789'
+const MARKER = 'a-word-that-nobody-else-says'
+const SECRETS = [ADMIN_KEY, CHAT_KEY, COLLECTOR_KEY, MARKER, '127.0.0.1']
+
+const REQUESTS = `requests_total{route="${CHAT}",model="m",status="2xx"}`
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 
-/** Levels and durations, which hold for every kind of request and are looked at elsewhere. */
-const NOT_COUNTS =
-  /^(worker_|running_|requests_in_flight|fleet_age|cb_state|active_|decision_log)|_(seconds|similarity)/
-
 export function metricsConformance(runtime: RuntimeName): void {
   describe(`metrics on ${runtime}`, () => {
-    let hooks: HookServer | null = null
+    let receiver: OtlpReceiver | null = null
+    const collector = (): OtlpReceiver => {
+      if (receiver === null) throw new Error('it has not started')
+      return receiver
+    }
+    let config = {}
     const fleet = liveFleet(runtime, {
-      workers: { a: { models: ['m', 'n', 'hooked'] }, b: { models: ['m'] } },
+      workers: { a: { models: ['m'] } },
       async config(urls) {
-        hooks = await startHookServer()
-        return {
-          workers: [
-            { id: 'a', url: urls.a },
-            { id: 'b', url: urls.b },
-          ],
-          api_keys: [
-            { name: 'search', key: SEARCH_KEY, rate_limit_rps: 0.01 },
-            { name: 'chat', key: CHAT_KEY },
-          ],
+        receiver = await startOtlpReceiver()
+        config = {
+          workers: [{ id: 'a', url: urls.a }],
+          api_keys: [{ name: 'chat', key: CHAT_KEY }],
           admin_api_key: ADMIN_KEY,
-          pre_routing_hooks: [
-            { name: 'safety', url: hooks.url('/reject'), models: ['hooked'], timeout_ms: 3_000, api_key: HOOK_KEY },
-          ],
-          policy: 'round_robin',
+          metrics: { otlp: pushed() },
+          disable_circuit_breaker: true,
         }
+        return config
       },
     })
-    afterAll(() => hooks?.close())
+    const pushed = () => ({
+      endpoint: `127.0.0.1:${collector().port}`,
+      headers: { 'x-api-key': COLLECTOR_KEY },
+      interval_secs: 1,
+      service_name: 'edge',
+    })
+    afterAll(() => receiver?.close())
 
-    const { scrape, addedBy } = counting(fleet)
-    const post = (body: object, key = CHAT_KEY): Promise<Answered> =>
+    const { scrape, addedBy } = countingOf(() => fleet.url, { authorization: `Bearer ${ADMIN_KEY}` })
+    const post = () =>
       postJson(
         `${fleet.url}${CHAT}`,
-        { messages: [{ role: 'user', content: 'hi' }], max_tokens: 3, ...body },
-        {
-          authorization: `Bearer ${key}`,
-        },
+        { model: 'm', messages: [{ role: 'user', content: MARKER }], max_tokens: 3 },
+        { authorization: `Bearer ${CHAT_KEY}` },
       )
+    const lastMessage = () => metricMessages(collector()).at(-1) ?? []
 
-    test('a plain answer', async () => {
-      expect(await addedBy(() => post({ model: 'n' }))).toEqual({
-        [`requests_total{route="${CHAT}",model="n",status="2xx"}`]: 1,
-        [`answer_ends_total{route="${CHAT}",end="complete"}`]: 1,
-        'tokens_total{model="n",kind="prompt"}': expect.any(Number),
-        'tokens_total{model="n",kind="completion"}': 3,
-        'processed_requests_total{worker="a"}': 1,
-        'policy_decisions_total{policy="round_robin",worker="a"}': 1,
-        'cb_outcomes_total{worker="a",outcome="success"}': 1,
-        [`tenant_requests_total{tenant="chat",route="${CHAT}"}`]: 1,
-        'tenant_tokens_total{tenant="chat",kind="prompt"}': expect.any(Number),
-        'tenant_tokens_total{tenant="chat",kind="completion"}': 3,
-      })
-    })
-
-    test('a stream', async () => {
-      const before = await scrape()
-      const added = await addedBy(() => post({ model: 'n', stream: true, stream_options: { include_usage: true } }))
-      expect(added).toMatchObject({
-        [`requests_total{route="${CHAT}",model="n",status="2xx"}`]: 1,
-        [`answer_ends_total{route="${CHAT}",end="complete"}`]: 1,
-        'tokens_total{model="n",kind="completion"}': 3,
-      })
-      expect(grownSince(before, await scrape())).toMatchObject({
-        'time_to_first_token_seconds{model="n"}': 1,
-        'inter_token_seconds{model="n"}': 1,
-        [`request_duration_seconds{route="${CHAT}"}`]: 1,
-        generate_duration_seconds: 1,
-        'worker_request_duration_seconds{worker="a"}': 1,
-        [`worker_requests_total{route="${CHAT}",worker="a",routing="policy"}`]: 1,
-      })
-    })
-
-    test('one that is tried again', async () => {
-      // One of the two goes to that worker, whoever's turn it is.
-      await fleet.worker('a').setFaults({ status: 503, times: 1 })
-      const added = await addedBy(() => Promise.all([post({ model: 'm' }), post({ model: 'm' })]))
-      await fleet.worker('a').setFaults([])
-      expect(added).toMatchObject({
-        [`retries_total{route="${CHAT}"}`]: 1,
-        'cb_outcomes_total{worker="a",outcome="failure"}': 1,
-      })
-    })
-
-    test('one that a hook rejects', async () => {
-      expect(await addedBy(() => post({ model: 'hooked' }))).toEqual({
-        [`requests_total{route="${CHAT}",model="hooked",status="4xx"}`]: 1,
-        [`request_errors_total{route="${CHAT}",error_type="hook_rejected"}`]: 1,
-        'hook_requests_total{hook="safety",outcome="rejected"}': 1,
-        [`tenant_requests_total{tenant="chat",route="${CHAT}"}`]: 1,
-        [`tenant_errors_total{tenant="chat",route="${CHAT}",error_type="hook_rejected"}`]: 1,
-      })
-    })
-
-    test('one whose stream is cut', async () => {
-      await fleet.worker('a').setFaults({ die_mid_stream: { after_events: 2 }, times: 1 })
-      const added = await addedBy(() => post({ model: 'n', stream: true, max_tokens: 50 }))
-      expect(added).toMatchObject({
-        [`request_errors_total{route="${CHAT}",error_type="truncated"}`]: 1,
-        [`answer_ends_total{route="${CHAT}",end="truncated"}`]: 1,
-      })
-    })
-
-    test('one whose client leaves', async () => {
-      await fleet.worker('a').setFaults({ stall_mid_stream: { after_events: 2 }, times: 1 })
-      const added = await addedBy(async () => {
-        const body = { model: 'n', stream: true, max_tokens: 50, messages: [{ role: 'user', content: 'hi' }] }
-        const { reply, leave } = send(`${fleet.url}${CHAT}`, body, { headers: { authorization: `Bearer ${CHAT_KEY}` } })
-        await (await reply).next()
-        leave()
-      })
-      expect(added).toMatchObject({
-        [`answer_ends_total{route="${CHAT}",end="client_aborted"}`]: 1,
-        'cancelled_upstreams_total{worker="a"}': 1,
-      })
-    })
-
-    test('one for a model that nobody serves, whatever it is called', async () => {
-      const names = Array.from({ length: 20 }, (_, at) => `made-up-${at}`)
-      const added = await addedBy(async () => {
-        for (const model of names) await post({ model })
-      })
-      const [series, ...others] = Object.keys(added).filter((name) => name.startsWith('requests_total'))
-      expect(others).toEqual([])
-      expect(series).toMatch(/status="4xx"/)
-      expect(JSON.stringify(Object.keys(added))).not.toContain('made-up')
-      expect(added).toMatchObject({ [`request_errors_total{route="${CHAT}",error_type="model_not_found"}`]: 20 })
-    })
-
-    test('one that a limit refuses', async () => {
-      await post({ model: 'n' }, SEARCH_KEY)
-      expect(await addedBy(() => post({ model: 'n' }, SEARCH_KEY))).toMatchObject({
-        [`request_errors_total{route="${CHAT}",error_type="rate_limit_exceeded"}`]: 1,
-        'tenant_rate_limited_total{tenant="search"}': 1,
-      })
-    })
-
-    test('one without a good key, which leaves no record', async () => {
-      const refused = { [`refused_requests_total{route="${CHAT}",error_type="invalid_api_key"}`]: 1 }
-      expect(await addedBy(() => post({ model: 'n' }, 'nobody-s-key'))).toEqual(refused)
-    })
+    /** Waits for a message that says so. */
+    async function sent(holds: (points: readonly ReceivedPoint[]) => boolean): Promise<readonly ReceivedPoint[]> {
+      await until(
+        () => holds(lastMessage()),
+        30_000,
+        () =>
+          `the last of ${metricMessages(collector()).length} messages says ${JSON.stringify([...toScrape(lastMessage())])}`,
+      )
+      return lastMessage()
+    }
 
     test('levels say how the fleet is', async () => {
-      const now = await scrape()
-      expect(Object.fromEntries(now)).toMatchObject({
-        active_workers: 2,
-        'worker_health{worker="b"}': 1,
-        'worker_availability{worker="b",state="up"}': 1,
+      await addedBy(post)
+      expect(Object.fromEntries(await scrape())).toMatchObject({
+        active_workers: 1,
+        'worker_health{worker="a"}': 1,
+        'worker_availability{worker="a",state="up"}': 1,
         'running_requests{worker="a"}': 0,
         'cb_state{worker="a"}': 0,
         requests_in_flight: 0,
-        decision_log_lost_total: 0,
       })
+    })
+
+    test('a collector gets what a scrape says, however requests came', async () => {
+      await addedBy(() => Promise.all([post(), post(), post()]), 3)
+      const total = (await scrape()).get(REQUESTS)
+      const points = await sent((now) => toScrape(now).get(REQUESTS) === total)
+      expect(Object.fromEntries(toScrape(points))).toMatchObject({
+        active_workers: 1,
+        'worker_health{worker="a"}': 1,
+        [`request_duration_seconds{route="${CHAT}"}`]: total,
+      })
+      for (const { kind, temporality, startNs, atNs, resource } of points) {
+        expect(temporality).toBe(kind === 'gauge' ? null : 2)
+        expect(startNs).toBeLessThanOrEqual(atNs)
+        expect(resource).toMatchObject({ 'service.name': 'edge', 'service.instance.id': expect.any(String) })
+      }
+      expect(
+        new Set(points.map(({ startNs, resource }) => `${startNs} ${String(resource['service.instance.id'])}`)).size,
+      ).toBe(1)
+      const [message] = collector().messages
+      expect(message).toMatchObject({
+        path: '/v1/metrics',
+        headers: { 'x-api-key': COLLECTOR_KEY, 'content-type': 'application/x-protobuf' },
+      })
+    })
+
+    test('a collector that fails costs no request anything, and gets the whole when it is back', async () => {
+      collector().answerWith(500)
+      const before = collector().messages.length
+      expect(await addedBy(post)).toMatchObject({ [REQUESTS]: 1 })
+      await until(
+        () => collector().messages.length > before,
+        30_000,
+        () => 'nothing was sent',
+      )
+      collector().answerWith(200)
+      expect(await addedBy(post)).toMatchObject({ [REQUESTS]: 1 })
+      const total = (await scrape()).get(REQUESTS)
+      const points = await sent((now) => toScrape(now).get(REQUESTS) === total)
+      expect(toScrape(points).get('metric_pushes_total{outcome="failed"}')).toBeGreaterThan(0)
     })
 
     // Debian has it in the package `prometheus`, which CI installs.
@@ -186,167 +136,36 @@ export function metricsConformance(runtime: RuntimeName): void {
       expect(said).toBe('')
     })
 
-    test.each([{}, { authorization: `Bearer ${CHAT_KEY}` }])('is for operators: %j is refused', async (headers) => {
+    test.each([{}, { authorization: `Bearer ${CHAT_KEY}` }])('are for operators: %j is refused', async (headers) => {
       const answer = await ask(`${fleet.url}/metrics`, { headers })
       expect([401, 403]).toContain(answer.status)
       expect(answer.text).not.toContain('vllm_router_')
     })
 
-    test('holds no key, prompt or address', async () => {
+    test('hold no key, prompt or address', async () => {
       const { text, headers } = await ask(`${fleet.url}/metrics`, { headers: { 'x-admin-key': ADMIN_KEY } })
       expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
-      for (const secret of [ADMIN_KEY, CHAT_KEY, SEARCH_KEY, HOOK_KEY, '127.0.0.1']) expect(text).not.toContain(secret)
-    })
-  })
-
-  cachesAndClusters(runtime)
-
-  describe(`public metrics on ${runtime}`, () => {
-    const fleet = liveFleet(runtime, {
-      workers: { only: { models: ['m'] } },
-      config: (urls) => ({
-        workers: [{ id: 'only', url: urls.only }],
-        inbound_api_key: CHAT_KEY,
-        admin_api_key: ADMIN_KEY,
-        metrics: { public: true },
-      }),
+      const messages = Buffer.concat(collector().messages.map(({ bytes }) => bytes)).toString('latin1')
+      for (const secret of SECRETS) for (const said of [text, messages]) expect(said).not.toContain(secret)
     })
 
-    test('are for everybody, and nothing else is', async () => {
-      const answer = await ask(`${fleet.url}/metrics`)
-      expect(answer.status).toBe(200)
-      expect(readScrape(answer.text).get('active_workers')).toBe(1)
+    test('are open to everybody once the configuration says so, and nothing else is', async () => {
+      const next = { ...config, metrics: { public: true, otlp: { ...pushed(), protocol: 'http/json' } } }
+      expect((await adminClient(() => fleet.url, ADMIN_KEY).putConfig(next)).status).toBe(200)
+      await until(
+        async () => (await ask(`${fleet.url}/metrics`)).status === 200,
+        15_000,
+        () => 'it is still closed',
+      )
+      expect(readScrape((await ask(`${fleet.url}/metrics`)).text).get('active_workers')).toBe(1)
       expect((await ask(`${fleet.url}/admin/stats`)).status).toBe(401)
     })
-  })
-}
 
-/** Caches, and clusters of workers: requests that something else than a worker's turn decides about. */
-function cachesAndClusters(runtime: RuntimeName): void {
-  describe(`metrics of caches and clusters on ${runtime}`, () => {
-    let embeddings: EmbeddingsServer | null = null
-    const fleet = liveFleet(runtime, {
-      workers: { code: { models: ['m'] }, other: { models: ['m'] } },
-      async config(urls) {
-        embeddings = await startEmbeddingsServer()
-        const server = { embeddings_url: embeddings.url, embedding_timeout_ms: 5_000 }
-        return {
-          workers: [
-            { id: 'code', url: urls.code },
-            { id: 'other', url: urls.other },
-          ],
-          api_keys: [{ name: 'chat', key: CHAT_KEY }],
-          admin_api_key: ADMIN_KEY,
-          policy: 'round_robin',
-          cache: {},
-          semantic_cache: { ...server, threshold: 0.9 },
-          semantic_cluster: {
-            ...server,
-            threshold: 0.3,
-            clusters: [{ name: 'code', examples: ['Fix the bug in my python code'], workers: ['code'] }],
-          },
-        }
-      },
-    })
-    afterAll(() => embeddings?.close())
-    const { scrape, addedBy } = counting(fleet)
-    const ADMITTED = { [`tenant_requests_total{tenant="chat",route="${CHAT}"}`]: 1 }
-    const ANSWERED = {
-      ...ADMITTED,
-      [`requests_total{route="${CHAT}",model="m",status="2xx"}`]: 1,
-      [`answer_ends_total{route="${CHAT}",end="complete"}`]: 1,
-    }
-    // A test that is tried again finds nothing of its first try.
-    let run = 0
-    beforeEach(() => void (run += 1))
-    const post = (content: string, more: object = {}) =>
-      postJson(
-        `${fleet.url}${CHAT}`,
-        { model: 'm', max_tokens: 3, temperature: 0, seed: run, messages: [{ role: 'user', content }], ...more },
-        { authorization: `Bearer ${CHAT_KEY}` },
-      )
-    const QUESTION = 'How do I reset the password of my account?'
-    const REWORDED = 'How is it that I reset the password of the account?'
-
-    test('a miss, then an answer from the exact cache, then one from the semantic cache', async () => {
-      expect(await addedBy(() => post(QUESTION))).toMatchObject({ ...ANSWERED, cache_misses_total: 1 })
-      // No worker, no policy, no tokens, and no vector.
-      expect(await addedBy(() => post(QUESTION))).toEqual({ ...ANSWERED, 'cache_hits_total{kind="exact"}': 1 })
-      const added = await addedBy(() => post(REWORDED))
-      expect(added).toMatchObject({ ...ANSWERED, 'cache_hits_total{kind="semantic"}': 1 })
-      const others = Object.keys(added).filter((name) => !(name in ANSWERED))
-      expect(others.filter((name) => !/^(cache_hits|cache_similarity|lookups)/.test(name))).toEqual([])
-    })
-
-    test('one that no cache has a word on is neither a hit nor a miss', async () => {
-      const added = await addedBy(() => post(RECIPE, { temperature: 1, seed: null }))
-      expect(added).toMatchObject({ ...ANSWERED, 'tokens_total{model="m",kind="completion"}': 3 })
-      expect(Object.keys(added).filter((name) => name.startsWith('cache_'))).toEqual([])
-    })
-
-    test('one that goes to a cluster', async () => {
-      const sent = () => post('Fix the bug in my python code, please', { temperature: 1, seed: null })
-      await until(
-        async () => (await sent()).headers.get('x-vllm-router-cluster') === 'code',
-        30_000,
-        () => 'the cluster is not known',
-      )
-      const before = await scrape()
-      expect(await addedBy(sent)).toMatchObject({ ...ANSWERED, 'processed_requests_total{worker="code"}': 1 })
-      expect(grownSince(before, await scrape())).toMatchObject({
-        [`worker_requests_total{route="${CHAT}",worker="code",routing="cluster"}`]: 1,
-        'cluster_requests_total{cluster="code",worker="code"}': 1,
-      })
+    test('and are sent as it says from then on', async () => {
+      expect((await post()).status).toBe(200)
+      const total = (await scrape()).get(REQUESTS)
+      await sent((now) => toScrape(now).get(REQUESTS) === total)
+      expect(collector().messages.at(-1)?.headers['content-type']).toBe('application/json')
     })
   })
-
-  describe(`metrics of LMCache lookups on ${runtime}`, () => {
-    const bench = lmcacheBench(runtime, { config: () => ({ admin_api_key: ADMIN_KEY }) })
-    const { addedBy } = counting(bench.fleet)
-
-    test('a prompt that a worker has', async () => {
-      const prompt = promptOf('counted', 3)
-      const worker = await bench.warm(prompt)
-      expect(await addedBy(() => bench.chat(prompt))).toMatchObject({
-        'lookups_total{step="tokenize",outcome="ok"}': 1,
-        'lookups_total{step="lookup",outcome="ok"}': 1,
-        [`processed_requests_total{worker="${worker}"}`]: 1,
-      })
-    })
-  })
-}
-
-const RECIPE = 'Recipe with tomatoes, garlic, olive oil'
-
-function counting(fleet: Pick<LiveFleet, 'url'>) {
-  async function scrape(): Promise<Scrape> {
-    const answer = await ask(`${fleet.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })
-    expect(answer.status, answer.text).toBe(200)
-    return readScrape(answer.text)
-  }
-
-  /** What requests added to counters, once the router has closed them. */
-  async function addedBy(requests: () => Promise<unknown>): Promise<Readonly<Record<string, number>>> {
-    const before = await scrape()
-    const ended = (now: Scrape) => sumOf(now, 'requests_total') + sumOf(now, 'refused_requests_total')
-    const closed = (now: Scrape) => ended(now) - ended(before)
-    await requests()
-    let now = before
-    await until(
-      async () => {
-        now = await scrape()
-        return closed(now) > 0
-      },
-      10_000,
-      () => 'no request was counted',
-    )
-    return Object.fromEntries(Object.entries(grownSince(before, now)).filter(([name]) => !NOT_COUNTS.test(name)))
-  }
-  return { scrape, addedBy }
-}
-
-function sumOf(scrape: Scrape, name: string): number {
-  let sum = 0
-  for (const [series, value] of scrape) if (series.startsWith(`${name}{`)) sum += value
-  return sum
 }

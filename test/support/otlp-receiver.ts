@@ -51,7 +51,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       const bytes = Buffer.concat(parts)
       messages.push({ headers: request.headers, path: request.url ?? '', bytes })
       if (status === 0) return
-      if (status === 200) received.push(...read(request.headers['content-type'] ?? '', bytes))
+      if (status === 200 && request.url !== '/v1/metrics')
+        received.push(...read(request.headers['content-type'] ?? '', bytes))
       response.writeHead(status).end()
     })
   })
@@ -72,10 +73,10 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       )
       const root = findRoot(requestId)
       if (root === undefined) throw new Error('it was there a moment ago')
-      return growTree(
-        root,
-        received.filter(({ traceId }) => traceId === root.traceId),
-      )
+      const all = received.filter(({ traceId }) => traceId === root.traceId)
+      // Several requests of one caller's trace are several trees.
+      if (root.parentSpanId === '') checkWhole(root, all)
+      return growTree(root, all)
     },
     answerWith(next) {
       status = next
@@ -88,9 +89,19 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   }
 }
 
-/** Names alone, indented by their depth. */
+/** Names, with what went wrong behind them, indented by their depth. */
 export function outline({ span, below }: SpanTree, depth = 0): string {
-  return [`${'  '.repeat(depth)}${span.name}`, ...below.map((tree) => outline(tree, depth + 1))].join('\n')
+  const fault = span.error === null ? '' : ` (${span.error})`
+  return [`${'  '.repeat(depth)}${span.name}${fault}`, ...below.map((tree) => outline(tree, depth + 1))].join('\n')
+}
+
+/** Throws for a span that is below none, or outlasts the request. */
+function checkWhole(root: ReceivedSpan, all: readonly ReceivedSpan[]): void {
+  for (const { name, spanId, parentSpanId, startNs, endNs } of all) {
+    const isBelow = spanId === root.spanId || all.some((other) => other.spanId === parentSpanId)
+    if (!isBelow) throw new Error(`${name} is below nothing`)
+    if (startNs > endNs || endNs > root.endNs) throw new Error(`${name} lasts from ${startNs} to ${endNs}`)
+  }
 }
 
 function growTree(span: ReceivedSpan, all: readonly ReceivedSpan[]): SpanTree {
@@ -129,7 +140,7 @@ function readJson(message: Json): readonly ReceivedSpan[] {
   )
 }
 
-function fromJsonPairs(pairs: Json): Record<string, unknown> {
+export function fromJsonPairs(pairs: Json): Record<string, unknown> {
   return Object.fromEntries(
     pairs.map(({ key, value }: Json) => {
       const [[kind, plain] = ['', null]] = Object.entries<Json>(value)
@@ -139,9 +150,9 @@ function fromJsonPairs(pairs: Json): Record<string, unknown> {
 }
 
 /** Values of a message by field number: numbers of varints, bigints of fixed64, bytes of everything with a length. */
-type Fields = ReadonlyMap<number, readonly (number | bigint | Buffer)[]>
+export type Fields = ReadonlyMap<number, readonly (number | bigint | Buffer)[]>
 
-function readFields(bytes: Buffer): Fields {
+export function readFields(bytes: Buffer): Fields {
   const fields = new Map<number, (number | bigint | Buffer)[]>()
   let at = 0
   const varint = () => {
@@ -171,9 +182,9 @@ function readFields(bytes: Buffer): Fields {
   return fields
 }
 
-const messagesOf = (fields: Fields, field: number) =>
+export const messagesOf = (fields: Fields, field: number) =>
   (fields.get(field) ?? []).map((each) => readFields(each as Buffer))
-const textOf = (fields: Fields, field: number) => (fields.get(field)?.[0] ?? '').toString()
+export const textOf = (fields: Fields, field: number) => (fields.get(field)?.[0] ?? '').toString()
 const hexOf = (fields: Fields, field: number) => (fields.get(field)?.[0] as Buffer | undefined)?.toString('hex') ?? ''
 
 function readProtobuf(bytes: Buffer): readonly ReceivedSpan[] {
@@ -204,7 +215,7 @@ function readProtobuf(bytes: Buffer): readonly ReceivedSpan[] {
   })
 }
 
-function attributesOf(fields: Fields, field: number): Record<string, unknown> {
+export function attributesOf(fields: Fields, field: number): Record<string, unknown> {
   return Object.fromEntries(
     messagesOf(fields, field).map((pair) => {
       const value = messagesOf(pair, 2)[0] ?? new Map()

@@ -87,6 +87,12 @@ export const METRICS = {
   vllm_router_hook_requests_total: counter('Hooks that were asked, by what came of it.', 'hook', 'outcome'),
   vllm_router_lookups_total: counter('Questions to other services before decisions.', 'step', 'outcome'),
   vllm_router_lookup_duration_seconds: histogram('How long those took.', LOOKUP, 'step'),
+  vllm_router_embeddings_total: counter(
+    'Vectors of requests that were asked for: by outcome, `cached` among them.',
+    'outcome',
+  ),
+  vllm_router_embeddings_errors_total: counter('Those of them that could not be had, by why.', 'error_type'),
+  vllm_router_embeddings_duration_seconds: histogram('How long vectors took that a server made.', LOOKUP),
   vllm_router_lmcache_probes_total: counter(
     'Lookups of prompts that workers had just computed: known, unknown or failed.',
     'outcome',
@@ -97,13 +103,18 @@ export const METRICS = {
   vllm_router_cache_similarity: histogram('How near the questions were whose answers were given again.', SIMILARITY),
   vllm_router_token_cache_hits_total: counter('Prompts whose token ids a cache had, or the beginning of them.'),
   vllm_router_token_cache_misses_total: counter('Prompts that were tokenised because no cache had their ids.'),
+  vllm_router_token_cache_entries: gauge('Prompts whose token ids are in memory here.'),
   vllm_router_tokenize_duration_seconds: histogram(
     'How long token ids took, by where they came from: cache or worker.',
     LOOKUP,
     'source',
   ),
   vllm_router_shared_prefix_hits_total: counter('Prompts whose beginning other routers knew to be somewhere.'),
-  vllm_router_shared_prefix_misses_total: counter('Prompts that they knew nothing of.'),
+  vllm_router_shared_prefix_misses_total: counter('Prompts that they knew nothing of, or nothing of use.'),
+  vllm_router_shared_prefix_stale_total: counter(
+    'Those of them that they knew to be at a worker that takes no requests.',
+  ),
+  vllm_router_shared_prefix_writes_total: counter('Times that other routers were told where a prompt is.'),
   vllm_router_cluster_requests_total: counter('Attempts within a cluster.', 'cluster', 'worker'),
   vllm_router_cluster_fallback_total: counter('Requests near a cluster that none of its workers could take.', 'route'),
   vllm_router_cluster_similarity: histogram('How near requests were to the nearest cluster.', SIMILARITY),
@@ -113,6 +124,12 @@ export const METRICS = {
   ),
 
   vllm_router_tenant_requests_total: counter('Requests of a tenant.', 'tenant', 'route'),
+  vllm_router_tenant_request_duration_seconds: histogram(
+    'From arrival of a tenant’s request to the end of its answer.',
+    DURATION,
+    'tenant',
+    'route',
+  ),
   vllm_router_tenant_errors_total: counter('Those of them that failed.', 'tenant', 'route', 'error_type'),
   vllm_router_tenant_rate_limited_total: counter('Those of them that a limit refused.', 'tenant'),
   vllm_router_tenant_tokens_total: counter('Tokens of a tenant: prompt and completion.', 'tenant', 'kind'),
@@ -123,6 +140,8 @@ export const METRICS = {
 
   vllm_router_spans_sent_total: counter('Spans that a collector took.'),
   vllm_router_spans_dropped_total: counter('Spans that there was no room for, or that no collector took.'),
+
+  vllm_router_metric_pushes_total: counter('Messages of metrics to a collector: taken or failed.', 'outcome'),
 
   vllm_router_fleet_sync_failures_total: counter('Times that the fleet’s state could not be refreshed.'),
   vllm_router_limit_store_failures_total: counter('Times that the store of limits could not be asked.'),

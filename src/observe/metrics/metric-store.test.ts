@@ -3,11 +3,14 @@
 import { describe, expect, test } from 'vitest'
 import { readScrape } from '../../../test/support/metrics.ts'
 import { ALL_METRIC_NAMES, METRICS } from './definitions.ts'
-import { MetricStore } from './metric-store.ts'
+import { MAX_SERIES } from '../../store/fleet-counts.ts'
+import { MetricStore, toText } from './metric-store.ts'
+
+const exposed = (store: MetricStore) => toText(store.families())
 
 describe('the text', () => {
   test('names every metric with its help and type before anything has happened', () => {
-    const text = new MetricStore().expose()
+    const text = exposed(new MetricStore())
     expect(readScrape(text).size).toBe(0)
     const introduced = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE (\S+) (\S+)$/gm)]
     expect(introduced.map(([, name]) => name)).toEqual(ALL_METRIC_NAMES)
@@ -21,17 +24,17 @@ describe('the text', () => {
     const store = new MetricStore()
     const strange = 'a"b\\c\nd'
     store.add('vllm_router_requests_total', ['/v1/chat/completions', strange, '2xx'], 2)
-    const [line] = store.expose().match(/^vllm_router_requests_total\{.*$/m) ?? []
+    const [line] = exposed(store).match(/^vllm_router_requests_total\{.*$/m) ?? []
     expect(line).toBe(
       String.raw`vllm_router_requests_total{route="/v1/chat/completions",model="a\"b\\c\nd",status="2xx"} 2`,
     )
-    readScrape(store.expose())
+    readScrape(exposed(store))
   })
 
   test('counts each observation in every bucket that it fits', () => {
     const store = new MetricStore()
     for (const seconds of [0, 0.005, 0.0051, 3, 1_000]) store.observe('vllm_router_queue_duration_seconds', [], seconds)
-    const lines = store.expose().split('\n')
+    const lines = exposed(store).split('\n')
     const own = lines.filter((line) => line.startsWith('vllm_router_queue_duration_seconds'))
     const valueOf = (rest: string) =>
       own
@@ -51,20 +54,40 @@ describe('the text', () => {
       [['b'], 0],
     ])
     store.setAll('vllm_router_worker_health', [[['b'], 1]])
-    expect([...readScrape(store.expose())]).toEqual([['worker_health{worker="b"}', 1]])
+    expect([...readScrape(exposed(store))]).toEqual([['worker_health{worker="b"}', 1]])
   })
 })
 
-test('whatever labels come, a metric has no more than 4,096 series', () => {
+describe('a metric with all the series it may have', () => {
+  const many = MAX_SERIES + 1_000
+
+  test('drops what was not touched for longest, whatever labels come', () => {
+    const store = new MetricStore()
+    for (let at = 0; at < many; at += 1) {
+      store.add('vllm_router_retries_total', [`/${at}`])
+      store.observe('vllm_router_request_duration_seconds', [`/${at}`], 1)
+      store.add('vllm_router_retries_total', ['/in use'])
+    }
+    const series = readScrape(exposed(store))
+    expect(series.size).toBeLessThanOrEqual(2 * MAX_SERIES)
+    expect(series.get('retries_total{route="/in use"}')).toBe(many)
+    expect(series.get(`retries_total{route="/${many - 1}"}`)).toBe(1)
+    expect(series.has('retries_total{route="/0"}')).toBe(false)
+  })
+
+  test('goes on with workers that come when ten thousand others have left', () => {
+    const store = new MetricStore()
+    for (let at = 0; at < 10_000; at += 1) store.add('vllm_router_processed_requests_total', [`worker-${at}`])
+    const series = readScrape(exposed(store))
+    expect(series.size).toBeLessThanOrEqual(MAX_SERIES)
+    expect(series.get('processed_requests_total{worker="worker-9999"}')).toBe(1)
+  })
+})
+
+test('a count that somebody else keeps is followed, also when it begins anew', () => {
   const store = new MetricStore()
-  for (let at = 0; at < 5_000; at += 1) {
-    store.add('vllm_router_retries_total', [`/${at}`])
-    store.observe('vllm_router_request_duration_seconds', [`/${at}`], 1)
-  }
-  store.add('vllm_router_retries_total', ['/7'])
-  const series = [...readScrape(store.expose())]
-  expect(series).toHaveLength(2 * 4_096)
-  expect(series.find(([name]) => name === 'retries_total{route="/7"}')?.[1]).toBe(2)
+  for (const total of [3, 5, 5, 2]) store.follow('vllm_router_spans_sent_total', [], total)
+  expect([...readScrape(exposed(store))]).toEqual([['spans_sent_total', 7]])
 })
 
 describe('the definitions', () => {

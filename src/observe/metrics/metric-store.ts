@@ -1,9 +1,7 @@
 // Counts, levels and distributions by label values, and their text for Prometheus (exposition format 0.0.4).
 
-import { METRICS, type MetricDefinition, type MetricName } from './definitions.ts'
-
-/** Most series of one metric. Labels are bounded before they come here; this is for what slips through. */
-const MAX_SERIES = 4_096
+import { type Counts, CountTable, type Levels } from '../../store/fleet-counts.ts'
+import { ALL_METRIC_NAMES, METRICS, type MetricDefinition, type MetricName } from './definitions.ts'
 
 type NamesOf<Type extends MetricDefinition['type']> = {
   [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Type ? Name : never
@@ -14,42 +12,46 @@ export type LabelValues<Name extends MetricName> = Strings<(typeof METRICS)[Name
 
 type Strings<Labels extends readonly string[]> = { readonly [At in keyof Labels]: string }
 
-interface Distribution {
-  /** One count per bucket, the last for what is above all bounds. Not cumulative. */
-  readonly counts: number[]
-  sum: number
-}
-
 /** What may stand between label values: no header, model or worker id holds it. */
 const SEPARATOR = '\u0000'
 
+/** Names a series among those of its metric. */
+export function keyOf(labels: readonly string[]): string {
+  return labels.join(SEPARATOR)
+}
+
+/** A series as it is told of: a row of one number, or of a distribution its buckets, not cumulative, and its sum. */
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>
+  readonly row: readonly number[]
+}
+
+/** One metric with its series. */
+export interface Family {
+  readonly name: MetricName
+  readonly definition: MetricDefinition
+  readonly series: readonly Series[]
+}
+
 export class MetricStore {
-  readonly #numbers = new Map<MetricName, Map<string, number>>()
-  readonly #distributions = new Map<MetricName, Map<string, Distribution>>()
+  readonly #counts = new CountTable()
+  readonly #levels = new Map<string, ReadonlyMap<string, number>>()
+  /** Where counts that somebody else keeps stood when they were last looked at. */
+  readonly #readings = new Map<string, number>()
 
   add<Name extends NamesOf<'counter'>>(name: Name, labels: LabelValues<Name>, amount = 1): void {
-    const series = seriesOf(this.#numbers, name)
-    const key = labels.join(SEPARATOR)
-    const before = series.get(key)
-    if (before === undefined && series.size >= MAX_SERIES) return
-    series.set(key, (before ?? 0) + amount)
+    const row = this.#counts.row(name, keyOf(labels), 1)
+    row[0] = (row[0] ?? 0) + amount
   }
 
   /** Of a histogram; `value` in seconds. */
   observe<Name extends NamesOf<'histogram'>>(name: Name, labels: LabelValues<Name>, value: number): void {
-    const series = seriesOf(this.#distributions, name)
-    const key = labels.join(SEPARATOR)
     const { buckets } = METRICS[name]
-    let distribution = series.get(key)
-    if (distribution === undefined) {
-      if (series.size >= MAX_SERIES) return
-      distribution = { counts: Array.from({ length: buckets.length + 1 }, () => 0), sum: 0 }
-      series.set(key, distribution)
-    }
+    const row = this.#counts.row(name, keyOf(labels), buckets.length + 2)
     let at = 0
     while (at < buckets.length && value > (buckets[at] ?? 0)) at += 1
-    distribution.counts[at] = (distribution.counts[at] ?? 0) + 1
-    distribution.sum += value
+    row[at] = (row[at] ?? 0) + 1
+    row[buckets.length + 1] = (row[buckets.length + 1] ?? 0) + value
   }
 
   /** Replaces every series of a level; what is not given any more goes away. */
@@ -58,62 +60,94 @@ export class MetricStore {
     values: Iterable<readonly [labels: LabelValues<Name>, value: number]>,
   ): void {
     const series = new Map<string, number>()
-    for (const [labels, value] of values) series.set(labels.join(SEPARATOR), value)
-    this.#numbers.set(name, series)
+    for (const [labels, value] of values) series.set(keyOf(labels), value)
+    this.#levels.set(name, series)
   }
 
-  /** A count that somebody else keeps. */
-  setCount<Name extends NamesOf<'counter'>>(name: Name, labels: LabelValues<Name>, value: number): void {
-    seriesOf(this.#numbers, name).set(labels.join(SEPARATOR), value)
+  /** A count that somebody else keeps: adds what it has grown by. One that has gone back has begun anew. */
+  follow<Name extends NamesOf<'counter'>>(name: Name, labels: LabelValues<Name>, total: number): void {
+    const key = keyOf([name, ...labels])
+    const before = this.#readings.get(key) ?? 0
+    this.#readings.set(key, total)
+    this.add(name, labels, total < before ? total : total - before)
   }
 
-  /** Every metric with its help and type, those without a series yet among them. */
-  expose(): string {
-    let text = ''
-    for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
-      const { help, type, labels } = definition
-      text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
-      const known = name as MetricName // a key of METRICS
-      for (const [key, value] of this.#numbers.get(known) ?? []) {
-        text += `${name}${labelsOf(labels, key)} ${value}\n`
-      }
-      for (const [key, distribution] of this.#distributions.get(known) ?? []) {
-        text += distributionText(name, definition, key, distribution)
-      }
-    }
-    return text
+  /** What was counted since this was last asked; it is forgotten here. Null when nothing was. */
+  takeCounts(): Counts | null {
+    return this.#counts.isEmpty() ? null : this.#counts.take()
+  }
+
+  levels(): Levels {
+    return Object.fromEntries(Array.from(this.#levels, ([name, series]) => [name, Object.fromEntries(series)]))
+  }
+
+  /** Every metric, those without a series yet among them. */
+  families(): readonly Family[] {
+    return familiesOf(
+      (name) => this.#counts.of(name),
+      (name) => this.#levels.get(name) ?? [],
+    )
   }
 }
 
-function seriesOf<Series>(of: Map<MetricName, Map<string, Series>>, name: MetricName): Map<string, Series> {
-  let series = of.get(name)
-  if (series === undefined) {
-    series = new Map()
-    of.set(name, series)
+/** Counts and levels from elsewhere as metrics; what this version does not know is left out. */
+export function toFamilies(counts: Counts, levels: Levels): readonly Family[] {
+  return familiesOf(
+    (name) => Object.entries(counts[name] ?? {}),
+    (name) => Object.entries(levels[name] ?? {}),
+  )
+}
+
+function familiesOf(
+  rowsOf: (name: string) => Iterable<readonly [key: string, row: readonly number[]]>,
+  levelsOf: (name: string) => Iterable<readonly [key: string, value: number]>,
+): readonly Family[] {
+  return ALL_METRIC_NAMES.map((name) => {
+    const definition: MetricDefinition = METRICS[name]
+    const rows = [...rowsOf(name), ...Array.from(levelsOf(name), ([key, value]) => [key, [value]] as const)]
+    const width = definition.buckets === undefined ? 1 : definition.buckets.length + 2
+    const series = rows.flatMap(([key, row]) => {
+      return row.length === width ? [{ labels: toLabels(definition.labels, key), row }] : []
+    })
+    return { name, definition, series }
+  })
+}
+
+function toLabels(names: readonly string[], key: string): Readonly<Record<string, string>> {
+  const values = names.length === 0 ? [] : key.split(SEPARATOR)
+  return Object.fromEntries(names.map((name, at) => [name, values[at] ?? '']))
+}
+
+export function toText(families: readonly Family[]): string {
+  let text = ''
+  for (const { name, definition, series } of families) {
+    text += `# HELP ${name} ${definition.help}\n# TYPE ${name} ${definition.type}\n`
+    for (const { labels, row } of series) {
+      if (definition.buckets === undefined) text += `${name}${labelText(labels)} ${row[0]}\n`
+      else text += distributionText(name, definition.buckets, labels, row)
+    }
   }
-  return series
+  return text
 }
 
 function distributionText(
   name: string,
-  { labels, buckets = [] }: MetricDefinition,
-  key: string,
-  { counts, sum }: Distribution,
+  bounds: readonly number[],
+  labels: Series['labels'],
+  row: Series['row'],
 ): string {
   let text = ''
   let total = 0
-  counts.forEach((count, at) => {
-    total += count
-    text += `${name}_bucket${labelsOf(labels, key, String(buckets[at] ?? '+Inf'))} ${total}\n`
-  })
-  const own = labelsOf(labels, key)
-  return `${text}${name}_sum${own} ${sum}\n${name}_count${own} ${total}\n`
+  for (const [at, bound] of [...bounds, '+Inf'].entries()) {
+    total += row[at] ?? 0
+    text += `${name}_bucket${labelText({ ...labels, le: String(bound) })} ${total}\n`
+  }
+  const own = labelText(labels)
+  return `${text}${name}_sum${own} ${row[bounds.length + 1]}\n${name}_count${own} ${total}\n`
 }
 
-function labelsOf(names: readonly string[], key: string, bound?: string): string {
-  const values = names.length === 0 ? [] : key.split(SEPARATOR)
-  const pairs = names.map((name, at) => `${name}="${escaped(values[at] ?? '')}"`)
-  if (bound !== undefined) pairs.push(`le="${bound}"`)
+function labelText(labels: Series['labels']): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 

@@ -33,7 +33,10 @@ export function createRequestMetrics(
       store.add('vllm_router_refused_requests_total', [route ?? OTHER, errorCode ?? `status_${status}`]),
     fleetSyncFailed: () => store.add('vllm_router_fleet_sync_failures_total', []),
     limitStoreFailed: () => store.add('vllm_router_limit_store_failures_total', []),
+    storeRecovered() {}, // The log says so.
+    exporterChanged() {}, // Counted by what is sent and dropped.
     cacheFailed() {}, // Counted in /admin/stats.
+    cacheRecovered() {}, // The log says so.
     hookFailed() {}, // The record says so, with how it ended.
     keyServiceFailed: ({ service }) => store.add('vllm_router_key_service_failures_total', [String(service)]),
     lmcacheFailed() {}, // Steps of records are counted.
@@ -46,7 +49,7 @@ export function createRequestMetrics(
 }
 
 /** What metrics call the things of one request. */
-interface Labels {
+export interface Labels {
   readonly route: string
   readonly model: string
   /** Null for a request that was answered as it should be. */
@@ -55,8 +58,8 @@ interface Labels {
   worker(candidate: string): string
 }
 
-function labelsOf(record: DecisionRecord, exchange: Exchange, knowsModel: (model: string) => boolean): Labels {
-  const { route, model } = record
+export function labelsOf(record: DecisionRecord, exchange: Exchange, knowsModel: (model: string) => boolean): Labels {
+  const { route, model = record.original_model } = record
   return {
     route,
     model: model === undefined ? '' : knowsModel(model) ? model : OTHER,
@@ -79,12 +82,15 @@ function addRequest(store: MetricStore, record: DecisionRecord, { route, model, 
   store.add('vllm_router_requests_total', [route, model, `${Math.floor(status / 100)}xx`])
   store.observe('vllm_router_request_duration_seconds', [route], durationMs / 1000)
   if (queueMs !== undefined) store.observe('vllm_router_queue_duration_seconds', [], queueMs / 1000)
-  if (ttftMs !== undefined) store.observe('vllm_router_time_to_first_token_seconds', [model], ttftMs / 1000)
+  // What is looked at on its way, such as for a cache, has a first byte as well.
+  if (ttftMs !== undefined && record.streaming === true)
+    store.observe('vllm_router_time_to_first_token_seconds', [model], ttftMs / 1000)
   if (end !== undefined) store.add('vllm_router_answer_ends_total', [route, end])
   if (error === null) store.observe('vllm_router_generate_duration_seconds', [], durationMs / 1000)
   else store.add('vllm_router_request_errors_total', [route, error])
   if (tenant === undefined) return
   store.add('vllm_router_tenant_requests_total', [tenant, route])
+  store.observe('vllm_router_tenant_request_duration_seconds', [tenant, route], durationMs / 1000)
   if (error !== null) store.add('vllm_router_tenant_errors_total', [tenant, route, error])
   if (record.limit !== undefined) store.add('vllm_router_tenant_rate_limited_total', [tenant])
 }
@@ -133,7 +139,7 @@ function addTokens(
   }
   const { ttft_ms: ttftMs, duration_ms: durationMs } = record
   const between = completion - 1
-  if (ttftMs === undefined || between < 1 || record.stream_end !== 'complete') return
+  if (ttftMs === undefined || record.streaming !== true || between < 1 || record.stream_end !== 'complete') return
   store.observe('vllm_router_inter_token_seconds', [model], (durationMs - ttftMs) / between / 1000)
 }
 
@@ -150,12 +156,24 @@ function addQuestions(
     store.add('vllm_router_lookups_total', [step, outcome])
     store.observe('vllm_router_lookup_duration_seconds', [step], ms / 1000)
     if (step === 'tokenize') addTokenized(store, { outcome, seconds: ms / 1000, hasCache: config.promptCache !== null })
-    if (step === 'shared_prefix' && outcome === 'ok') store.add('vllm_router_shared_prefix_hits_total', [])
-    if (step === 'shared_prefix' && outcome === 'miss') store.add('vllm_router_shared_prefix_misses_total', [])
+    if (step === 'shared_prefix') addSharedPrefix(store, outcome)
+    if (step === 'embedding') addEmbedding(store, outcome, ms / 1000)
   }
   if (similarity !== undefined) store.observe('vllm_router_cache_similarity', [], similarity)
   if (cache === 'exact-hit' || cache === 'semantic-hit') store.add('vllm_router_cache_hits_total', [cache.slice(0, -4)])
   else if (cache === 'miss') store.add('vllm_router_cache_misses_total', [])
+}
+
+function addSharedPrefix(store: MetricStore, outcome: string): void {
+  if (outcome === 'ok') store.add('vllm_router_shared_prefix_hits_total', [])
+  if (outcome === 'miss' || outcome === 'stale') store.add('vllm_router_shared_prefix_misses_total', [])
+  if (outcome === 'stale') store.add('vllm_router_shared_prefix_stale_total', [])
+}
+
+function addEmbedding(store: MetricStore, outcome: string, seconds: number): void {
+  store.add('vllm_router_embeddings_total', [outcome])
+  if (outcome === 'ok') store.observe('vllm_router_embeddings_duration_seconds', [], seconds)
+  else if (outcome !== 'cached') store.add('vllm_router_embeddings_errors_total', [outcome])
 }
 
 interface Tokenized {

@@ -89,6 +89,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       'policy_decisions_total',
       'cb_outcomes_total',
       'tenant_requests_total',
+      'tenant_request_duration_seconds',
       'tenant_tokens_total',
       'decision_log_records_total',
       'spans_sent_total',
@@ -188,12 +189,25 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await chat(bed, { temperature: 0 })
       await chat(bed, { temperature: 0, messages: [{ role: 'user', content: 'other words' }] })
     },
-    changes: ['cache_hits_total', 'cache_misses_total', 'cache_similarity', 'lookups_total', 'lookup_duration_seconds'],
+    changes: [
+      'cache_hits_total',
+      'cache_misses_total',
+      'cache_similarity',
+      'lookups_total',
+      'lookup_duration_seconds',
+      'embeddings_total',
+      'embeddings_duration_seconds',
+    ],
   },
   'a cluster': {
     config: CLUSTERS(['a']),
     act: (bed) => turnsOf(() => chat(bed)),
     changes: ['cluster_requests_total', 'cluster_similarity'],
+  },
+  'a server of vectors that is down': {
+    config: { semantic_cache: { ...SEMANTIC, embeddings_url: 'http://down:1', threshold: 0.5 } },
+    act: async (bed) => void (await chat(bed, { temperature: 0 })),
+    changes: ['embeddings_errors_total'],
   },
   'a cluster whose worker serves other models': {
     config: CLUSTERS(['other']),
@@ -210,21 +224,29 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       return {
         platform: ({ now }) => ({
           prefixHints: {
-            read: async (keys) => book.read(keys, now()).map((_, at) => (hasTold ? (at === 0 ? 'a' : null) : null)),
-            write: async () => void (hasTold = true),
+            read: async (keys) => book.read(keys, now()).map((_, at) => (at === 0 ? told : null)),
+            write: async () => {},
           },
         }),
       }
     },
     async act(bed) {
-      hasTold = false
       await chat(bed, { messages: long('one') })
       await chat(bed, { messages: long('one') })
       await turns(20)
-      hasTold = true
+      told = 'a'
       await chat(bed, { messages: long('two') })
+      told = 'a worker that has left'
+      await chat(bed, { messages: long('three') })
+      return () => (told = null)
     },
-    changes: ['prefix_tokens_total', 'shared_prefix_hits_total', 'shared_prefix_misses_total'],
+    changes: [
+      'prefix_tokens_total',
+      'shared_prefix_hits_total',
+      'shared_prefix_misses_total',
+      'shared_prefix_stale_total',
+      'shared_prefix_writes_total',
+    ],
   },
   'prompts that LMCache is asked for': {
     config: { ...LMCACHE, prompt_cache: { backend: 'memory' } },
@@ -232,7 +254,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await chat(bed, { messages: long('one') })
       await chat(bed, { messages: long('one') })
     },
-    changes: ['token_cache_hits_total', 'token_cache_misses_total', 'tokenize_duration_seconds'],
+    changes: ['token_cache_entries', 'token_cache_hits_total', 'token_cache_misses_total', 'tokenize_duration_seconds'],
   },
   'a control plane that never knows anything': {
     config: LMCACHE,
@@ -253,6 +275,11 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     options: () => ({ decisionLog: createLosingLog() }),
     act: async (bed) => void (await chat(bed)),
     changes: ['decision_log_lost_total', 'decision_log_lag_seconds'],
+  },
+  'a collector of metrics': {
+    config: { metrics: { otlp: { endpoint: 'http://collector:4318', interval_secs: 1 } } },
+    act: async () => {},
+    changes: ['metric_pushes_total'],
   },
   'a collector that is down': {
     config: { trace_config: { otlp_traces_endpoint: 'http://down:4318' } },
@@ -303,7 +330,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
 }
 
-let hasTold = false
+/** Where prompts are, as other routers say. */
+let told: string | null = null
 let isBroken = false
 let isOutOfReach = false
 

@@ -39,7 +39,7 @@ export function toNanoseconds(ms: number): bigint {
   return BigInt(Math.round(ms * 1_000)) * 1_000n
 }
 
-function toKeyValues(attributes: Attributes) {
+export function toKeyValues(attributes: Attributes) {
   return Object.entries(attributes).map(([key, value]) => ({ key, value: toAnyValue(value) }))
 }
 

@@ -44,7 +44,7 @@ function writeSpan(writer: ProtobufWriter, span: EndedSpan): void {
   })
 }
 
-function writeAttributes(writer: ProtobufWriter, field: number, attributes: Attributes): void {
+export function writeAttributes(writer: ProtobufWriter, field: number, attributes: Attributes): void {
   for (const [key, value] of Object.entries(attributes)) {
     writer.message(field, (pair) => {
       pair.text(1, key)

@@ -34,6 +34,19 @@ export class ProtobufWriter {
     this.#length += 8
   }
 
+  /** A list of them without a tag each. */
+  packedFixed64(field: number, values: readonly bigint[]): void {
+    const view = new DataView(new ArrayBuffer(values.length * 8))
+    for (const [at, value] of values.entries()) view.setBigUint64(at * 8, value, true)
+    this.#block(field, new Uint8Array(view.buffer))
+  }
+
+  packedDoubles(field: number, values: readonly number[]): void {
+    const view = new DataView(new ArrayBuffer(values.length * 8))
+    for (const [at, value] of values.entries()) view.setFloat64(at * 8, value, true)
+    this.#block(field, new Uint8Array(view.buffer))
+  }
+
   text(field: number, value: string): void {
     this.#block(field, this.#encoder.encode(value))
   }

@@ -12,6 +12,8 @@ const CONFIG = {
   headers: {},
   serviceName: 'edge',
   samplingRatio: 1,
+  resourceAttributes: {},
+  timeoutMs: 5_000,
   excludedPaths: new Set<string>(),
   exportsErrors: false,
 } as const
@@ -45,7 +47,8 @@ function openExporter(answer: (call: number) => Promise<Response>, wakesAcrossRe
     ])
   }
   const randomId = () => 'f'.repeat(32)
-  const exporter = createSpanExporter(CONFIG, { send, after: time.after, wakesAcrossRequests, randomId })
+  const { after, now } = time
+  const exporter = createSpanExporter(CONFIG, { send, now, after, wakesAcrossRequests, randomId })
   return { exporter, time, sizes }
 }
 
@@ -81,28 +84,93 @@ describe('spans', () => {
 })
 
 describe('a collector', () => {
-  test('that hangs has one message at a time, for five seconds each, and what there is no room for is dropped', async () => {
+  test('that hangs has one message at a time, six times, and what there is no room for is dropped', async () => {
     const { exporter, time, sizes } = openExporter(() => new Promise(() => {}))
     exporter.add(spans(512), beside)
     await time.advance(1_000)
     for (let at = 0; at < 5; at += 1) exporter.add(spans(500), beside)
     await time.advance(3_000)
     expect(sizes).toEqual([512])
-    // Whole traces: the fifth five hundred do not fit.
-    expect(exporter.counts()).toMatchObject({ sent: 0, dropped: 500 })
-    await time.advance(60_000)
-    expect(exporter.counts()).toEqual({ sent: 0, dropped: 512 + 2_500, failures: 5 })
+    // Whole traces: of five times five hundred three fit.
+    expect(exporter.counts()).toMatchObject({ sent: 0, dropped: 1_000 })
+    // Six times five seconds, and the waits between them.
+    await time.advance(45_000)
+    expect(sizes.slice(0, 7)).toEqual([512, 512, 512, 512, 512, 512, 512])
+    expect(exporter.counts()).toMatchObject({ sent: 0, dropped: 1_512 })
+    await time.advance(300_000)
+    expect(exporter.counts()).toEqual({ sent: 0, dropped: 512 + 2_500, failures: 4 * 6 })
   })
 
-  test.each([() => Promise.reject(new Error('refused')), async () => new Response('', { status: 503 })])(
-    'that fails loses what it was sent, and gets the next',
-    async (answer) => {
-      const { exporter, time } = openExporter((call) => (call === 1 ? answer() : good()))
-      exporter.add(spans(2), beside)
-      await time.advance(1_000)
-      exporter.add(spans(3), beside)
-      await time.advance(1_000)
-      expect(exporter.counts()).toEqual({ sent: 3, dropped: 2, failures: 1 })
-    },
-  )
+  test.each([
+    ['is gone', () => Promise.reject(new Error('refused'))],
+    ['has too much to do', async () => new Response('', { status: 503 })],
+    ['wants less', async () => new Response('', { status: 429, headers: { 'retry-after': '1' } })],
+  ])('that %s for a while gets the same again, and all that came meanwhile', async (_, answer) => {
+    const { exporter, time, sizes } = openExporter((call) => (call < 3 ? answer() : good()))
+    exporter.add(spans(2), beside)
+    await time.advance(1_000)
+    exporter.add(spans(3), beside)
+    await time.advance(5_000)
+    expect(sizes).toEqual([2, 2, 2, 3])
+    expect(exporter.counts()).toEqual({ sent: 5, dropped: 0, failures: 2 })
+  })
+
+  test('is left alone for as long as it says', async () => {
+    const busy = async () => new Response('', { status: 503, headers: { 'retry-after': '20' } })
+    const { exporter, time, sizes } = openExporter((call) => (call === 1 ? busy() : good()))
+    exporter.add(spans(2), beside)
+    await time.advance(1_000)
+    exporter.add(spans(3), beside)
+    await time.advance(18_000)
+    expect(sizes).toEqual([2])
+    await time.advance(2_000)
+    expect(sizes).toEqual([2, 2, 3])
+  })
+
+  test.each([400, 401, 500])('that refuses with %d loses what it was sent, and gets the next', async (status) => {
+    const { exporter, time } = openExporter((call) =>
+      call === 1 ? Promise.resolve(new Response('', { status })) : good(),
+    )
+    exporter.add(spans(2), beside)
+    await time.advance(1_000)
+    exporter.add(spans(3), beside)
+    await time.advance(1_000)
+    expect(exporter.counts()).toEqual({ sent: 3, dropped: 2, failures: 1 })
+  })
+
+  test('that fails where nothing waits gets the spans with a later request', async () => {
+    const busy = async () => new Response('', { status: 503 })
+    const { exporter, time, sizes } = openExporter((call) => (call === 1 ? busy() : good()), false)
+    const tasks: Promise<unknown>[] = []
+    const keep = (task: Promise<unknown>) => void tasks.push(task)
+    exporter.add(spans(4), keep)
+    await Promise.all(tasks)
+    exporter.add(spans(1), keep)
+    expect(tasks).toHaveLength(1)
+    await time.advance(1_000)
+    exporter.add(spans(2), keep)
+    await Promise.all(tasks)
+    expect(sizes).toEqual([4, 4, 3])
+    expect(exporter.counts()).toEqual({ sent: 7, dropped: 0, failures: 1 })
+  })
+})
+
+describe('the end of the process', () => {
+  test('sends what waits', async () => {
+    const { exporter, sizes } = openExporter(good)
+    exporter.add(spans(3), beside)
+    await exporter.close()
+    expect(sizes).toEqual([3])
+  })
+
+  test('waits no longer than two seconds', async () => {
+    const { exporter, time } = openExporter(() => new Promise(() => {}))
+    exporter.add(spans(3), beside)
+    let isClosed = false
+    void exporter.close().then(() => (isClosed = true))
+    await time.advance(1_900)
+    expect(isClosed).toBe(false)
+    await time.advance(200)
+    expect(isClosed).toBe(true)
+  })
 })
