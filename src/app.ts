@@ -4,13 +4,11 @@ import { Hono, type MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import type { AdminParts } from './control/admin-parts.ts'
 import { RouterError } from './errors/router-error.ts'
-import { access } from './middleware/access.ts'
-import { admission } from './middleware/admission.ts'
-import type { AppEnv } from './middleware/app-env.ts'
-import { limits } from './middleware/limits.ts'
+import type { AppBindings, AppEnv } from './middleware/app-env.ts'
 import { toErrorAnswer } from './middleware/on-error.ts'
 import { checkHost, checkPath } from './middleware/path-guard.ts'
 import { requestIdOf } from './middleware/request-id.ts'
+import { passStages } from './middleware/stages.ts'
 import { closeExchange } from './pipeline/close.ts'
 import { type Exchange, openExchange } from './pipeline/exchange.ts'
 import { LIMIT_HEADERS, setLimitHeaders } from './pipeline/limit-headers.ts'
@@ -32,8 +30,11 @@ export type FetchHandler = (request: Request, context: RequestContext) => Promis
 
 /** The fetch handler over the given parts. Everything a route needs comes through `env`, nothing is global. */
 export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
-  const app = buildRoutes(parts, admin)
-  const { traces } = parts.config
+  const served = serveRoutes()
+  const app = buildRoutes(parts, admin, served)
+  const { traces, corsAllowedOrigins } = parts.config
+  // Nearly every request is for one of these, and needs nothing of what a framework does for it.
+  const shortcuts = corsAllowedOrigins.length > 0 ? null : served
   return async function fetch(request, context) {
     const exchange = openExchange({
       requestId: requestIdOf(request.headers, () => parts.platform.randomId()),
@@ -45,8 +46,12 @@ export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
     })
     try {
       checkHost(request.headers.get('host'))
-      checkPath(targetOf(context.rawTarget ?? request.url))
-      const response = await app.fetch(request, { exchange, parts })
+      const target = targetOf(context.rawTarget ?? request.url)
+      checkPath(target)
+      const serve = request.method === 'POST' ? shortcuts?.get(target) : undefined
+      const response = await (serve === undefined
+        ? app.fetch(request, { exchange, parts })
+        : serve({ exchange, parts }, request).catch((error: unknown) => toErrorAnswer(parts, exchange, error)))
       return withOwnHeaders(response, exchange)
     } catch (error) {
       return toErrorAnswer(parts, exchange, error)
@@ -54,22 +59,37 @@ export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
   }
 }
 
-function buildRoutes(parts: RouterParts, admin: AdminParts): Hono<AppEnv> {
+type Serve = (bindings: AppBindings, request: Request) => Promise<Response>
+
+/** The inference routes by their paths, with everything that stands before their handlers. */
+function serveRoutes(): ReadonlyMap<string, Serve> {
+  return new Map(
+    INFERENCE_ROUTES.map((route) => {
+      const infer = inference(route)
+      const serve: Serve = async (bindings, request) => {
+        noteMatch(bindings.exchange, route.path, route)
+        await passStages(bindings, request)
+        return infer(bindings, request)
+      }
+      return [route.path, serve]
+    }),
+  )
+}
+
+function buildRoutes(parts: RouterParts, admin: AdminParts, served: ReadonlyMap<string, Serve>): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   const { corsAllowedOrigins, passthroughPaths } = parts.config
   if (corsAllowedOrigins.length > 0) app.use('*', allowOrigins(corsAllowedOrigins, passthroughPaths))
 
-  for (const route of INFERENCE_ROUTES) {
-    app.on(route.method, route.path, matched(route.path, route), ...stages(), inference(route))
-  }
+  for (const [path, serve] of served) app.post(path, ({ env, req }) => serve(env, req.raw))
   for (const route of STORED_RESPONSE_ROUTES) {
-    app.on(route.method, route.path, matched(route.path), ...stages(), storedResponse(route))
+    app.on(route.method, route.path, matched(route.path), stages, storedResponse(route))
   }
   for (const path of passthroughPaths) {
-    app.on([...PASSTHROUGH_METHODS], path, matched(path), ...stages(), passthrough(path))
+    app.on([...PASSTHROUGH_METHODS], path, matched(path), stages, passthrough(path))
   }
-  app.get('/v1/models', named('/v1/models'), ...stages(), answeredHere(parts), listAllModels)
-  app.get('/v1/models/*', named('/v1/models/:id'), ...stages(), answeredHere(parts), retrieveModel)
+  app.get('/v1/models', named('/v1/models'), stages, answeredHere(parts), listAllModels)
+  app.get('/v1/models/*', named('/v1/models/:id'), stages, answeredHere(parts), retrieveModel)
   app.get('/health', health)
   app.get('/liveness', liveness)
   app.get('/readiness', readiness)
@@ -91,9 +111,9 @@ function buildRoutes(parts: RouterParts, admin: AdminParts): Hono<AppEnv> {
   return app
 }
 
-/** What stands before every handler that wants a caller, in this order; none of it reads the body. */
-function stages(): readonly MiddlewareHandler<AppEnv>[] {
-  return [access(), limits(), admission()]
+const stages: MiddlewareHandler<AppEnv> = async ({ env, req }, next) => {
+  await passStages(env, req.raw)
+  await next()
 }
 
 /** What of a route decides how its errors look. */
@@ -102,13 +122,17 @@ type RouteShape = Pick<Exchange, 'dialect' | 'isCacheable' | 'tokenUse'>
 const PLAIN_SHAPE: RouteShape = { dialect: 'openai', isCacheable: false, tokenUse: 'none' }
 
 /** Notes in the exchange which inference route matched, before anything can fail on it. */
+function noteMatch(exchange: Exchange, path: string, { dialect, isCacheable, tokenUse }: RouteShape): void {
+  exchange.route = path
+  exchange.isInference = true
+  exchange.dialect = dialect
+  exchange.isCacheable = isCacheable
+  exchange.tokenUse = tokenUse
+}
+
 function matched(path: string, shape: RouteShape = PLAIN_SHAPE): MiddlewareHandler<AppEnv> {
-  return async function noteMatch({ env: { exchange } }, next) {
-    exchange.route = path
-    exchange.isInference = true
-    exchange.dialect = shape.dialect
-    exchange.isCacheable = shape.isCacheable
-    exchange.tokenUse = shape.tokenUse
+  return async ({ env: { exchange } }, next) => {
+    noteMatch(exchange, path, shape)
     await next()
   }
 }

@@ -4,10 +4,14 @@ import type { AdminScope } from '../access/admin-scopes.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import type { RouterParts } from '../pipeline/router-parts.ts'
 
+/** What every handler is given with its request. */
+export interface AppBindings {
+  readonly exchange: Exchange
+  readonly parts: RouterParts
+}
+
 export interface AppEnv {
-  Bindings: {
-    readonly exchange: Exchange
-    readonly parts: RouterParts
+  Bindings: AppBindings & {
     /** Moves the fields hono would look up per platform; none are used. */
     readonly incoming?: never
   }

@@ -1,10 +1,9 @@
 // POST routes that hand a body to a worker: JSON is read for what steers it and sent on byte for byte, so are short
 // forms; of a long form the beginning is read for its model, and the rest streams.
 
-import type { Context } from 'hono'
 import { type MultipartForm, type MultipartLimits, readMultipartModel } from '../dialect/multipart.ts'
 import { quoted, RouterError } from '../errors/router-error.ts'
-import type { AppEnv } from '../middleware/app-env.ts'
+import type { AppBindings } from '../middleware/app-env.ts'
 import { discardBody } from '../middleware/discard-body.ts'
 import { checkContentEncoding, checkStatedLength, readBody } from '../middleware/read-body.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
@@ -17,11 +16,9 @@ import type { InferenceRoute } from './catalogue.ts'
 import { checkFormType, checkJsonType } from './content-type.ts'
 import { workerTarget } from './target.ts'
 
-/** The handler of one inference route. */
-export function inference(route: InferenceRoute): (context: Context<AppEnv>) => Promise<Response> {
-  return async function infer(context) {
-    const { parts, exchange } = context.env
-    const request = context.req.raw
+/** The handler of one inference route: of nearly every request, so it asks for no more of a framework than a request. */
+export function inference(route: InferenceRoute): (bindings: AppBindings, request: Request) => Promise<Response> {
+  return async function infer({ parts, exchange }, request) {
     const read =
       route.body === 'json' ? await readJson(parts, exchange, request) : await readMultipart(parts, exchange, request)
     const { discard, ...body } = read

@@ -43,6 +43,7 @@ export interface DeadlineOptions {
  */
 export function startDeadline({ clock, timeouts, activity, onExpire, onTick }: DeadlineOptions): Deadline {
   const startedAtMs = clock.now()
+  const idleMs = timeouts.idleMs ?? Number.POSITIVE_INFINITY
   let callOff: (() => void) | null = null
   let armedForMs = Number.POSITIVE_INFINITY
 
@@ -53,7 +54,7 @@ export function startDeadline({ clock, timeouts, activity, onExpire, onTick }: D
     const progress =
       lastByteAtMs === null
         ? { kind: 'first_byte' as const, atMs: startedAtMs + (timeouts.firstByteMs ?? Number.POSITIVE_INFINITY) }
-        : { kind: 'idle' as const, atMs: lastByteAtMs + (timeouts.idleMs ?? Number.POSITIVE_INFINITY) }
+        : { kind: 'idle' as const, atMs: lastByteAtMs + idleMs }
     return progress.atMs <= total.atMs ? progress : total
   }
 
@@ -80,10 +81,17 @@ export function startDeadline({ clock, timeouts, activity, onExpire, onTick }: D
       activity.lastByteAtMs = clock.now()
     },
     setWaiting(next) {
-      const nowMs = clock.now()
-      // The wait begins now, however long ago the last byte came.
-      if (next && !activity.isWaiting && activity.lastByteAtMs !== null) activity.lastByteAtMs = nowMs
+      const hasWaited = activity.isWaiting
       activity.isWaiting = next
+      // Of a client that stops to read only `total` is left, which the timer knows.
+      if (!next || hasWaited) return
+      const nowMs = clock.now()
+      if (activity.lastByteAtMs !== null) {
+        // The wait begins now, however long ago the last byte came.
+        activity.lastByteAtMs = nowMs
+        // Nearly every chunk of a stream ends here: the timer comes before this limit could pass.
+        if (nowMs + idleMs >= armedForMs) return
+      }
       const dueAtMs = dueAt().atMs
       if (callOff === null || dueAtMs >= armedForMs) return
       // The timer was set while nobody waited, for longer than this limit allows.

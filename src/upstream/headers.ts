@@ -6,7 +6,7 @@ import type { HeaderMutationConfig } from '../config/decision-config.ts'
 import { dropBadTraceContext } from '../tracing/trace-context.ts'
 
 /** Request headers that reach a worker as the client sent them. */
-export const FORWARDED_REQUEST_HEADERS: readonly string[] = [
+const FORWARDED_REQUEST_HEADERS: ReadonlySet<string> = new Set([
   // What the body is, and what answer is wanted.
   'content-type',
   'content-language',
@@ -22,7 +22,7 @@ export const FORWARDED_REQUEST_HEADERS: readonly string[] = [
   'x-model-preference',
   'x-correlation-id',
   'x-session-id',
-]
+])
 
 /** Prefix of headers that a semantic router in front of us sets; they pass. */
 const FORWARDED_PREFIX = 'x-semantic-'
@@ -35,6 +35,8 @@ const FORWARDED_ANSWER_HEADERS: readonly string[] = [
   'cache-control',
   'retry-after',
 ]
+
+const TRACE_CONTEXT: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage'])
 
 /** Visible ASCII and spaces: the values that every runtime sends as they are. */
 const PLAIN_VALUE = /^[\x20-\x7e]*$/
@@ -56,23 +58,35 @@ export interface RequestHeaderOptions {
 /** The headers of one attempt. A value that is not plain ASCII is left out, since runtimes disagree on how to send it. */
 export function toWorkerHeaders(incoming: Headers, options: RequestHeaderOptions): Headers {
   const headers = new Headers()
-  copyPlain(incoming, headers, FORWARDED_REQUEST_HEADERS)
-  dropBadTraceContext(headers)
-  copyPlain(incoming, headers, options.forward)
+  let connection: string | null = null
+  let hasTraceContext = false
+  // Once over what came: asking for each name that may pass costs a call into the runtime for every one of them.
   for (const [name, value] of incoming) {
-    if (name.startsWith(FORWARDED_PREFIX) && PLAIN_VALUE.test(value)) headers.set(name, value)
+    if (name === 'connection') connection = value
+    if (!isForwarded(name, options.forward) || !PLAIN_VALUE.test(value)) continue
+    headers.set(name, value)
+    hasTraceContext ||= TRACE_CONTEXT.has(name)
   }
-  for (const name of connectionHeaders(incoming)) headers.delete(name)
+  if (hasTraceContext) dropBadTraceContext(headers)
+  for (const name of connectionHeaders(connection)) headers.delete(name)
   if (options.changes !== null) changeHeaders(headers, options.changes)
   // What this router found out takes the place of what one in front of it did.
-  if (options.cluster !== null) headers.set('x-semantic-cluster-id', options.cluster)
+  if (options.cluster !== null) {
+    headers.set('x-semantic-cluster-id', options.cluster)
+    // Under the name that callers know it by, too: logs of workers and of clients are then read side by side.
+    headers.set('x-vllm-router-cluster', options.cluster)
+  }
   // Compressed answers would have to be unpacked here to be read for their end and usage; ask for plain ones.
   headers.set('accept-encoding', 'identity')
   if (options.traceparent !== null) headers.set('traceparent', options.traceparent)
   headers.set('x-request-id', options.requestId)
-  if (options.worker.apiKey !== null) headers.set('authorization', `Bearer ${options.worker.apiKey}`)
+  if (options.worker.apiKey !== null) headers.set('authorization', `Bearer ${options.worker.apiKey.reveal()}`)
   if (options.rank !== null) headers.set('x-data-parallel-rank', String(options.rank))
   return headers
+}
+
+function isForwarded(name: string, extra: readonly string[]): boolean {
+  return FORWARDED_REQUEST_HEADERS.has(name) || name.startsWith(FORWARDED_PREFIX) || extra.includes(name)
 }
 
 function changeHeaders(headers: Headers, { add, update, delete: gone }: HeaderMutationConfig): void {
@@ -97,8 +111,7 @@ export function answerLength(answer: Headers): number | null {
 }
 
 /** Names that `Connection` declares to be of this connection only (RFC 9110, 7.6.1), whatever they mean otherwise. */
-function connectionHeaders(incoming: Headers): readonly string[] {
-  const connection = incoming.get('connection')
+function connectionHeaders(connection: string | null): readonly string[] {
   if (connection === null || connection === 'keep-alive' || connection === 'close') return []
   // What is no token names no header, and `Headers` would throw on it.
   return connection.split(',').flatMap((option) => /^[\w!#$%&'*+.^`|~-]+$/.exec(option.trim())?.[0] ?? [])

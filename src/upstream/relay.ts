@@ -66,6 +66,9 @@ class Relay {
   #head: Uint8Array | null
   #isOver = false
   #hasPassed = false
+  /** What becomes of a read; made once, at the first. */
+  #onChunk: ((chunk: ReadChunk) => Promise<void> | undefined) | null = null
+  #onBreak: (() => void) | null = null
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -76,34 +79,40 @@ class Relay {
     this.#options.answer.onInterrupt((cause) => this.#interrupted(controller, cause))
   }
 
-  async pull(controller: Controller): Promise<void> {
-    const { answer } = this.#options
-    answer.setWaiting(true)
-    await this.#passNext(controller)
-    answer.setWaiting(false)
+  /** One promise for a chunk, the reader's own: async functions would add two and a closure, which on streams is felt. */
+  pull(controller: Controller): Promise<void> | undefined {
+    const head = this.#head
+    if (this.#isOver) return undefined
+    if (head !== null) {
+      this.#head = null
+      this.#pass(controller, head)
+      this.#options.answer.setWaiting(false)
+      return undefined
+    }
+    this.#options.answer.setWaiting(true)
+    return this.#readNext(controller)
   }
 
-  async #passNext(controller: Controller): Promise<void> {
-    const { answer, tap, reader } = this.#options
-    const head = this.#head
-    if (head !== null && !this.#isOver) {
-      this.#head = null
-      return this.#pass(controller, head)
+  #readNext(controller: Controller): Promise<void> {
+    this.#onChunk ??= (chunk) => this.#arrived(controller, chunk)
+    // Why it broke doesn't matter to the client; an interruption from our side has ended the relay before this.
+    this.#onBreak ??= () => this.#breakOff(controller, 'truncated')
+    return this.#options.reader.read().then(this.#onChunk, this.#onBreak)
+  }
+
+  #arrived(controller: Controller, { done, value }: ReadChunk): Promise<void> | undefined {
+    if (done || value === undefined) {
+      this.#finish(controller)
+      return undefined
     }
-    while (!this.#isOver) {
-      let chunk: ReadChunk
-      try {
-        chunk = await reader.read()
-      } catch {
-        // Why it broke doesn't matter to the client; an interruption from our side has ended the relay before this.
-        return this.#breakOff(controller, 'truncated')
-      }
-      if (chunk.done || chunk.value === undefined) return this.#finish(controller)
-      if (this.#isOver) return
-      answer.touch()
-      const bytes = tap === null ? chunk.value : tap.push(chunk.value)
-      if (bytes !== null && bytes.length > 0) return this.#pass(controller, bytes)
-    }
+    if (this.#isOver) return undefined
+    const { answer, tap } = this.#options
+    answer.touch()
+    const bytes = tap === null ? value : tap.push(value)
+    if (bytes === null || bytes.length === 0) return this.#readNext(controller)
+    this.#pass(controller, bytes)
+    answer.setWaiting(false)
+    return undefined
   }
 
   cancel(): void {
