@@ -8,17 +8,24 @@ import type { Partner } from './processes.ts'
 import { medianOf, type Spread, spreadOf } from './statistics.ts'
 import type { Target } from './targets.ts'
 
+/** A target, and the one that it is held against; null for one that others are held against. */
+export interface Contender {
+  readonly target: Target
+  readonly baseline: Target | null
+}
+
 export interface Bench {
   readonly generator: Partner
   /** The upstream as a target of its own: how fast the generator and it are with nothing between. */
   readonly upstream: Target
-  readonly passThrough: Target
-  readonly router: Target
+  readonly contenders: readonly Contender[]
 }
 
 export interface LoadPlan {
   readonly load: LoadName
   readonly connections: number
+  /** Requests a second; null for as many as the connections take. */
+  readonly rate: number | null
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
@@ -42,14 +49,21 @@ export interface TargetFigures {
   readonly busy: { readonly target: number; readonly upstream: number; readonly generator: number }
 }
 
+/** One target over another, round by round. */
+export interface Ratio {
+  readonly name: string
+  readonly baseline: string
+  readonly requestsPerSecond: Spread
+  readonly cpu: Spread
+  readonly p99: Spread
+  readonly addedP50Ms: Spread
+}
+
 export interface Comparison {
   readonly plan: LoadPlan
   readonly targets: readonly TargetFigures[]
-  /** The router's requests per second over the pass-through's of the same round. */
-  readonly ratio: Spread
-  readonly cpuRatio: Spread
-  readonly addedP50Ms: Spread
-  /** Who was at its limit when the pass-through, the faster of the two, ran. */
+  readonly ratios: readonly Ratio[]
+  /** Who was at its limit when the fastest of the targets ran. */
   readonly limit: string
 }
 
@@ -62,31 +76,29 @@ interface Leg extends LoadResult {
 const SATURATED = 0.85
 
 export async function compare(bench: Bench, plan: LoadPlan): Promise<Comparison> {
-  const { router, passThrough, upstream } = bench
-  for (const target of [passThrough, router]) await measure(bench, target, plan, plan.warmUpSeconds)
-  const legs = new Map<Target, Leg[]>([passThrough, router, upstream].map((target) => [target, []]))
+  const { upstream, contenders } = bench
+  const all = [...new Set(contenders.map(({ target }) => target))]
+  for (const target of all) await measure(bench, target, plan, plan.warmUpSeconds)
+  const legs = new Map<Target, Leg[]>([...all, upstream].map((target) => [target, []]))
   for (let round = 0; round < plan.rounds; round += 1) {
     // The order changes so that a drift of the machine favours nobody.
-    const pair = round % 2 === 0 ? [passThrough, router] : [router, passThrough]
-    for (const target of pair) legs.get(target)?.push(await measure(bench, target, plan, plan.seconds))
-    legs.get(upstream)?.push(await measure(bench, upstream, plan, plan.seconds / 2))
+    for (const target of round % 2 === 0 ? all : all.toReversed()) {
+      legs.get(target)?.push(await measure(bench, target, plan, plan.seconds))
+    }
+    if (plan.rate === null) legs.get(upstream)?.push(await measure(bench, upstream, plan, plan.seconds / 2))
   }
-  const targets = [...legs].map(([target, rounds]) => toFigures(target, rounds, target === upstream))
-  const [ours = [], bare = []] = [legs.get(router), legs.get(passThrough)]
-  const pairwise = (combine: (ours: Leg, bare: Leg) => number) =>
-    spreadOf(ours.map((leg, at) => (bare[at] === undefined ? Number.NaN : combine(leg, bare[at]))))
-  return {
-    plan,
-    targets,
-    ratio: pairwise((a, b) => rateOf(a) / rateOf(b)),
-    cpuRatio: pairwise((a, b) => cpuPer1000(a) / cpuPer1000(b)),
-    addedP50Ms: pairwise((a, b) => a.p50Ms - b.p50Ms),
-    limit: limitOf(targets),
-  }
+  const measured = [...legs].filter(([, rounds]) => rounds.length > 0)
+  const targets = measured.map(([target, rounds]) => toFigures(target, rounds, target === upstream))
+  const ratios = contenders.flatMap(({ target, baseline }) =>
+    baseline === null ? [] : [toRatio([target, baseline], legs)],
+  )
+  return { plan, targets, ratios, limit: limitOf(targets) }
 }
 
 async function measure(bench: Bench, target: Target, plan: LoadPlan, seconds: number): Promise<Leg> {
-  const job: LoadJob = { port: target.port, load: plan.load, connections: plan.connections, seconds }
+  const { port, headers, rewritesAnswers: isAnyLengthRight } = target
+  const { load, connections, rate } = plan
+  const job: LoadJob = { port, load, connections, seconds, rate, headers, isAnyLengthRight }
   const before = { target: cpuSecondsOf(target.pid), upstream: cpuSecondsOf(bench.upstream.pid) }
   const result = await bench.generator.ask<LoadResult>(job)
   return {
@@ -99,10 +111,24 @@ async function measure(bench: Bench, target: Target, plan: LoadPlan, seconds: nu
 const rateOf = (leg: Leg) => leg.completed / leg.elapsedSeconds
 const cpuPer1000 = (leg: Leg) => (leg.targetCpuSeconds / leg.completed) * 1_000
 
+function toRatio([target, baseline]: readonly [Target, Target], legs: ReadonlyMap<Target, readonly Leg[]>): Ratio {
+  const [ours = [], theirs = []] = [legs.get(target), legs.get(baseline)]
+  const pairwise = (combine: (ours: Leg, theirs: Leg) => number) =>
+    spreadOf(ours.map((leg, at) => (theirs[at] === undefined ? Number.NaN : combine(leg, theirs[at]))))
+  return {
+    name: target.name,
+    baseline: baseline.name,
+    requestsPerSecond: pairwise((a, b) => rateOf(a) / rateOf(b)),
+    cpu: pairwise((a, b) => cpuPer1000(a) / cpuPer1000(b)),
+    p99: pairwise((a, b) => a.p99Ms / b.p99Ms),
+    addedP50Ms: pairwise((a, b) => a.p50Ms - b.p50Ms),
+  }
+}
+
 function toFigures(target: Target, legs: readonly Leg[], isUpstream: boolean): TargetFigures {
   const median = (of: (leg: Leg) => number) => medianOf(legs.map(of))
   const total = (of: (leg: Leg) => number) => legs.reduce((sum, leg) => sum + of(leg), 0)
-  const failed = total((leg) => leg.wrong + leg.broken)
+  const failed = total((leg) => leg.wrong + leg.broken + leg.unsent)
   const asked = total((leg) => leg.completed + leg.refused) + failed
   return {
     name: target.name,
@@ -123,13 +149,16 @@ function toFigures(target: Target, legs: readonly Leg[], isUpstream: boolean): T
   }
 }
 
+/** The faster a target is, the sooner the upstream or the generator would be its limit. */
 function limitOf(targets: readonly TargetFigures[]): string {
-  const bare = targets.find(({ name }) => name === 'pass-through')
-  if (bare === undefined) return 'unknown'
-  const { busy } = bare
+  const [fastest] = targets
+    .filter(({ isUpstream, requestsPerSecond }) => !isUpstream && requestsPerSecond > 0)
+    .sort((a, b) => b.requestsPerSecond - a.requestsPerSecond)
+  if (fastest === undefined) return 'unknown'
+  const { busy, name } = fastest
   if (busy.target >= Math.max(busy.upstream, busy.generator)) return 'what is measured'
   if (Math.max(busy.upstream, busy.generator) < SATURATED) return 'nobody: waiting, as few connections do'
   return busy.upstream > busy.generator
-    ? 'THE UPSTREAM: ratios flatter the router'
-    : 'THE GENERATOR: ratios flatter the router'
+    ? `THE UPSTREAM, for ${name}: what is compared with it looks better than it is`
+    : `THE GENERATOR, for ${name}: what is compared with it looks better than it is`
 }

@@ -13,6 +13,9 @@ export interface Load {
   readonly answerBytes: number
 }
 
+/** The key that every request carries. */
+export const BEARER = 'sk-no-key-needed'
+
 const WORDS =
   'The router receives a request, decides which worker handles it, and can explain why it went \\"there\\". '
 
@@ -49,15 +52,16 @@ function chat(bytes: number, isStreamed: boolean): Load {
 }
 
 /** The request as it goes over the wire. */
-export function requestBytes(load: Load, host: string): Buffer {
+export function requestBytes(load: Load, host: string, headers: readonly string[] = []): Buffer {
   const head = [
     `POST ${load.path} HTTP/1.1`,
     `host: ${host}`,
     'user-agent: OpenAI/Python 1.99.0',
     'accept: application/json',
-    'authorization: Bearer sk-no-key-needed',
+    `authorization: Bearer ${BEARER}`,
     'content-type: application/json',
     `content-length: ${load.body.length}`,
+    ...headers,
   ]
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), load.body])
 }

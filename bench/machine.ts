@@ -13,7 +13,7 @@ export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly memoryGb: number
-  /** The runtime's own version, and those of libraries that stand between it and the router. */
+  /** The runtimes' own versions, and those of libraries that stand between them and the router. */
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -27,7 +27,8 @@ const PACKAGES = {
   deno: ['deno', 'hono'],
 } as const satisfies Record<RuntimeName, readonly string[]>
 
-export function describeMachine(runtime: RuntimeName): Machine {
+export function describeMachine(...runtimes: readonly RuntimeName[]): Machine {
+  const packages = new Set(runtimes.flatMap((runtime): readonly string[] => PACKAGES[runtime]))
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
     commit: describeCommit(),
@@ -37,7 +38,7 @@ export function describeMachine(runtime: RuntimeName): Machine {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     versions: {
       node: process.versions.node,
-      ...Object.fromEntries(PACKAGES[runtime].map((name) => [name, versionOf(name)])),
+      ...Object.fromEntries(Array.from(packages, (name) => [name, versionOf(name)])),
     },
   }
 }
@@ -67,4 +68,10 @@ function versionOf(name: string): string {
     // Not installed here, as a package of another platform.
     return 'unknown'
   }
+}
+
+/** The lines that every page begins with. */
+export function machineLines({ date, commit, cores, cpu, memoryGb, system, versions }: Machine): readonly string[] {
+  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return [`${date}, commit ${commit}`, `${cores} cores of ${cpu}, ${memoryGb} GiB, ${system}; ${named.join(', ')}`]
 }

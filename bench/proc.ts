@@ -14,8 +14,18 @@ export function cpuSecondsOf(pid: number): number {
 
 /** The most memory that a process and its descendants have had resident, each at its own peak, in MiB. */
 export function peakMemoryMb(pid: number): number {
-  const peaks = treeOf(pid).map((member) => Number(/^VmHWM:\s+(\d+)/m.exec(read(`/proc/${member}/status`))?.[1] ?? 0))
-  return peaks.length === 0 ? Number.NaN : peaks.reduce((sum, peak) => sum + peak, 0) / 1_024
+  return sumOfStatus(pid, /^VmHWM:\s+(\d+)/m)
+}
+
+/** What a process and its descendants have resident now, in MiB. */
+export function residentMemoryMb(pid: number): number {
+  return sumOfStatus(pid, /^VmRSS:\s+(\d+)/m)
+}
+
+/** Of a line in kB, over the whole tree, in MiB. */
+function sumOfStatus(pid: number, line: RegExp): number {
+  const values = treeOf(pid).map((member) => Number(line.exec(read(`/proc/${member}/status`))?.[1] ?? 0))
+  return values.length === 0 ? Number.NaN : values.reduce((sum, value) => sum + value, 0) / 1_024
 }
 
 /** CPU seconds that the whole machine has spent working since it started. */

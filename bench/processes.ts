@@ -43,6 +43,8 @@ export function startPartner(module: string): Partner {
 export interface ServerCommand {
   readonly program: string
   readonly args: readonly string[]
+  /** Variables beyond this process's own. */
+  readonly env?: Readonly<Record<string, string>>
   readonly port: number
   /** Path that answers 200 once the server is ready. */
   readonly readyPath: string
@@ -53,7 +55,8 @@ export async function startServerProcess(command: ServerCommand): Promise<Runnin
   const directory = mkdtempSync(join(tmpdir(), 'vllm-edge-router-bench-'))
   const errorsPath = join(directory, 'stderr')
   const errors = openSync(errorsPath, 'w')
-  const child = spawn(command.program, command.args, { stdio: ['ignore', 'ignore', errors] })
+  const env = { ...process.env, ...command.env }
+  const child = spawn(command.program, command.args, { env, stdio: ['ignore', 'ignore', errors] })
   closeSync(errors)
   const failed = new Promise<never>((_, reject) => child.once('error', reject))
   const stoppable = running(child)

@@ -1,26 +1,23 @@
 // Turns figures into tables for people: text for a terminal, Markdown for docs/bench.
 
-import type { Comparison, TargetFigures } from './compare.ts'
-import type { Machine } from './machine.ts'
-import type { Spread } from './statistics.ts'
-import type { RuntimeName } from './targets.ts'
+import type { Comparison, Ratio, TargetFigures } from './compare.ts'
+import { type Goal, goalsOf } from './goals.ts'
+import { type Machine, machineLines } from './machine.ts'
+import { markdownTable, percent, type Row, spreadText, textTable } from './pages.ts'
 
-export interface RuntimeReport {
-  readonly runtime: RuntimeName
+export interface BenchReport {
+  /** What a reader types to have it again. */
+  readonly command: string
   readonly machine: Machine
   readonly workers: number
+  /** Peers that were left out, and why. */
+  readonly missing: readonly string[]
   /** Share of all cores that anybody else used meanwhile. */
   readonly othersShare: number
   readonly comparisons: readonly Comparison[]
 }
 
-/** Design, section 5: the least share of the pass-through's requests per second. */
-export const FLOORS: Readonly<Record<RuntimeName, number>> = { workerd: 0.8, node: 0.75, bun: 0.75, deno: 0.75 }
-
-/** Design, section 5: added latency over one connection. */
-export const MAX_ADDED_P50_MS = 0.3
-
-const COLUMNS = [
+const FIGURES = [
   '',
   'req/s',
   'p50 ms',
@@ -32,41 +29,57 @@ const COLUMNS = [
   'busy (of a core)',
 ] as const
 
-export function toText(report: RuntimeReport): string {
+const RATIOS = ['', 'requests per second', 'CPU per request', 'p99', 'added p50, ms'] as const
+
+export function toText(report: BenchReport): string {
   const blocks = report.comparisons.map((comparison) => {
-    const table = [COLUMNS, ...comparison.targets.map(cells)]
-    const widths = COLUMNS.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)))
-    const lines = table.map((row) => row.map((cell, at) => pad(cell, widths[at] ?? 0, at === 0)).join('  '))
-    return [titleOf(report.runtime, comparison), ...lines, ...conclusions(report.runtime, comparison), ''].join('\n')
+    const tables = tablesOf(comparison).map(({ head, rows }) => textTable(head, rows))
+    return [titleOf(comparison), ...tables, ...notes(comparison), ''].join('\n')
   })
-  return [...blocks, ...circumstances(report), ''].join('\n')
+  return [...blocks, ...goalsOf(report.comparisons).map(goalText), ...circumstances(report), ''].join('\n')
 }
 
-export function toMarkdown(report: RuntimeReport): string {
+export function toMarkdown(report: BenchReport, title: string): string {
+  const goals = goalsOf(report.comparisons)
+  const verdicts = goals.map(({ what, found, limit, isMet }): Row => [
+    what,
+    found,
+    limit,
+    isMet ? 'met' : '**NOT MET**',
+  ])
   const blocks = report.comparisons.map((comparison) => {
-    const table = [COLUMNS, COLUMNS.map((_, at) => (at === 0 ? '---' : '---:')), ...comparison.targets.map(cells)]
-    return [
-      `## ${titleOf(report.runtime, comparison)}`,
-      '',
-      ...table.map((row) => `| ${row.join(' | ')} |`),
-      '',
-      ...conclusions(report.runtime, comparison).map((line) => `- ${line}`),
-      '',
-    ].join('\n')
+    const tables = tablesOf(comparison).map(({ head, rows }) => `${markdownTable(head, rows)}\n`)
+    return [`## ${titleOf(comparison)}`, '', ...tables, ...list(notes(comparison)), ''].join('\n')
   })
-  const facts = circumstances(report).map((line) => `- ${line}`)
-  const note = `Written by \`npm run bench -- --runtime ${report.runtime} --write\`. Only ratios within one run mean something.`
-  return [`# The router on ${report.runtime} against a bare pass-through`, '', note, '', ...facts, '', ...blocks].join(
-    '\n',
-  )
+  return [
+    `# ${title}`,
+    '',
+    `Written by \`${report.command}\`. Only ratios within one run mean something. Medians of rounds; in brackets, how far rounds lie apart.`,
+    '',
+    ...list(circumstances(report)),
+    '',
+    ...(goals.length === 0 ? [] : ['## Goals', '', markdownTable(['', 'measured', 'goal', ''], verdicts), '']),
+    ...blocks,
+  ].join('\n')
 }
 
-function titleOf(runtime: RuntimeName, { plan }: Comparison): string {
-  const connections = plan.connections === 1 ? '1 connection' : `${plan.connections} connections`
-  return `${runtime}, ${plan.load}, ${connections} (${plan.rounds} rounds of ${plan.seconds} s)`
+const list = (lines: readonly string[]) => lines.map((line) => `- ${line}`)
+
+const goalText = ({ what, found, limit, isMet }: Goal) => `${what}: ${found} (${limit}: ${isMet ? 'met' : 'NOT MET'})`
+
+function titleOf({ plan }: Comparison): string {
+  const { connections, rate, rounds, seconds } = plan
+  const over = connections === 1 ? '1 connection' : `${connections} connections`
+  const at = rate === null ? '' : `, ${rate} requests a second, timed from when each was due`
+  return `${plan.load}, ${over}${at} (${rounds} rounds of ${seconds} s)`
 }
 
-function cells(figures: TargetFigures): readonly string[] {
+function tablesOf({ targets, ratios }: Comparison): readonly { readonly head: Row; readonly rows: readonly Row[] }[] {
+  const figures = { head: FIGURES, rows: targets.map(figureCells) }
+  return ratios.length === 0 ? [figures] : [figures, { head: RATIOS, rows: ratios.map(ratioCells) }]
+}
+
+function figureCells(figures: TargetFigures): Row {
   return [
     figures.name,
     figures.requestsPerSecond.toFixed(0),
@@ -86,45 +99,27 @@ function busyOf({ busy, isUpstream }: TargetFigures): string {
   return `${percent(busy.target)}${others}, generator ${percent(busy.generator)}`
 }
 
-function conclusions(runtime: RuntimeName, comparison: Comparison): readonly string[] {
-  const { plan, targets, ratio, cpuRatio, addedP50Ms, limit } = comparison
-  const lines = [
-    `router / pass-through: requests per second ${spread(ratio, 2)}${verdict(plan, ratio.median >= FLOORS[runtime], `floor ${FLOORS[runtime]}`)}`,
-    `router / pass-through: CPU per request ${spread(cpuRatio, 2)}`,
-    `added p50: ${spread(addedP50Ms, 3)} ms${plan.connections === 1 ? ` (at most ${MAX_ADDED_P50_MS}: ${addedP50Ms.median <= MAX_ADDED_P50_MS ? 'met' : 'NOT MET'})` : ''}`,
-  ]
-  if (plan.connections > 1) lines.push(`the limit was: ${limit}`)
-  for (const { name, closingShare } of targets) {
-    if (closingShare > 0.01)
-      lines.push(`${name}: the server closed the connection after ${percent(closingShare)} of answers`)
-  }
-  return lines
+function ratioCells({ name, baseline, requestsPerSecond, cpu, p99, addedP50Ms }: Ratio): Row {
+  const ratios = [requestsPerSecond, cpu, p99].map((spread) => spreadText(spread, 2))
+  return [`${name} / ${baseline}`, ...ratios, spreadText(addedP50Ms, 3)]
 }
 
-/** The floor on throughput is stated for 2 KB chats under load. */
-function verdict({ load, connections }: Comparison['plan'], isMet: boolean, floor: string): string {
-  return load === 'chat-2kb' && connections > 1 ? ` (${floor}: ${isMet ? 'met' : 'NOT MET'})` : ''
+function notes({ plan, targets, limit }: Comparison): readonly string[] {
+  const closing = targets
+    .filter(({ closingShare }) => closingShare > 0.01)
+    .map(
+      ({ name, closingShare }) => `${name}: the server closed the connection after ${percent(closingShare)} of answers`,
+    )
+  return plan.connections > 1 && plan.rate === null ? [`the limit was: ${limit}`, ...closing] : closing
 }
 
-function circumstances({ machine, workers, othersShare }: RuntimeReport): readonly string[] {
-  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`)
+function circumstances({ machine, workers, missing, othersShare }: BenchReport): readonly string[] {
   return [
-    `${machine.date}, commit ${machine.commit}`,
-    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GiB, ${machine.system}; ${versions.join(', ')}`,
-    `router with ${workers} workers and its defaults (record and log on); generator, upstream and target share these cores`,
+    ...machineLines(machine),
+    `router: ${workers} workers and its defaults (record and log on); everything: a hook that is sent each body, model rules, ` +
+      "a tenant with limits, the decision log's export, traces of one in a hundred",
+    'generator, upstream and targets share these cores; peak MiB is since the process started, over all loads before',
     `others used ${percent(othersShare)} of the machine meanwhile: absolute figures suffer, ratios much less`,
+    ...missing,
   ]
-}
-
-function spread({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
-}
-
-function percent(share: number): string {
-  const value = share * 100
-  return `${value > 0 && value < 1 ? value.toFixed(2) : value.toFixed(0)} %`
-}
-
-function pad(cell: string, width: number, isLeft: boolean): string {
-  return isLeft ? cell.padEnd(width) : cell.padStart(width)
 }

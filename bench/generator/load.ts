@@ -1,14 +1,24 @@
-// A closed loop on bare sockets: every connection sends its next request when its last answer is complete.
+// The load generator. A closed loop: every connection sends its next request when its last answer is complete. Or a fixed
+// rate: requests fall due by the clock, whatever became of those before, and each is timed from when it was due, so that a
+// stall counts for all who had to wait (no coordinated omission).
 
-import { connect } from 'node:net'
-import { createMessageReader } from '../http-messages.ts'
 import { type LoadName, loadNamed, requestBytes } from '../loads.ts'
+import type { Wire } from './connection.ts'
+import { runAtRate } from './fixed-rate.ts'
+import { runClosedLoop } from './closed-loop.ts'
+import { type LoadRun, quantile } from './load-run.ts'
 
 export interface LoadJob {
   readonly port: number
   readonly load: LoadName
   readonly connections: number
   readonly seconds: number
+  /** Requests a second; null for as many as the connections take. */
+  readonly rate: number | null
+  /** Header lines beyond the usual ones. */
+  readonly headers: readonly string[]
+  /** Whether an answer of another length is right, too: a gateway may write it anew. */
+  readonly isAnyLengthRight: boolean
 }
 
 export interface LoadResult {
@@ -20,6 +30,8 @@ export interface LoadResult {
   readonly refused: number
   /** Connections that broke, or said nothing any more, while an answer was owed. */
   readonly broken: number
+  /** Requests of a fixed rate that no connection was free for until the end. */
+  readonly unsent: number
   /** Answers after which the server closed the connection, so that the next request had to open another. */
   readonly closing: number
   /** From the first request to the last answer. */
@@ -30,98 +42,36 @@ export interface LoadResult {
   readonly cpuSeconds: number
 }
 
-/** How long answers may still take once no more requests are sent. */
+/** How long answers may still take once no more requests are sent: more where more are under way. */
 const TAIL_MS = 10_000
-
-/** A refused connection is tried again this much later, so that a dead target doesn't spin. */
-const RETRY_MS = 20
-
-interface Run {
-  readonly job: LoadJob
-  readonly request: Buffer
-  readonly answerBytes: number
-  readonly untilMs: number
-  readonly latenciesMs: number[]
-  readonly counts: Record<'wrong' | 'refused' | 'broken' | 'closing', number>
-  readonly sockets: Set<{ destroy(): void }>
-}
+const TAIL_MS_PER_CONNECTION = 40
 
 export async function runLoad(job: LoadJob): Promise<LoadResult> {
-  const { body, path, answerBytes } = loadNamed(job.load)
-  const request = requestBytes({ body, path, answerBytes }, `127.0.0.1:${job.port}`)
+  const load = loadNamed(job.load)
+  const wire: Wire = {
+    port: job.port,
+    request: requestBytes(load, `127.0.0.1:${job.port}`, job.headers),
+    answerBytes: job.isAnyLengthRight ? null : load.answerBytes,
+  }
   const cpu = process.cpuUsage()
   const startedMs = performance.now()
-  const counts = { wrong: 0, refused: 0, broken: 0, closing: 0 }
+  const counts = { wrong: 0, refused: 0, broken: 0, unsent: 0, closing: 0 }
   const untilMs = startedMs + job.seconds * 1_000
-  const run: Run = { job, request, answerBytes, untilMs, latenciesMs: [], counts, sockets: new Set() }
+  const run: LoadRun = { wire, connections: job.connections, untilMs, latenciesMs: [], counts, open: new Set() }
   const guard = setTimeout(
-    () => {
-      for (const socket of run.sockets) socket.destroy()
-    },
-    job.seconds * 1_000 + TAIL_MS,
+    () => run.open.forEach((connection) => connection.destroy()),
+    job.seconds * 1_000 + TAIL_MS + job.connections * TAIL_MS_PER_CONNECTION,
   )
-  await Promise.all(Array.from({ length: job.connections }, () => keepAsking(run)))
+  await (job.rate === null ? runClosedLoop(run) : runAtRate(run, job.rate))
   clearTimeout(guard)
-  const elapsedSeconds = (performance.now() - startedMs) / 1_000
   const { user, system } = process.cpuUsage(cpu)
   const sorted = Float64Array.from(run.latenciesMs).sort()
   return {
     ...counts,
     completed: sorted.length,
-    elapsedSeconds,
+    elapsedSeconds: (performance.now() - startedMs) / 1_000,
     p50Ms: quantile(sorted, 0.5),
     p99Ms: quantile(sorted, 0.99),
     cpuSeconds: (user + system) / 1e6,
   }
-}
-
-/** One connection after another until the time is up; servers may close a connection between answers. */
-async function keepAsking(run: Run): Promise<void> {
-  while (performance.now() < run.untilMs) {
-    const isConnected = await askOverOneConnection(run)
-    if (!isConnected) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-  }
-}
-
-/** Resolves when the connection is over: false when it never stood. */
-function askOverOneConnection(run: Run): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port: run.job.port, host: '127.0.0.1', noDelay: true })
-    run.sockets.add(socket)
-    let sentAtMs = 0
-    let isOwed = false
-    let isConnected = false
-    function ask(): void {
-      isOwed = true
-      sentAtMs = performance.now()
-      socket.write(run.request)
-    }
-    const read = createMessageReader(({ head, bodyBytes }) => {
-      const nowMs = performance.now()
-      isOwed = false
-      if (head.startsWith('200 ', 9) && bodyBytes === run.answerBytes) run.latenciesMs.push(nowMs - sentAtMs)
-      else run.counts.wrong += 1
-      const isClosing = /\r\nconnection: *close/i.test(head)
-      if (isClosing) run.counts.closing += 1
-      if (nowMs < run.untilMs && !isClosing) ask()
-      else socket.end()
-    })
-    socket.on('data', read)
-    socket.once('connect', () => {
-      isConnected = true
-      ask()
-    })
-    // What went wrong is counted when the socket closes, which always follows.
-    socket.on('error', () => {})
-    socket.once('close', () => {
-      run.sockets.delete(socket)
-      if (!isConnected) run.counts.refused += 1
-      else if (isOwed) run.counts.broken += 1
-      resolve(isConnected)
-    })
-  })
-}
-
-function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -4,7 +4,7 @@
 
 import { startSimulatedWorker } from '../../src/runtime/node-simulator.ts'
 import { medianOf, spreadOf } from '../statistics.ts'
-import { startRouter, type Target } from '../targets.ts'
+import { startTarget, type Target } from '../targets.ts'
 import { percentileOf } from './outcome.ts'
 
 const ROUNDS = 5
@@ -59,7 +59,7 @@ const routers: Target[] = []
 try {
   for (const policy of [PLAIN, PLAIN, DEAD]) {
     const extraConfig = `${policy}\nlog_level: error`
-    routers.push(await startRouter({ runtime: 'node', upstreamPorts, extraConfig, profileDirectory: null }))
+    routers.push(await startTarget('router', { runtime: 'node', upstreamPorts, extraConfig, profileDirectory: null }))
   }
   for (let at = 0; at < WARM_UP; at += 1) for (const router of routers) await timeOne(router, nextBody())
   const ratios = Object.keys(PERCENTILES).map((name) => ({ name, control: [] as number[], dead: [] as number[] }))

@@ -2,7 +2,7 @@
 // virtual time. That the two agree is what makes the pages of virtual figures worth reading.
 
 import { startSimulatedController, startSimulatedWorker } from '../../src/runtime/node-simulator.ts'
-import { startRouter } from '../targets.ts'
+import { startTarget } from '../targets.ts'
 import { ceilingOf } from './ceiling.ts'
 import { BASELINE, type ContenderName, contenderOf } from './contenders.ts'
 import { sendAll, type TimedAnswer } from './http-client.ts'
@@ -95,7 +95,7 @@ async function runReal(slice: Slice, policyYaml: (controllerUrl: string) => stri
     }),
   )
   try {
-    const router = await startRouter({
+    const router = await startTarget('router', {
       runtime: 'node',
       upstreamPorts: workers.map(({ port }) => port),
       profileDirectory: null,

@@ -49,6 +49,10 @@ export const EMBEDDINGS_ANSWER = json({
   usage: { prompt_tokens: 64, total_tokens: 64, completion_tokens: 0 },
 })
 
+/** What the hook beside the worker answers. */
+export const HOOK_PATH = '/bench/hook'
+export const HOOK_ANSWER = json({ action: 'allow' })
+
 const CHUNKS = 200
 
 /** The events of a stream: 200 with a choice, then usage, then the terminator. */

@@ -1,9 +1,9 @@
-// The upstream process: a worker that costs next to nothing, on as many ports as it is asked for. Sockets and prebuilt
-// bytes only; a real HTTP server would be a third of what is measured.
+// The upstream process: a worker that costs next to nothing, on as many ports as it is asked for, and a hook and a collector
+// of traces beside it. Sockets and prebuilt bytes only; a real HTTP server would be a third of what is measured.
 
 import { createServer, type Socket } from 'node:net'
 import { createMessageReader, type HttpMessage } from '../http-messages.ts'
-import { CHAT_ANSWER, EMBEDDINGS_ANSWER, MODELS_ANSWER, STREAM_EVENTS } from './answers.ts'
+import { CHAT_ANSWER, EMBEDDINGS_ANSWER, HOOK_ANSWER, HOOK_PATH, MODELS_ANSWER, STREAM_EVENTS } from './answers.ts'
 
 const HEADERS = 'server: uvicorn\r\ncontent-type: '
 
@@ -19,6 +19,8 @@ function chunk(bytes: Buffer): Buffer {
 const MODELS = whole(MODELS_ANSWER)
 const CHAT = whole(CHAT_ANSWER)
 const EMBEDDINGS = whole(EMBEDDINGS_ANSWER)
+const HOOK = whole(HOOK_ANSWER)
+const COLLECTED = Buffer.from('HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n')
 const NOT_FOUND = Buffer.from('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
 const STREAM: readonly Buffer[] = [
   Buffer.from(`HTTP/1.1 200 OK\r\n${HEADERS}text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n`),
@@ -47,6 +49,8 @@ function answer(socket: Socket, { head, bodyStart }: HttpMessage): void {
     if (streams.size === 0) setImmediate(pump)
     streams.set(socket, 0)
   } else if (head.startsWith('POST /v1/embeddings')) socket.write(EMBEDDINGS)
+  else if (head.startsWith(`POST ${HOOK_PATH}`)) socket.write(HOOK)
+  else if (head.startsWith('POST /v1/traces')) socket.write(COLLECTED)
   else socket.write(head.startsWith('GET /v1/models') ? MODELS : NOT_FOUND)
 }
 
