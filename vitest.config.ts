@@ -36,7 +36,14 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // A property or a real socket may take its time while the other projects use both cores.
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
+          setupFiles: ['test/support/secret-equality.ts'],
+          testTimeout: 20_000,
+        },
+      },
       { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], testTimeout: 20_000 } },
       {
         // Real processes on real ports: few at a time, so that timings mean something on two cores.

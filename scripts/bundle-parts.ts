@@ -15,14 +15,16 @@ const OPTIONAL_PARTS: Readonly<Record<string, RegExp>> = {
   'signals and decision rules':
     /^(routing\/(signals\/|decision-rules)|config\/(signal|server-signal|decision)|pipeline\/(decide-model|decided|decision-edits|read-signals|request-view|signal-servers|label-sources)|explain\/decision-tree|upstream\/(labels|label-answer|json-service))/,
   'semantic clusters and embeddings':
-    /^(routing\/semantic-cluster|config\/(semantic-cluster|embedding-server)|pipeline\/(cluster-|request-embedding)|upstream\/(embed|reference-vectors|bounded-cache))/,
+    /^(routing\/semantic-cluster|config\/(semantic-cluster|embedding-server)|pipeline\/(cluster-|request-embedding|vector-keeper)|upstream\/(embed|reference-vectors|kept-vectors|vector-text|bounded-cache)|store\/(durable-)?vector|runtime\/cloudflare-vector)/,
   'response caches':
     /^(cache\/(response|semantic|cache-use|canonical|purge|single|stored-text)|config\/response-cache|pipeline\/(answer-from-cache|answer-keeper|cacheable|join-others|open-response|response-cache|semantic-|cache-calls)|routes\/admin\/purge)/,
   'LMCache and token cache':
     /^(upstream\/(lmcache|tokenize)|pipeline\/(lmcache|token-cache|token-prompt)|cache\/(token|template|message-prefixes|stored-tokens)|routing\/policies\/lmcache|store\/lmcache|config\/(prompt-cache|cache-redis))/,
+  'Redis over HTTP': /^upstream\/(open-redis|upstash-redis)/,
   'shared prefixes': /^(store\/(told-prefixes|.*prefix-hint)|pipeline\/shared-prefixes|config\/shared-prefix)/,
   traces: /^(tracing\/(request-trace|sampling|span-names)|observe\/otlp|config\/trace-|pipeline\/tracing)/,
-  metrics: /^(observe\/metrics|routes\/admin\/metrics)/,
+  metrics:
+    /^(observe\/(metrics|otlp\/(metrics-|post-metrics))|routes\/admin\/metrics|config\/metrics-|store\/(durable-)?fleet-counts|runtime\/cloudflare-fleet-counts)/,
   'replay of logs': /^(replay\/|routes\/admin\/replay)/,
   'Router Replay':
     /^(capture\/|store\/replay-|store\/durable-replay|runtime\/cloudflare-replay|routes\/admin\/router-replay|config\/router-replay)/,

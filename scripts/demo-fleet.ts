@@ -30,7 +30,7 @@ export interface WantedFleet {
   readonly askedModel: string
 }
 
-/** The fleet with the models that the file lists of its workers. Throws for a file that does not load. */
+/** The workers that the file refers to, with the models it lists of them. Throws for a file that does not load. */
 export async function fleetFor(text: string, source: string): Promise<WantedFleet> {
   // Where they listen is not known before they serve something.
   const places = FLEET.map((_, index) => `http://demo-worker-${index + 1}.invalid`)
@@ -38,11 +38,14 @@ export async function fleetFor(text: string, source: string): Promise<WantedFlee
   const loaded = await loadConfig(text, { env: (name) => variables[name], policies: BUILT_IN_POLICIES, source })
   if (!loaded.ok) throw new Error(`the configuration does not load\n${formatFindings(loaded.findings, source)}`)
   const { config } = loaded
-  const workers = FLEET.map((worker, index): DemoWorker => {
+  // As many as it refers to: the others would have nothing to do.
+  const count = FLEET.reduce((most, _, index) => (text.includes(`DEMO_WORKER_${index + 1}`) ? index + 1 : most), 0)
+  const workers = FLEET.slice(0, count).map((worker, index): DemoWorker => {
     const listed = config.workers.find(({ url }) => url === places[index])?.models ?? []
     const [first, ...rest] = listed
     return first === undefined ? worker : { ...worker, models: [first, ...rest] }
   })
-  const askedModel = config.decisions?.autoModels[0] ?? config.defaultModel ?? (workers[0] ?? FLEET[0]).models[0]
+  const served = workers[0]?.models[0] ?? config.workers.flatMap(({ models }) => models ?? [])[0]
+  const askedModel = config.decisions?.autoModels[0] ?? config.defaultModel ?? served ?? FLEET[0].models[0]
   return { workers, askedModel }
 }

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
+import { openServeLog } from '../src/cli/serve-log.ts'
 import { startSimulatedWorker } from '../src/runtime/node-simulator.ts'
 import { startWorkerd } from '../src/runtime/workerd-process.ts'
 import { demoVariables, type DemoWorker, FLEET, fleetFor } from './demo-fleet.ts'
@@ -125,10 +126,19 @@ function explanation(url: string): string {
 `
 }
 
-function welcome(url: string, askedModel: string, more: string): string {
+interface Welcome {
+  readonly url: string
+  readonly askedModel: string
+  /** Simulated ones; none where a configuration names others. */
+  readonly workerCount: number
+}
+
+const WORKER_COUNTS = ['the workers of its configuration', 'one simulated vLLM worker']
+
+function welcome({ url, askedModel, workerCount }: Welcome, more: string): string {
   return `
 The router is ready at ${url}
-It runs in workerd, as on Cloudflare, in front of three simulated vLLM workers.
+It runs in workerd, as on Cloudflare, in front of ${WORKER_COUNTS[workerCount] ?? `${workerCount} simulated vLLM workers`}.
 
 Ask it (the answer streams; -i shows which worker was chosen, and why):
 
@@ -139,10 +149,17 @@ Look at:
   x-vllm-router-worker, -policy, -attempts    in the answer's headers
   ${url}/v1/models                 what the fleet serves
   ${url}/readiness                 whether it can
-  the line printed here for each request      its decision record: every candidate, score and veto
+  the line printed here for each request      what was decided, and how it ended
 
 An OpenAI client takes ${url}/v1 as its base URL and any key. Ctrl-C ends the router and its workers.
 `
+}
+
+/** Where the router's log goes. */
+const TERMINAL = {
+  outTerminal: process.stdout.isTTY ? { columns: process.stdout.columns } : null,
+  env: (name: string) => process.env[name],
+  writeLine: (line: string) => void process.stdout.write(`${line}\n`),
 }
 
 async function main(): Promise<void> {
@@ -162,6 +179,7 @@ async function main(): Promise<void> {
     variables: demoVariables(workers.map(({ url }) => url)),
     isDirect: false,
     plugins: [],
+    writeLine: openServeLog(TERMINAL, () => ({ log: { level: 'info', format: 'auto', sampleRatio: 1 } })).writeJson,
   })
   running.push(router)
   await waitUntilReady(router.url)
@@ -172,7 +190,8 @@ async function main(): Promise<void> {
     ...(ownText === null ? [explanation(router.url)] : []),
     ...(values.hooks ? [hooksWelcome(router.url)] : []),
   ]
-  process.stdout.write(welcome(router.url, wanted?.askedModel ?? FLEET[0].models[0], more.join('')))
+  const { askedModel } = wanted ?? { askedModel: FLEET[0].models[0] }
+  process.stdout.write(welcome({ url: router.url, askedModel, workerCount: workers.length }, more.join('')))
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void stopAll(0))

@@ -25,7 +25,7 @@ async function start() {
     ...outgoing,
     fleet: createServerFleet(loaded.config, outgoing, null).store,
     limits: createMemoryLimitStore(outgoing.now),
-    writeLine() {},
+    writeLog() {},
     showsConnectPhase: true,
     adminOpenTo: 'nobody',
     wakesAcrossRequests: true,

@@ -1,6 +1,7 @@
 // Everything that is made from one configuration. A request belongs to the generation that was current when it came, and
 // ends under it.
 
+import { equalSettings } from './secret.ts'
 import { createApp, type FetchHandler } from './app.ts'
 import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
 import type { Config } from './config/config.ts'
@@ -17,7 +18,6 @@ import { tokenCacheFor } from './pipeline/token-cache.ts'
 import { candidatesOf } from './record/view-document.ts'
 import { createSpanExporter } from './observe/otlp/span-exporter.ts'
 import type { SpanSink } from './pipeline/tracing.ts'
-import type { Platform } from './platform.ts'
 import type { FleetLink } from './store/fleet-link.ts'
 import { FleetMirror } from './store/fleet-mirror.ts'
 import { RetryBudget, type RetryBudgetOptions } from './upstream/retry-budget.ts'
@@ -36,6 +36,7 @@ export interface GenerationContext extends Pick<
   | 'limits'
   | 'promptCaches'
   | 'embedders'
+  | 'vectorKeeper'
   | 'events'
   | 'viewDocuments'
   | 'isDraining'
@@ -47,10 +48,11 @@ export interface GenerationContext extends Pick<
 /** `earlier` hands on what has not changed: breakers of hooks, and budgets with what was spent of them. */
 export function createGeneration(config: Config, context: GenerationContext, earlier: Generation | null): Generation {
   const { link, admin, ...shared } = context
-  const { platform, events } = shared
+  const { platform, events, embedders, vectorKeeper } = shared
   const before = earlier?.parts ?? null
   shared.promptCaches.use(config.policy.needs.prefix, placesOf(config.workers))
   shared.redis.keepOnly(redisOf(config))
+  const references = { platform, embedders, vectorKeeper, onChange: events.referencesChanged }
   const parts: RouterParts = {
     ...shared,
     config,
@@ -62,15 +64,11 @@ export function createGeneration(config: Config, context: GenerationContext, ear
       onKeyServiceFailure: events.keyServiceFailed,
       earlier: before?.callers,
     }),
-    ...responseCachesFor(config, shared, before),
-    signalServers: signalServersFor(
-      config,
-      { platform, embedders: shared.embedders, onChange: events.referencesChanged },
-      before && [before.config, before.signalServers],
-    ),
+    ...responseCachesFor(config, { ...shared, purges: () => link.snapshot()?.purges ?? null }, before),
+    signalServers: signalServersFor(config, references, before && [before.config, before.signalServers]),
     clusters: clusterIndexFor(
       config.semanticCluster,
-      { platform, embedders: shared.embedders, onChange: events.referencesChanged },
+      references,
       before && [before.config.semanticCluster, before.clusters],
     ),
     lmcache: createLmcacheDesk(config, platform, before?.lmcache ?? null),
@@ -82,7 +80,7 @@ export function createGeneration(config: Config, context: GenerationContext, ear
       before && [retryOptions(before.config), before.retryBudget],
     ),
     hedgeBudget: hedgeBudgetFor(config, before, platform.now),
-    spans: spansFor(config, before, platform),
+    spans: spansFor(config, before, { platform, events }),
   }
   parts.clusters?.warm()
   parts.signalServers.warm()
@@ -111,10 +109,14 @@ function hedgeBudgetFor({ hedge }: Config, before: RouterParts | null, now: () =
 }
 
 /** The earlier exporter where it sends to the same place: it may still have spans to send. */
-function spansFor({ traces }: Config, before: RouterParts | null, platform: Platform): SpanSink | null {
+function spansFor(
+  { traces }: Config,
+  before: RouterParts | null,
+  { platform, events }: Pick<RouterParts, 'platform' | 'events'>,
+): SpanSink | null {
   if (traces === null) return null
-  const isSame = before !== null && JSON.stringify(before.config.traces) === JSON.stringify(traces)
-  return isSame ? before.spans : createSpanExporter(traces, platform)
+  const isSame = before !== null && equalSettings(before.config.traces, traces)
+  return isSame ? before.spans : createSpanExporter(traces, platform, events.exporterChanged)
 }
 
 type EarlierBudget = readonly [RetryBudgetOptions, RetryBudget]

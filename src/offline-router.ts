@@ -54,7 +54,7 @@ function createPlatform(config: Config, models: readonly string[]): Platform {
     binding: () => null,
     fleet: createStatedFleet(config, models),
     limits: createMemoryLimitStore(now),
-    writeLine() {},
+    writeLog() {},
     showsConnectPhase: true,
     adminOpenTo: 'nobody',
     wakesAcrossRequests: true,
@@ -82,6 +82,7 @@ function createStatedFleet(config: Config, models: readonly string[]): FleetStor
     rememberResponse: async () => {},
     findResponse: async () => null,
     forgetResponse: async () => {},
+    announcePurge: async () => {},
   }
 }
 

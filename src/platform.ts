@@ -2,10 +2,14 @@
 
 import type { TextNamespace } from './cache/response-kv.ts'
 import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
+import type { LogLevel } from './config/config.ts'
+import type { FleetCounts } from './store/fleet-counts.ts'
+import type { LogEventName } from './log-events.ts'
 import type { FleetStore } from './store/fleet-store.ts'
 import type { LimitStore } from './store/limit-store.ts'
 import type { PrefixHintStore } from './store/prefix-hints.ts'
 import type { RedisCommands } from './store/redis-commands.ts'
+import type { VectorStore } from './store/vector-store.ts'
 
 /** A service or VPC binding: something with a `fetch` that reaches one private network. */
 export interface Fetcher {
@@ -14,7 +18,18 @@ export interface Fetcher {
 
 /** A binding that runs models by name, with what each of them takes and gives. */
 export interface ModelBinding {
-  run(model: string, input: unknown): Promise<unknown>
+  /** What the model gives; a binding that knows the option gives the answer as it came, with its status. */
+  run(model: string, input: unknown, options: ModelRunOptions): Promise<unknown>
+}
+
+export interface ModelRunOptions {
+  readonly returnRawResponse: true
+  readonly signal: AbortSignal
+}
+
+/** A dataset of Workers Analytics Engine: at most one index and twenty of each of the others a point. */
+export interface AnalyticsDataset {
+  writeDataPoint(point: { readonly indexes: string[]; readonly blobs: string[]; readonly doubles: number[] }): void
 }
 
 /**
@@ -69,12 +84,18 @@ export interface Platform {
   readonly limits: LimitStore
   /** What they tell each other of prefixes without a Redis; absent where they can't. */
   readonly prefixHints?: PrefixHintStore
+  /** Where vectors of a configuration's texts outlive them; absent where nothing does. */
+  readonly vectorStore?: VectorStore
+  /** Takes a data point of each request; absent where nobody does. */
+  readonly analytics?: AnalyticsDataset
+  /** Who adds up what isolates count; absent where each process is asked for its own. */
+  readonly fleetCounts?: FleetCounts
   /** A KV namespace that answers are kept in; absent where there is none. */
   readonly answerNamespace?: TextNamespace
   /** A Redis over TCP; absent where there are no sockets. */
   openRedis?(config: CacheRedisConfig): RedisCommands
-  /** One line of the log, already serialised. */
-  writeLine(line: string): void
+  /** Writes one event to the log. Never throws, and never waits. */
+  writeLog(entry: LogEntry): void
   /** True where a failed connection can be told from a request that broke later, and timed apart. */
   readonly showsConnectPhase: boolean
   /** Who may use the admin routes while no admin key is set: callers on this very machine, or nobody. */
@@ -95,6 +116,15 @@ export interface SendFailure {
   readonly phase: 'not_sent' | 'maybe_sent'
   /** Short word for records and metrics, such as `refused`, `dns`, `tls`, `connect_timeout`, `reset`, `network`. */
   readonly reason: string
+}
+
+/** One event of the log. Values are plain data; those that are undefined are left out. */
+export interface LogEntry {
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly level: LogLevel
+  readonly event: LogEventName
+  readonly [field: string]: unknown
 }
 
 /** What comes with one request. */

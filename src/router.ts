@@ -2,7 +2,7 @@
 
 import type { FetchHandler } from './app.ts'
 import { recordsAny } from './capture/replay-capture.ts'
-import type { Config, LogLevel, ReplayStoreConfig } from './config/config.ts'
+import type { Config, ReplayStoreConfig } from './config/config.ts'
 import type { AdminParts } from './control/admin-parts.ts'
 import { ConfigControl } from './control/config-control.ts'
 import { ConfigFollower } from './control/config-follower.ts'
@@ -10,11 +10,13 @@ import { type ConfigSource, unchangingSource } from './control/config-source.ts'
 import { createGeneration, type Generation } from './generation.ts'
 import { createCounters, type Counters } from './observe/counters.ts'
 import { DecisionLog } from './observe/decision-log.ts'
-import { createLog } from './observe/log.ts'
-import { createReplayLog, toReplayLogLine } from './observe/replay-log.ts'
-import { createMetrics, type MetricSources } from './observe/metrics/metrics.ts'
+import { createLog } from './observe/log/log.ts'
+import { createReplayLog, toReplayLogEntry } from './observe/replay-log.ts'
+import { createAnalyticsPoints } from './observe/metrics/analytics-points.ts'
+import { createMetrics, type MetricSources, modelsOf } from './observe/metrics/metrics.ts'
 import { createTenantCounters } from './observe/tenant-counters.ts'
 import { AdmissionQueue } from './pipeline/admission-queue.ts'
+import { createVectorKeeper } from './pipeline/vector-keeper.ts'
 import { fanOut, type PipelineEvents } from './pipeline/events.ts'
 import { ticketKey } from './pipeline/facts.ts'
 import type { Platform, RequestContext } from './platform.ts'
@@ -68,11 +70,10 @@ export interface AssembleOptions {
 /** A router that begins with one configuration, on one platform. Lives as long as the process or isolate. */
 export function assembleRouter(config: Config, platform: Platform, options: AssembleOptions = {}): Router {
   const { source = unchangingSource(config, platform.now), onConfig, decisionLog = null, ...preparation } = options
-  const level = () => control.running().logLevel
   const replays = createReplayDesk(config, platform, options)
   const observed = { decisionLog, replays, sources: () => admin }
-  const observers = createObservers(level, platform, observed)
-  const { decisions, counters, log, events } = observers
+  const observers = createObservers(() => control.running(), platform, observed)
+  const { decisions, counters, log, events, metrics } = observers
   const { link, ...shared } = createShared(platform, events)
   const { admission } = shared
   let isDraining = false
@@ -85,6 +86,7 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     use(next) {
       generation = createGeneration(next, context, generation)
       replays.use(replaySettings(next))
+      metrics.use(next)
       onConfig?.(next)
     },
   })
@@ -105,6 +107,7 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
   const viewDocuments = createViewDocuments()
   const context = { platform, link, admin, ...shared, events, viewDocuments, isDraining: () => isDraining }
   let generation: Generation = createGeneration(config, context, null)
+  metrics.use(config)
   return {
     fetch(request, requestContext) {
       const following = follow(follower, request.url, requestContext)
@@ -121,7 +124,8 @@ export function assembleRouter(config: Config, platform: Platform, options: Asse
     reload: async (by) => void (await control.reload(by)),
     decisions,
     counters,
-    close: () => closeAll([decisions, replays], shared),
+    close: () =>
+      closeAll([decisions, replays, metrics, { close: async () => generation.parts.spans?.close() }], shared),
   }
 }
 
@@ -158,6 +162,7 @@ function createShared(platform: Platform, events: PipelineEvents) {
   return {
     link: createLink(platform, events),
     embedders: new Embedders(platform),
+    vectorKeeper: createVectorKeeper(platform, events),
     admission: new AdmissionQueue({ now: platform.now, mustAsk: !platform.wakesAcrossRequests }),
     limits: createLimits(platform, events),
     promptCaches: new PromptCaches(),
@@ -167,7 +172,8 @@ function createShared(platform: Platform, events: PipelineEvents) {
 
 function createLink({ fleet: store, now, random, randomId }: Platform, events: PipelineEvents): FleetLink {
   const { fleetSyncFailed: onSyncFailed, workerChanged: onWorkerChanged } = events
-  return new FleetLink({ store, now, random, randomId, onSyncFailed, onWorkerChanged })
+  const onSyncRecovered = () => events.storeRecovered('fleet')
+  return new FleetLink({ store, now, random, randomId, onSyncFailed, onSyncRecovered, onWorkerChanged })
 }
 
 /** Its store is there as soon as some requests leave a record. */
@@ -177,16 +183,23 @@ function replaySettings({ routerReplay, decisions }: Config): Config['routerRepl
 
 function createReplayDesk(
   config: Config,
-  { now, after, writeLine }: Platform,
+  { now, after, writeLog }: Platform,
   { openReplayStore: open = () => new MemoryReplayStore({ now }) }: AssembleOptions,
 ): ReplayDesk {
-  const desk = new ReplayDesk({ open, now, after, onChange: (change) => writeLine(toReplayLogLine(change)) })
+  const desk = new ReplayDesk({ open, now, after, onChange: (change) => writeLog(toReplayLogEntry(now(), change)) })
   desk.use(replaySettings(config))
   return desk
 }
 
 function createLimits({ limits: store, now, after, randomId }: Platform, events: PipelineEvents): LimitDesk {
-  return new LimitDesk({ store, now, after, randomId, onStoreFailed: events.limitStoreFailed })
+  return new LimitDesk({
+    store,
+    now,
+    after,
+    randomId,
+    onStoreFailed: events.limitStoreFailed,
+    onStoreRecovered: () => events.storeRecovered('limits'),
+  })
 }
 
 interface Observed {
@@ -195,23 +208,22 @@ interface Observed {
   readonly sources: MetricSources
 }
 
-function createObservers(
-  level: () => LogLevel,
-  { now, writeLine }: Pick<Platform, 'now' | 'writeLine'>,
-  { decisionLog, replays, sources }: Observed,
-) {
+function createObservers(running: () => Config, platform: Platform, { decisionLog, replays, sources }: Observed) {
+  const { now, random, writeLog: write } = platform
   const decisions = new DecisionLog({ store: decisionLog, now })
   const counters = createCounters()
   const tenants = createTenantCounters()
-  const metrics = createMetrics(sources)
-  const log = createLog(level, writeLine)
+  const { analytics } = platform
+  const points = analytics === undefined ? [] : [createAnalyticsPoints(analytics, modelsOf(sources))]
+  const log = createLog({ config: running, now, random, write })
+  const metrics = createMetrics(sources, platform, log.exporterChanged)
   return {
     decisions,
     counters,
     tenants,
     metrics,
     log,
-    events: fanOut([decisions, counters, tenants, metrics, log, createReplayLog(replays)]),
+    events: fanOut([decisions, counters, tenants, metrics, log, createReplayLog(replays), ...points]),
   }
 }
 

@@ -55,7 +55,8 @@ export function createServerFleet(config: Config, platform: FleetPlatform, share
       isFirst = false
       return observations
     }
-    const options = { config: pool(), kept, now, after, probe, nextProbeMs: () => prober.nextRoundMs() }
+    const life = platform.randomId()
+    const options = { config: pool(), life, kept, now, after, probe, nextProbeMs: () => prober.nextRoundMs() }
     const state = createMemoryFleetStore(
       shared === null ? options : { ...options, drainSettleMs: SHARED_DRAIN_SETTLE_MS },
     )

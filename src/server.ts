@@ -4,8 +4,9 @@ import { isLoopbackHost } from './access/loopback.ts'
 import type { CacheRedisConfig } from './config/cache-redis-schema.ts'
 import type { Config, RedisConfig, ReplayStoreConfig, WorkerConfig } from './config/config.ts'
 import type { ConfigSource } from './control/config-source.ts'
-import { toLogLine } from './observe/decision-log-lines.ts'
-import type { Platform, RequestContext } from './platform.ts'
+import { toDecisionLogEntry } from './observe/log/decision-log-entry.ts'
+import type { LogEntry, Platform, RequestContext } from './platform.ts'
+import { createRandomIds } from './random-ids.ts'
 import { assembleRouter, type Router } from './router.ts'
 import { openServerState } from './server-state.ts'
 import { DecisionFile } from './store/decision-file.ts'
@@ -14,6 +15,7 @@ import type { DecisionLogChange } from './store/log-health.ts'
 import type { RedisCommands } from './store/redis-commands.ts'
 import type { RedisLink } from './store/redis-link.ts'
 import type { ReplayStore } from './store/replay-store.ts'
+import type { VectorStore } from './store/vector-store.ts'
 import { listModels } from './upstream/model-list.ts'
 
 /** What a runtime with sockets of its own offers; Cloudflare's has none and is served otherwise. */
@@ -55,9 +57,11 @@ export interface StartServerOptions {
   readonly logFiles?: LogFiles
   /** Connects to a Redis that the configuration names; without it the state stays in this process. */
   connectRedis?(redis: RedisConfig): Promise<RedisLink>
+  /** Keeps vectors of the configuration's texts, where no Redis shares them. */
+  readonly vectorStore?: VectorStore
   /** Opens one that caches are in; without it such a cache misses. */
   openRedis?(redis: CacheRedisConfig): RedisCommands
-  writeLine(line: string): void
+  writeLog(entry: LogEntry): void
 }
 
 /** 512 MiB, as in the Rust router. */
@@ -67,21 +71,23 @@ const MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 const CLOSE_MS = 500
 
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { config, source, runtime, logFiles = null, connectRedis = null, writeLine } = options
+  const { config, source, runtime, logFiles = null, connectRedis = null, writeLog } = options
   const outgoing = {
     now: () => Date.now(),
     after: startTimer,
     send: runtime.send,
     random: () => Math.random(),
-    randomId: () => crypto.randomUUID().replaceAll('-', ''),
+    randomId: createRandomIds(),
     binding: () => null,
-    writeLine,
+    writeLog,
   }
-  const { fleet, limits, role } = await openServerState(config, outgoing, connectRedis)
+  const { fleet, limits, vectors, role } = await openServerState(config, outgoing, connectRedis)
+  const vectorStore = vectors ?? options.vectorStore
   const platform: Platform = {
     ...outgoing,
     fleet: fleet.store,
     limits,
+    ...(vectorStore === undefined ? {} : { vectorStore }),
     ...(options.openRedis === undefined ? {} : { openRedis: options.openRedis }),
     fleetRole: role,
     showsConnectPhase: runtime.showsConnectPhase,
@@ -132,11 +138,11 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
 async function openDecisionLog(
   { decisionLog: settings }: Config,
   files: LogFiles | null,
-  { now, after, writeLine }: Pick<Platform, 'now' | 'after' | 'writeLine'>,
+  { now, after, writeLog }: Pick<Platform, 'now' | 'after' | 'writeLog'>,
 ): Promise<DecisionFile | null> {
   const { exportPath } = settings
   if (exportPath === null || files === null) return null
-  const onChange = (change: DecisionLogChange) => writeLine(toLogLine(change))
+  const onChange = (change: DecisionLogChange) => writeLog(toDecisionLogEntry(now(), change))
   const log = new DecisionFile({ files, path: exportPath, config: settings, now, after, onChange })
   await log.open()
   return log

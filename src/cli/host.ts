@@ -33,6 +33,8 @@ export interface StartWorkerdOptions {
   readonly isDirect: boolean
   /** Files with policies to bundle into the Worker, as absolute paths. */
   readonly plugins: readonly string[]
+  /** Takes each line that the Worker and its objects log. */
+  writeLine(line: string): void
   /** What Router Replay needs beside the Worker: a client to bundle, and databases by the names of their bindings. */
   readonly replays?: {
     readonly client: 'redis' | 'postgres' | null
@@ -75,8 +77,10 @@ export interface Host {
   absolutePath(path: string): string
   writeOut(text: string): void
   writeError(text: string): void
-  /** One line of the log; cheap enough for every request. */
+  /** One line of the log; cheap enough for every request, and never waits for whoever reads it. */
   writeLine(line: string): void
+  /** Resolves when these are written, or can't be for now. */
+  flushLines(): Promise<void>
   /** Runs this same command line under another runtime, in place of this process. Resolves with its exit code. */
   runUnder(runtime: Exclude<RuntimeName, 'workerd'>, args: readonly string[]): Promise<number>
   startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer>

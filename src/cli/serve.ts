@@ -4,9 +4,13 @@ import { recordsAny } from '../capture/replay-capture.ts'
 import { formatFindings } from '../config/print.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigSource } from '../control/config-source.ts'
+import { LOG_VARIABLES } from '../config/log-schema.ts'
+import { toEntry } from '../observe/log/entry.ts'
 import { startServer } from '../server.ts'
+import { createVectorFile } from '../store/vector-file.ts'
 import { type Flags, parseFlags } from './flags.ts'
 import { EXIT, type Host, RUNTIME_NAMES, type RuntimeName, type StartWorkerdOptions } from './host.ts'
+import { openServeLog, startedEntry } from './serve-log.ts'
 import { loaderFor, openSource, reload } from './serve-config.ts'
 
 const HELP = `vllm-edge-router serve: route requests until stopped
@@ -68,6 +72,7 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
   }
   const result = await load(text, null)
   const told = result.findings.filter((finding) => finding.severity !== 'note')
+  const warnings = told.length
   if (told.length > 0) host.writeError(formatFindings(told, path))
   if (!result.ok) return EXIT.finding
   const port = flags.value('port')
@@ -77,9 +82,9 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
     port: port === null ? result.config.port : Number(port),
   }
   try {
-    if (runtime === 'workerd') return await serveInWorkerd(host, flags, effective, text)
+    if (runtime === 'workerd') return await serveInWorkerd(host, flags, { config: effective, text, path, warnings })
     const source = await openSource(host, { path, text, hash: effective.hash, load })
-    return await serveHere(host, { config: effective, source, path })
+    return await serveHere(host, { config: effective, source, path, warnings })
   } catch (error) {
     host.writeError(`serve: cannot listen on ${effective.host}:${effective.port}: ${messageOf(error)}\n`)
     return EXIT.finding
@@ -88,11 +93,17 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
 
 interface Serving {
   readonly config: Config
-  readonly source: ConfigSource
   readonly path: string
+  /** What the operator was warned of before. */
+  readonly warnings: number
 }
 
-async function serveHere(host: Host, { config, source, path }: Serving): Promise<number> {
+async function serveHere(
+  host: Host,
+  { config, source, path, warnings }: Serving & { readonly source: ConfigSource },
+): Promise<number> {
+  let running = () => config
+  const log = openServeLog(host, () => running())
   const server = await startServer({
     config,
     source,
@@ -101,16 +112,32 @@ async function serveHere(host: Host, { config, source, path }: Serving): Promise
     openReplayStore: (store) => host.openReplayStore(store),
     connectRedis: host.connectRedis,
     openRedis: host.openRedis,
-    writeLine: host.writeLine,
+    vectorStore: createVectorFile({
+      files: host.files,
+      path: `${host.absolutePath(path)}.vectors.json`,
+      now: () => Date.now(),
+    }),
+    writeLog: log.write,
   })
+  running = server.router.config
   host.onReloadAsked(() => void reload(host, server.router, path))
   host.writeOut(`listening on ${server.url}\n`)
+  const { url } = server
+  log.write(startedEntry(Date.now(), config, { runtime: host.runtime, url, path, warnings }))
   await host.untilAsked()
-  if (!(await server.shutdown())) host.writeError('serve: streams that outlived shutdown_grace_secs were cut\n')
+  log.write(toEntry(Date.now(), 'info', 'stopping', { in_flight: server.router.inFlight() }))
+  const isDone = await server.shutdown()
+  log.write(toEntry(Date.now(), isDone ? 'info' : 'warn', 'stopped', { cut_off: isDone ? undefined : true }))
+  if (!isDone) host.writeError('serve: streams that outlived shutdown_grace_secs were cut\n')
   return EXIT.good
 }
 
-async function serveInWorkerd(host: Host, flags: Flags, config: Config, configText: string): Promise<number> {
+async function serveInWorkerd(
+  host: Host,
+  flags: Flags,
+  { config, text, path, warnings }: Serving & { readonly text: string },
+): Promise<number> {
+  const log = openServeLog(host, () => config)
   host.onReloadAsked(() =>
     host.writeError('serve: workerd keeps its configuration; change it with PUT /admin/config\n'),
   )
@@ -119,15 +146,19 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
   const server = await host.startWorkerd({
     host: config.host,
     port: config.port,
-    configText,
-    variables: variablesFor(config, configText, host),
+    configText: text,
+    variables: variablesFor(config, text, host),
+    writeLine: log.writeJson,
     isDirect: flags.has('direct'),
-    plugins: flags.list('plugin').map((path) => host.absolutePath(path)),
+    plugins: flags.list('plugin').map((module) => host.absolutePath(module)),
     replays: replaysFor(config, host),
   })
   host.writeOut(`listening on ${server.url}\n`)
+  log.write(startedEntry(Date.now(), config, { runtime: 'workerd', url: server.url, path, warnings }))
   await asked
+  log.write(toEntry(Date.now(), 'info', 'stopping', {}))
   await server.stop()
+  log.write(toEntry(Date.now(), 'info', 'stopped', {}))
   return EXIT.good
 }
 
@@ -135,7 +166,7 @@ async function serveInWorkerd(host: Host, flags: Flags, config: Config, configTe
 function variablesFor({ configEnv }: Config, text: string, host: Host): Record<string, string> {
   const written = Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name]) => name ?? '')
   const variables: Record<string, string> = {}
-  for (const name of [...written, ...configEnv]) {
+  for (const name of [...written, ...configEnv, ...Object.values(LOG_VARIABLES)]) {
     const value = host.env(name)
     if (value !== undefined) variables[name] = value
   }

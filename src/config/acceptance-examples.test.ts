@@ -1,6 +1,5 @@
 // The acceptance examples of the semantic router's contract that rules and signals decide, by their numbers, from YAML to
-// the decision. Those from 16 on are about records, where Router Replay here has limits of its own (docs/router-replay.md):
-// test/conformance/http-router-replay.ts. The last, metadata that is no text, is in http-decisions.ts.
+// the decision. Those from 16 on are about records: test/conformance/http-replay-examples.ts.
 
 import { expect, test } from 'vitest'
 import { requestView } from '../../test/support/request-view.ts'

@@ -1,19 +1,12 @@
 // A checked file to the Config the router runs on, and the hash that stands for it on every record.
 // Nothing is judged here: what arrives has passed every check.
 
+import { replaceSecretValues } from '../secret.ts'
 import { digestOfKey } from '../access/key-digest.ts'
 import { toAdminKeys } from './admin-schema.ts'
-import { withRedisDigests } from './cache-redis-schema.ts'
 import { toKeyValidation, toOverload, toTenants } from './caller-schema.ts'
-import type {
-  Config,
-  EmbeddingServerConfig,
-  HookConfig,
-  RedisConfig,
-  ReplayStoreConfig,
-  ResponseCacheConfig,
-  SignalServersConfig,
-} from './config.ts'
+import { toLog } from './log-schema.ts'
+import type { Config } from './config.ts'
 import { canonicalJson, digest } from './digest.ts'
 import { toDecisionLog } from './decision-log-schema.ts'
 import { readySignals, signalRulesOf, toDecisions } from './decisions.ts'
@@ -24,12 +17,13 @@ import { toModelRule } from './model-rule-schema.ts'
 import type { ChosenPolicy } from './policy-section.ts'
 import type { PoolEntry } from './pool.ts'
 import { toResponseCache, toSemanticCache } from './response-cache-schema.ts'
-import { type PromptCacheConfig, toPromptCache } from './prompt-cache-schema.ts'
+import { toPromptCache } from './prompt-cache-schema.ts'
 import { toHedge, toRetry } from './retry-schema.ts'
 import { toRouterReplay } from './router-replay-schema.ts'
 import { replaceSecrets } from './schema-walk.ts'
 import { toSemanticCluster } from './semantic-cluster-schema.ts'
-import { type SharedPrefixConfig, toSharedPrefixes } from './shared-prefix-schema.ts'
+import { toSharedPrefixes } from './shared-prefix-schema.ts'
+import { toMetricsPush } from './metrics-schema.ts'
 import { toTraces } from './trace-schema.ts'
 import { toSignalServers } from './signal-server-schema.ts'
 import { toRedis } from './state-schema.ts'
@@ -69,6 +63,7 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     sharedState: toRedis(file.state),
     traces: toTraces(file.trace_config),
     hasPublicMetrics: file.metrics.public,
+    metricsPush: toMetricsPush(file.metrics, file.trace_config.service_name),
     allowedWorkerHosts: file.allowed_worker_hosts,
     allowedServiceHosts: file.allowed_service_hosts,
     configEnv: file.config_env,
@@ -102,91 +97,29 @@ function settingsOf(file: ConfigFile, pool: readonly PoolEntry[]): Settings {
     requestBodyMs: timeouts.request_body,
     modelRefreshMs: file.model_refresh_secs * 1000,
     responseTtlMs: file.responses.ttl_secs * 1000,
-    logLevel: file.log_level,
+    log: toLog(file),
     shutdownGraceMs: file.shutdown_grace_secs * 1000,
-    fleet: { replicas: file.fleet.replicas, locationHint: file.fleet.location_hint },
+    fleet: toFleet(file.fleet),
+  }
+}
+
+function toFleet(fleet: ConfigFile['fleet']): Config['fleet'] {
+  return {
+    replicas: fleet.replicas,
+    shards: fleet.shards,
+    tenantShards: fleet.tenant_shards,
+    decisionGroups: fleet.decision_groups,
+    locationHint: fleet.location_hint,
   }
 }
 
 async function hashOf(settings: Settings, { type, options, schema }: ChosenPolicy): Promise<string> {
   // A changed key is a changed configuration, so keys count, but only as digests.
-  const workers = settings.workers.map(async (worker) => ({ ...worker, apiKey: await digestOrNull(worker.apiKey) }))
-  const effective = {
-    ...settings,
-    workers: await Promise.all(workers),
-    hooks: await Promise.all(settings.hooks.map(withDigests)),
-    semanticCluster: settings.semanticCluster && {
-      ...settings.semanticCluster,
-      server: await withServerDigest(settings.semanticCluster.server),
-    },
-    routerReplay: { ...settings.routerReplay, store: await withStoreDigests(settings.routerReplay.store) },
-    signalServers: await withSignalServerDigests(settings.signalServers),
-    responseCache: await withCacheDigests(settings.responseCache),
-    semanticCache: settings.semanticCache && {
-      ...(await withCacheDigests(settings.semanticCache)),
-      server: await withServerDigest(settings.semanticCache.server),
-    },
-    promptCache: settings.promptCache && (await withPromptCacheDigests(settings.promptCache)),
-    sharedPrefixes: settings.sharedPrefixes && (await withHintDigests(settings.sharedPrefixes)),
-    sharedState: await withUrlDigest(settings.sharedState),
-    policy: { type, options: await replaceSecrets(schema, options, digest) },
-  }
+  const policy = { type, options: await replaceSecrets(schema, options, digest) }
+  const effective = { ...asMap(await replaceSecretValues(settings, digest)), policy }
   return digest(canonicalJson(effective))
 }
 
-async function withDigests(hook: HookConfig): Promise<HookConfig> {
-  const headers = Object.entries(hook.headers).map(async ([name, value]) => [name, await digest(value)] as const)
-  return { ...hook, apiKey: await digestOrNull(hook.apiKey), headers: Object.fromEntries(await Promise.all(headers)) }
-}
-
-async function withServerDigest(server: EmbeddingServerConfig): Promise<EmbeddingServerConfig> {
-  return { ...server, apiKey: await digestOrNull(server.apiKey) }
-}
-
-async function withStoreDigests(store: ReplayStoreConfig): Promise<ReplayStoreConfig> {
-  const { redis, postgres } = store
-  return {
-    ...store,
-    redis: redis && {
-      ...redis,
-      url: await digestOrNull(redis.url),
-      restUrl: await digestOrNull(redis.restUrl),
-      token: await digestOrNull(redis.token),
-    },
-    postgres: postgres && { ...postgres, url: await digestOrNull(postgres.url) },
-  }
-}
-
-async function withSignalServerDigests(servers: SignalServersConfig): Promise<SignalServersConfig> {
-  const { embedding, ...labels } = servers
-  const digested = Object.entries(labels).map(async ([family, server]) => {
-    return [family, server && { ...server, apiKey: await digestOrNull(server.apiKey) }] as const
-  })
-  return {
-    ...servers,
-    ...Object.fromEntries(await Promise.all(digested)),
-    embedding: embedding && { ...embedding, server: await withServerDigest(embedding.server) },
-  }
-}
-
-async function withCacheDigests<Cache extends ResponseCacheConfig | null>(cache: Cache): Promise<Cache> {
-  return cache?.redis ? { ...cache, redis: await withRedisDigests(cache.redis, digest) } : cache
-}
-
-async function withPromptCacheDigests(cache: PromptCacheConfig): Promise<PromptCacheConfig> {
-  return { ...cache, redis: cache.redis && (await withRedisDigests(cache.redis, digest)) }
-}
-
-async function withHintDigests(prefixes: SharedPrefixConfig): Promise<SharedPrefixConfig> {
-  const { store } = prefixes
-  if (store.kind !== 'redis') return prefixes
-  return { ...prefixes, store: { ...store, redis: await withRedisDigests(store.redis, digest) } }
-}
-
-async function withUrlDigest(redis: RedisConfig | null): Promise<RedisConfig | null> {
-  return redis === null ? null : { ...redis, url: await digest(redis.url) }
-}
-
-async function digestOrNull(secret: string | null): Promise<string | null> {
-  return secret === null ? null : digest(secret)
+function asMap(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {}
 }

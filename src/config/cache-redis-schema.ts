@@ -1,5 +1,6 @@
 // The `redis` section of caches: where one is, over TCP or over HTTP, and how long it may take.
 
+import { type Secret, toSecret } from '../secret.ts'
 import * as z from 'zod'
 import { errorAt, type Path, type Problem, warningAt } from './finding.ts'
 import { redisShape } from './redis-section.ts'
@@ -8,10 +9,10 @@ import { wholeNumber } from './scalars.ts'
 /** A Redis that caches are in; one of `url` and `restUrl` is there. */
 export interface CacheRedisConfig {
   /** Over TCP, with user and password, if any. A secret. */
-  readonly url: string | null
+  readonly url: Secret | null
   /** Over HTTP as Upstash speaks it. Both are secrets. */
-  readonly restUrl: string | null
-  readonly token: string | null
+  readonly restUrl: Secret | null
+  readonly token: Secret | null
   /** What every key begins with. */
   readonly keyPrefix: string
   readonly skipsVerification: boolean
@@ -34,26 +35,12 @@ type PartlySection = { readonly [Key in keyof Section]?: Section[Key] | undefine
 
 export function toCacheRedis(section: Section): CacheRedisConfig {
   return {
-    url: section.url ?? null,
-    restUrl: section.rest_url ?? null,
-    token: section.token ?? null,
+    url: toSecret(section.url),
+    restUrl: toSecret(section.rest_url),
+    token: toSecret(section.token),
     keyPrefix: section.key_prefix,
     skipsVerification: section.tls_skip_verify,
     commandTimeoutMs: section.command_timeout_ms,
-  }
-}
-
-/** The same with digests in place of what is secret, for a configuration's hash. */
-export async function withRedisDigests(
-  redis: CacheRedisConfig,
-  digest: (secret: string) => Promise<string>,
-): Promise<CacheRedisConfig> {
-  const digestOrNull = async (secret: string | null) => (secret === null ? null : digest(secret))
-  return {
-    ...redis,
-    url: await digestOrNull(redis.url),
-    restUrl: await digestOrNull(redis.restUrl),
-    token: await digestOrNull(redis.token),
   }
 }
 

@@ -139,7 +139,10 @@ function unservedModels(input: CrossCheckInput): Problem[] {
   const rules = (file.model_rules ?? []).map((rule) => rule?.match)
   // A rule that was refused, or takes many names, may lead this one somewhere.
   if (served === null || rules.some((match) => match === undefined || match.endsWith('*'))) return []
-  const names = [...served, ...rules.filter((match) => match !== undefined)]
+  const isDecided = (file.routing?.decisions ?? file.decisions ?? []).length > 0
+  // Names that ask the router to choose are asked for, too, though nobody serves them.
+  const auto = isDecided ? (file.auto_models ?? ['auto']) : []
+  const names = [...served, ...[...rules, ...auto].filter((name) => name !== undefined)]
   return eachModel(file, (model, path) => {
     if (names.some((name) => coversModel([model], name))) return []
     return [warningAt(path, `covers nothing: no worker lists such a model, and no rule takes such a name`)]

@@ -1,6 +1,7 @@
 // The configuration as the rest of the router sees it: merged, with defaults filled in, times in milliseconds.
 // What operators write is in schema.ts; load.ts turns one into the other.
 
+import type { Secret } from '../secret.ts'
 import type { AdminScope } from '../access/admin-scopes.ts'
 import type { ModelRule } from '../routing/model-rules.ts'
 import type { Policy } from '../routing/policy.ts'
@@ -22,7 +23,7 @@ export interface WorkerConfig {
   readonly weight: number
   readonly labels: Readonly<Record<string, string>>
   /** Bearer key sent to this worker: its own, else `worker_api_keys`, else the global `api_key`. A secret. */
-  readonly apiKey: string | null
+  readonly apiKey: Secret | null
   /** Name of the service or VPC binding to fetch through; null to fetch the URL directly. */
   readonly binding: string | null
   /** Number of data-parallel ranks behind the URL; 1 for a plain engine. */
@@ -53,9 +54,9 @@ export interface HookConfig {
   readonly onReject: 'block403' | 'block400' | 'pass'
   readonly mayTransform: boolean
   /** Sent along, names in lower case. Values are secrets. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, Secret>>
   /** Bearer key sent to the hook. A secret. */
-  readonly apiKey: string | null
+  readonly apiKey: Secret | null
   /** Routes it is asked about, as the catalogue writes them; null for all. */
   readonly routes: readonly string[] | null
   /** Models it is asked about; null for all. */
@@ -216,16 +217,16 @@ export interface ReplayStoreConfig {
 
 /** One of `url` and `restUrl` is there. All but the prefix may be secrets. */
 export interface ReplayRedisConfig {
-  readonly url: string | null
-  readonly restUrl: string | null
-  readonly token: string | null
+  readonly url: Secret | null
+  readonly restUrl: Secret | null
+  readonly token: Secret | null
   readonly keyPrefix: string
   readonly skipsVerification: boolean
 }
 
 /** One of `url`, a secret, and `hyperdriveBinding` is there. */
 export interface ReplayPostgresConfig {
-  readonly url: string | null
+  readonly url: Secret | null
   readonly hyperdriveBinding: string | null
   readonly schema: string
   readonly table: string
@@ -239,7 +240,7 @@ export interface EmbeddingServerConfig {
   readonly binding: string | null
   readonly model: string
   /** Bearer key sent to the server. A secret. */
-  readonly apiKey: string | null
+  readonly apiKey: Secret | null
 }
 
 /** Who sorts texts into labels. */
@@ -249,7 +250,7 @@ export interface LabelServerConfig {
   readonly url: string
   readonly model: string
   /** Bearer key sent to the server. A secret. */
-  readonly apiKey: string | null
+  readonly apiKey: Secret | null
   readonly timeoutMs: number
   /** Classes of a classifier in its order; null when its answers name all of them. */
   readonly labels: readonly string[] | null
@@ -317,7 +318,7 @@ export interface SemanticCacheConfig extends ResponseCacheConfig {
 /** A Redis that holds what processes agree on. */
 export interface RedisConfig {
   /** With user and password, if any. A secret. */
-  readonly url: string
+  readonly url: Secret
   /** What every key begins with: processes with the same one are one fleet. */
   readonly keyPrefix: string
   readonly connectTimeoutMs: number
@@ -338,6 +339,16 @@ export type WorkerDisplay = 'auto' | 'url' | 'id' | 'hash'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** `auto` is text at a terminal, JSON elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'text'
+
+export interface LogConfig {
+  readonly level: LogLevel
+  readonly format: LogFormat
+  /** Share of requests that went well which leave an entry, from 0 to 1. */
+  readonly sampleRatio: number
+}
+
 /** A configuration for people: as an operator would write it, and what tells two of them apart. */
 export interface ConfigDocument {
   /** Every top-level key with its value or default, in YAML's terms. Secrets are `***`. */
@@ -353,13 +364,27 @@ export interface TraceConfig {
   /** A whole URL, path included. */
   readonly endpoint: string
   readonly protocol: 'http/json' | 'http/protobuf'
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, Secret>>
   readonly serviceName: string
+  /** What else is said of whoever sends. */
+  readonly resourceAttributes: Readonly<Record<string, string>>
+  /** How long one message may take. */
+  readonly timeoutMs: number
   /** Of traces that begin here, from 0 to 1. */
   readonly samplingRatio: number
   readonly excludedPaths: ReadonlySet<string>
   /** Whether requests that fail are sent although they were not sampled. */
   readonly exportsErrors: boolean
+}
+
+/** Metrics that are sent by the OpenTelemetry protocol. */
+export interface MetricsPushConfig {
+  /** A whole URL, path included. */
+  readonly endpoint: string
+  readonly protocol: 'http/json' | 'http/protobuf'
+  readonly headers: Readonly<Record<string, Secret>>
+  readonly serviceName: string
+  readonly intervalMs: number
 }
 
 export interface Config {
@@ -391,6 +416,8 @@ export interface Config {
   readonly traces: TraceConfig | null
   /** Whether `/metrics` is open to anybody. */
   readonly hasPublicMetrics: boolean
+  /** Where metrics are sent; null when they are only scraped. */
+  readonly metricsPush: MetricsPushConfig | null
   /** Where workers added through the API may be. */
   readonly allowedWorkerHosts: readonly string[]
   /** Where services may be that a configuration from the API adds: hooks, checks of keys, stores. */
@@ -439,9 +466,21 @@ export interface Config {
   readonly modelRefreshMs: number
   /** How long the worker of a stored response is remembered. */
   readonly responseTtlMs: number
-  readonly logLevel: LogLevel
+  readonly log: LogConfig
   /** How long running streams may finish after SIGTERM. */
   readonly shutdownGraceMs: number
-  /** The Durable Object `Fleet`: replicas that isolates are spread over, and where the objects should live. */
-  readonly fleet: { readonly replicas: number; readonly locationHint: string | null }
+  readonly fleet: DurableObjectsConfig
+}
+
+/** How many Durable Objects of each kind there are (docs/bench/scale.md has the rule), and where they should live. */
+export interface DurableObjectsConfig {
+  /** Objects that isolates are spread over to read the fleet's state. */
+  readonly replicas: number
+  /** Objects for stored responses, and for hints where prefixes are. */
+  readonly shards: number
+  /** Objects that divide a tenant's limits evenly. */
+  readonly tenantShards: number
+  /** Groups of eight objects that keep decision records. */
+  readonly decisionGroups: number
+  readonly locationHint: string | null
 }

@@ -77,7 +77,6 @@ const CHECKS: readonly ((input: CrossCheckInput) => Problem[])[] = [
   checkSemanticCluster,
   checkSignalServers,
   checkSharedPrefixes,
-  checkSignalServers,
   checkState,
   checkTraces,
 ]

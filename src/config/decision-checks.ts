@@ -1,9 +1,5 @@
-// Checks of decisions and their signals that no single field can make: names that lead nowhere, rules no request reaches,
-// keywords that do not do what they seem to.
+// Checks of decisions and their signals that no single field can make: names that lead nowhere, rules no request reaches.
 
-import { usualDistance } from '../routing/signals/edit-distance.ts'
-import { compileRegex } from '../routing/signals/linear-regex.ts'
-import { RegexError } from '../routing/signals/regex-parse.ts'
 import { type SignalFamily, signalKey } from '../routing/signals/signal.ts'
 import type { Partly } from './check-section.ts'
 import type { CrossCheckInput } from './cross-checks.ts'
@@ -11,6 +7,7 @@ import { checkReach } from './decision-reach.ts'
 import { type DecisionSection, isEmptyGroup, REASONING_FAMILIES } from './decision-schema.ts'
 import { placeOf } from './decisions.ts'
 import { errorAt, formatPath, type Path, type Problem, warningAt } from './finding.ts'
+import { checkKeywords, patternProblem } from './keyword-checks.ts'
 import { listedModels } from './model-rule-checks.ts'
 import { didYouMean } from './nearest.ts'
 import type { ConfigFile } from './schema.ts'
@@ -88,55 +85,6 @@ function checkSignals(file: File): Problem[] {
     })
   })
   return [...repeated, ...checkKeywords(section.keywords ?? [], [...at, 'keywords']), ...checkPatterns(section, at)]
-}
-
-type KeywordSection = Partly<SignalsSection['keywords'][number]>
-
-function checkKeywords(rules: readonly (KeywordSection | undefined)[], at: Path): Problem[] {
-  return rules.flatMap((rule, index) => {
-    if (rule === undefined) return []
-    return (rule.keywords ?? []).flatMap((keyword, place) => {
-      if (keyword === undefined) return []
-      const path = [...at, index, 'keywords', place]
-      if (rule.method === 'regex') return patternProblem(keyword, rule.case_sensitive === true, path)
-      return keywordTraps(keyword, rule, (rule.keywords ?? []).indexOf(keyword) < place).map((trap) => {
-        return warningAt(path, trap)
-      })
-    })
-  })
-}
-
-/** What a keyword does that its author may not expect. */
-function keywordTraps(keyword: string, rule: KeywordSection, isRepeated: boolean): string[] {
-  const traps: string[] = []
-  const letters = [...keyword].length
-  if (isRepeated) traps.push('stands in the list before; it counts once')
-  if (keyword !== keyword.trim()) traps.push('has spaces at its ends, which the text must have too')
-  if (/\\[bdsw]|\.\*|\[[^\]]+\]/.test(keyword)) {
-    traps.push('looks like an expression and is taken as it stands; write method: regex for one')
-  }
-  if (rule.fuzzy_match !== true || rule.method === 'bm25') return traps
-  const distance = rule.fuzzy_threshold
-  if (distance === undefined && usualDistance(letters) === 0) {
-    traps.push('is too short for fuzzy_match, which leaves words of three letters alone')
-  }
-  if (distance !== undefined && distance > usualDistance(letters)) {
-    const usual = usualDistance(letters)
-    traps.push(
-      `has ${letters} letters: with fuzzy_threshold ${distance} it is found in many other words; ${usual} is usual`,
-    )
-  }
-  return traps
-}
-
-function patternProblem(pattern: string, isCaseSensitive: boolean, path: Path): Problem[] {
-  try {
-    compileRegex(pattern, isCaseSensitive)
-    return []
-  } catch (error) {
-    if (!(error instanceof RegexError)) throw error
-    return [errorAt(path, `${error.message} (expressions are those of RE2, matched in linear time)`)]
-  }
 }
 
 function checkPatterns({ structure = [], context = [] }: Partly<SignalsSection>, at: Path): Problem[] {

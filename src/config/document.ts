@@ -1,6 +1,7 @@
 // A checked file for people: every key in the notation of YAML, secrets hidden, and a digest of each section that tells
 // whether it has changed.
 
+import { HIDDEN } from '../secret.ts'
 import type * as z from 'zod'
 import type { ConfigDocument } from './config.ts'
 import { withoutUserInfo } from './finding.ts'
@@ -8,7 +9,7 @@ import type { ChosenPolicy } from './policy-section.ts'
 import { canonicalJson, digest } from './digest.ts'
 import { digestOfReach, reachedBy } from './reach.ts'
 import { configSchema, type ConfigFile } from './schema.ts'
-import { HIDDEN, holdsSecret, isDuration, replaceSecrets, schemaWithin } from './schema-walk.ts'
+import { holdsSecret, isDuration, replaceSecrets, schemaWithin } from './schema-walk.ts'
 
 type Schema = z.core.$ZodType
 

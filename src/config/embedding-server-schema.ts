@@ -1,6 +1,7 @@
 // Where vectors of texts come from: the fields of every section that wants them, under the Rust router's names, and what
 // they become.
 
+import { toSecret } from '../secret.ts'
 import * as z from 'zod'
 import type { Partly } from './check-section.ts'
 import type { EmbeddingServerConfig } from './config.ts'
@@ -37,7 +38,7 @@ export function toEmbeddingServer(section: EmbeddingServerSection): EmbeddingSer
     url: section.embeddings_url ?? null,
     binding: section.embeddings_binding ?? null,
     model: section.embeddings_model,
-    apiKey: section.embeddings_api_key,
+    apiKey: toSecret(section.embeddings_api_key),
   }
 }
 

@@ -1,6 +1,7 @@
 // `pre_routing_hooks`: what one entry can say, and the HookConfig it becomes.
 // What only the whole file shows (names that repeat, routes that don't exist) is in hook-checks.ts.
 
+import { Secret, toSecret } from '../secret.ts'
 import * as z from 'zod'
 import type { HookConfig } from './config.ts'
 import { flag, list, text, wholeNumber } from './scalars.ts'
@@ -59,8 +60,10 @@ export function toHook(hook: z.output<typeof hookSchema>): HookConfig {
     onError: hook.on_error,
     onReject: hook.on_reject,
     mayTransform: hook.transform,
-    headers: Object.fromEntries(Object.entries(hook.headers).map(([name, value]) => [name.toLowerCase(), value])),
-    apiKey: hook.api_key,
+    headers: Object.fromEntries(
+      Object.entries(hook.headers).map(([name, value]) => [name.toLowerCase(), new Secret(value)]),
+    ),
+    apiKey: toSecret(hook.api_key),
     routes: hook.routes,
     models: hook.models,
     send: hook.send,

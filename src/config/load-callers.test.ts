@@ -182,6 +182,7 @@ describe('warnings', () => {
     'api_keys: [{name: a, key: k, allowed_models: [alias]}]\nmodel_rules: [{match: alias, rewrite: qwen}]',
     'api_keys: [{name: a, key: k, allowed_models: [anything]}]\nmodel_rules: [{match: "any*", rewrite: qwen}]',
     'api_keys: [{name: a, key: k, weight: 2}]\nmax_concurrent_requests: 10',
+    'api_keys: [{name: a, key: k, allowed_models: [auto]}]\ndecisions: [{name: d, modelRefs: [{model: qwen}]}]',
   ])('none for %s', async (text) => {
     expect((await load(`${text}\n`, LISTED)).findings).toEqual([])
   })

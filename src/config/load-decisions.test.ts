@@ -178,9 +178,9 @@ const ERRORS: readonly (readonly [what: string, text: string, finding: RegExp])[
     /^3 error signals\.keywords\[0\]\.keywords\[0\]: has a group that looks ahead/,
   ],
   [
-    'a method that is not built',
-    'signals: {keywords: [{name: r, method: ngram, keywords: [a]}]}\n',
-    /ngram is not built/,
+    'a method there is not',
+    'signals: {keywords: [{name: r, method: fuzzy, keywords: [a]}]}\n',
+    /fuzzy is no method; write fuzzy_match: true/,
   ],
   [
     'a count of nothing',
@@ -225,6 +225,14 @@ describe('what is remarked', () => {
     ],
     ['a hidden expression', '{name: a, keywords: ["\\\\bfoo\\\\b"]}', /write method: regex/],
     ['a word twice', '{name: a, keywords: [x, x]}', /stands in the list before/],
+    [
+      'pieces that are everywhere',
+      '{name: a, keywords: [urgent], method: ngram, ngram_threshold: 0.4}',
+      /0.7 is usual/,
+    ],
+    ['a threshold of nothing', '{name: a, keywords: [x], bm25_threshold: 1}', /only with method: bm25/],
+    ['the same for pieces', '{name: a, keywords: [x], ngram_arity: 4}', /only with method: ngram/],
+    ['misspelt expressions', '{name: a, keywords: [x], method: regex, fuzzy_match: true}', /only with method: words/],
     ['a space at the end', '{name: a, keywords: ["x "]}', /spaces at its ends/],
   ])('%s', async (_what, rule, finding) => {
     const { findings, config } = await load(`${WORKERS}signals: {keywords: [${rule}]}\n`)

@@ -61,7 +61,7 @@ describe('a delivered configuration', () => {
   test('asks for listed variables only, with a default as without', async () => {
     const worker = 'workers: [{url: "http://10.0.0.7:8000"}]'
     const good = await deliver(`${worker}\napi_key: \${LISTED}`)
-    expect(good.ok && good.config.workers[0]?.apiKey).toBe('listed-value')
+    expect(good.ok && good.config.workers[0]?.apiKey?.reveal()).toBe('listed-value')
     for (const value of ['${HIDDEN}', '${HIDDEN:-x}', 'a-${LISTED}-${HIDDEN}', '${NOT_SET:-x}']) {
       const [only, ...more] = await complaints(`${worker}\napi_key: "${value}"`)
       expect(more).toEqual([])

@@ -151,13 +151,26 @@ describe('signal servers', () => {
   })
 
   test('rules without one are told of, at the place where they stand', async () => {
-    expect(
-      (await findings(rules)).find((finding) => finding.startsWith('warning signals.domains: takes a server')),
-    ).toBeDefined()
+    const told = (await findings(rules)).filter((finding) => finding.startsWith('warning signals.domains: takes'))
+    expect(told).toHaveLength(1)
     const nested = await findings(`routing: {${rules.trim()}}\n`)
     expect(nested.find((finding) => finding.startsWith('warning routing.signals.domains'))).toBeDefined()
     const served = await findings(`${rules}signal_servers: {domain: {url: "http://c"}}\n`)
     expect(served.filter((finding) => finding.includes('takes a server'))).toEqual([])
+  })
+
+  test('rules for labels that the classifier has not are told of', async () => {
+    const server = 'signal_servers: {domain: {url: "http://c", labels: [Computer Science, math]}}\n'
+    const of = (list: string) => findings(`${server}signals: {domains: ${list}}\n`)
+    const none = 'none of which signal_servers.domain.labels lists; it never matches'
+    expect(
+      await of('[{name: maths}, {name: computer_science}, {name: any, mmlu_categories: [physics, math]}]'),
+    ).toEqual([`warning signals.domains[0]: stands for maths, ${none}`])
+    expect(await of('[{name: math, mmlu_categories: [physics, law]}]')).toEqual([
+      `warning signals.domains[0]: stands for physics, law, ${none}`,
+    ])
+    // What a chat model is given are the labels of the rules.
+    expect(await findings(`${server.replace('labels', 'type: chat, labels')}${rules}`)).toEqual([])
   })
 
   test.each([

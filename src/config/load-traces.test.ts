@@ -47,6 +47,10 @@ test.each([
   'sampling_ratio: -0.1',
   'sampling_ratio: half',
   'protocol: grpc',
+  'timeout: -1',
+  'resource_attributes: [a]',
+  'excluded_paths: /health',
+  'headers: [a]',
   'endpoint: http://a',
 ])('%s is refused', async (line) => {
   expect((await load(`${ONE}trace_config: {otlp_traces_endpoint: "http://a", ${line}}`)).ok).toBe(false)
@@ -58,6 +62,8 @@ describe('the environment', () => {
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=a%20key, x-team = search',
     OTEL_SERVICE_NAME: 'edge',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,team=search%20two,service.name=other',
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
     OTEL_TRACES_SAMPLER_ARG: '0.25',
   }
@@ -68,6 +74,8 @@ describe('the environment', () => {
       protocol: 'http/json',
       headers: { 'x-api-key': 'a key', 'x-team': 'search' },
       serviceName: 'edge',
+      timeoutMs: 2_500,
+      resourceAttributes: { 'deployment.environment.name': 'test', team: 'search two' },
       samplingRatio: 0.25,
     })
   })
@@ -87,6 +95,24 @@ describe('the environment', () => {
     expect((await tracesOf('', own))?.endpoint).toBe('http://traces:4318/own')
   })
 
+  test('has words for traces alone, which come first; what is empty is not set', async () => {
+    const own = {
+      ...SET,
+      OTEL_SERVICE_NAME: '',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '',
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: '',
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
+      OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '100',
+    }
+    expect(await tracesOf('', own)).toMatchObject({
+      endpoint: 'http://collector:4318/v1/traces',
+      protocol: 'http/protobuf',
+      headers: { 'x-team': expect.anything() },
+      serviceName: 'other',
+      timeoutMs: 100,
+    })
+  })
+
   test.each([{ OTEL_SDK_DISABLED: 'true' }, { OTEL_TRACES_EXPORTER: 'none' }])(
     'switches traces off: %j',
     async (off) => {
@@ -96,10 +122,16 @@ describe('the environment', () => {
 
   test('is read over where it makes no sense', async () => {
     expect(
-      await tracesOf('', { ...SET, OTEL_TRACES_SAMPLER_ARG: 'half', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }),
+      await tracesOf('', {
+        ...SET,
+        OTEL_TRACES_SAMPLER_ARG: 'half',
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+        OTEL_EXPORTER_OTLP_TIMEOUT: 'long',
+      }),
     ).toMatchObject({
       samplingRatio: 1,
       protocol: 'http/protobuf',
+      timeoutMs: 5_000,
     })
   })
 })

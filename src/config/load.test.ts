@@ -26,9 +26,9 @@ describe('a good file', () => {
       requestBodyMs: 60_000,
       modelRefreshMs: 10_000,
       responseTtlMs: 86_400_000,
-      logLevel: 'info',
+      log: { level: 'info', format: 'auto', sampleRatio: 1 },
       shutdownGraceMs: 30_000,
-      fleet: { replicas: 4, locationHint: null },
+      fleet: { replicas: 4, shards: 16, tenantShards: 1, decisionGroups: 1, locationHint: null },
     })
     expect(config.workers).toEqual([
       {
@@ -105,14 +105,14 @@ api_key: k-global
 cors_allowed_origins: "*"
 forward_headers: [X-Team, x-team]
 passthrough_paths: [/metrics, /v1/load_lora_adapter]
-fleet: {replicas: 8, location_hint: weur}
+fleet: {replicas: 8, shards: 256, tenant_shards: 6, decision_groups: 3, location_hint: weur}
 policy: {type: round_robin, strict: true}
 `)
     expect(config).toMatchObject({
       corsAllowedOrigins: ['*'],
       forwardHeaders: ['x-team'],
       passthroughPaths: ['/metrics', '/v1/load_lora_adapter'],
-      fleet: { replicas: 8, locationHint: 'weur' },
+      fleet: { replicas: 8, shards: 256, tenantShards: 6, decisionGroups: 3, locationHint: 'weur' },
       policy: { name: 'round_robin', needs: { ticket: 'strict' } },
     })
   })

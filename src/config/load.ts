@@ -11,12 +11,14 @@ import { valueAt } from './explain.ts'
 import { byPlace, errorAt, formatPath, pathKey, type Finding, type Path, type Problem } from './finding.ts'
 import { OWN_PATHS } from './http-values.ts'
 import { interpolate } from './interpolate.ts'
+import { checkLogEnvironment, withLogEnvironment } from './log-schema.ts'
 import { ruleTargets, type RuleTarget } from './model-rule-checks.ts'
 import { readPolicy } from './policy-section.ts'
 import { poolOf, type PoolEntry } from './pool.ts'
 import { readYaml, type YamlTree } from './read-yaml.ts'
 import type { ReplayPlatform } from './router-replay-checks.ts'
 import { configSchema, type ConfigFile } from './schema.ts'
+import { withMetricsEnvironment } from './metrics-environment.ts'
 import { withTraceEnvironment } from './trace-environment.ts'
 import { HARMLESS_KEYS, setAside } from './unavailable.ts'
 
@@ -73,11 +75,13 @@ export async function loadConfig(text: string, options: LoadOptions): Promise<Lo
     return { ok: false, findings: [...place([notAMap(value, options)], read.tree)] }
   }
   const checked = checkFile({ ...value }, options)
-  const problems = [...read.tree.problems, ...checked.problems]
+  const problems = [...read.tree.problems, ...checked.problems, ...checkLogEnvironment(options.env)]
   const findings = place(problems, read.tree)
   if (checked.build === null || problems.some(({ severity }) => severity === 'error')) return { ok: false, findings }
   const { places } = checked
-  return { ok: true, config: await checked.build(), findings, places, place: (later) => place(later, read.tree) }
+  const built = await checked.build()
+  const config = { ...built, log: withLogEnvironment(built.log, options.env) }
+  return { ok: true, config, findings, places, place: (later) => place(later, read.tree) }
 }
 
 function notAMap(value: unknown, { source = 'the configuration' }: LoadOptions): Problem {
@@ -93,7 +97,9 @@ interface CheckedFile {
 }
 
 function checkFile(tree: Readonly<Record<string, unknown>>, options: LoadOptions): CheckedFile {
-  const { rest, problems: unavailable } = setAside(withTraceEnvironment(tree, options.env))
+  const { rest, problems: unavailable } = setAside(
+    withMetricsEnvironment(withTraceEnvironment(tree, options.env), options.env),
+  )
   const {
     value,
     wholes,

@@ -1,6 +1,7 @@
 // The workers of a file as one pool: `mode.worker_urls` and `workers` merged by URL, each with its key resolved.
 // Takes a file that may be partly invalid, so that checks across workers run on whatever is there.
 
+import { toSecret } from '../secret.ts'
 import type { Partly } from './check-section.ts'
 import type { WorkerConfig } from './config.ts'
 import type { Path } from './finding.ts'
@@ -45,7 +46,7 @@ function entryOf(file: Partly<ConfigFile>, worker: PartlyWorker & { readonly url
       models: modelsOf(worker.models ?? null),
       weight: worker.weight ?? 1,
       labels: Object.fromEntries(Object.entries(worker.labels ?? {}).filter(isPresent)),
-      apiKey: ownKey ?? keyFor(file, id, worker.url) ?? file.api_key ?? null,
+      apiKey: toSecret(ownKey ?? keyFor(file, id, worker.url) ?? file.api_key),
       binding: worker.binding ?? null,
       dataParallelSize: worker.data_parallel_size ?? file.intra_node_data_parallel_size ?? 1,
     },

@@ -1,6 +1,7 @@
 // `router_replay`: what Router Replay records of requests, and where it keeps that. The section stands at the top level,
 // switched off unless it says otherwise, and as a plugin of a decision, where it is switched on.
 
+import { toSecret } from '../secret.ts'
 import * as z from 'zod'
 import type { ReplayPostgresConfig, ReplayRedisConfig, RouterReplayConfig } from './config.ts'
 import { redisShape, secretUrl } from './redis-section.ts'
@@ -105,9 +106,9 @@ export function toRouterReplay(section: z.output<typeof routerReplaySchema>): Ro
 
 function toRedis(redis: z.output<typeof redisSchema>): ReplayRedisConfig {
   return {
-    url: redis.url ?? null,
-    restUrl: redis.rest_url ?? null,
-    token: redis.token ?? null,
+    url: toSecret(redis.url),
+    restUrl: toSecret(redis.rest_url),
+    token: toSecret(redis.token),
     keyPrefix: redis.key_prefix,
     skipsVerification: redis.tls_skip_verify,
   }
@@ -115,7 +116,7 @@ function toRedis(redis: z.output<typeof redisSchema>): ReplayRedisConfig {
 
 function toPostgres(postgres: z.output<typeof postgresSchema>): ReplayPostgresConfig {
   return {
-    url: postgres.url ?? null,
+    url: toSecret(postgres.url),
     hyperdriveBinding: postgres.hyperdrive_binding ?? null,
     schema: postgres.schema,
     table: postgres.table,

@@ -1,6 +1,7 @@
 // Finding the way through a zod schema: the schema at a path, the keys a map takes, and what is marked as a secret.
 // The marks are the one truth about secrets; whatever prints configuration asks here.
 
+import { HIDDEN } from '../secret.ts'
 import * as z from 'zod'
 import type { Path } from './finding.ts'
 
@@ -16,9 +17,6 @@ export function secretString() {
     .refine(isNotHidden, HIDDEN_MESSAGE)
     .meta({ secret: true })
 }
-
-/** What stands in for a secret wherever a configuration is shown. */
-export const HIDDEN = '***'
 
 // A configuration that was read from the admin API and sent back would set every key to these three characters.
 export const HIDDEN_MESSAGE = `is ${HIDDEN}, which is how the admin API shows a secret; write the secret itself, or a \${NAME}`

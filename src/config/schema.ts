@@ -17,6 +17,7 @@ import { routerReplaySchema } from './router-replay-schema.ts'
 import { byteSize, duration, flag, list, seconds, text, wholeNumber } from './scalars.ts'
 import { secretString } from './schema-walk.ts'
 import { semanticClusterSchema } from './semantic-cluster-schema.ts'
+import { logShape } from './log-schema.ts'
 import { metricsSchema } from './metrics-schema.ts'
 import { sharedPrefixSchema } from './shared-prefix-schema.ts'
 import { signalsSchema } from './signal-schema.ts'
@@ -160,12 +161,18 @@ export const configSchema = z.strictObject({
   request_timeout_secs: seconds().optional(),
   model_refresh_secs: seconds().default(10),
   responses: z.strictObject({ ttl_secs: seconds().default(86_400) }).prefault({}),
-  log_level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  ...logShape,
   shutdown_grace_secs: seconds({ zero: true }).default(30),
   fleet: z
     .strictObject({
       /** Durable Objects that isolates are spread over to read the fleet's state. */
       replicas: wholeNumber(1, 64).default(4),
+      /** Durable Objects that owners of stored responses are spread over, and as many for hints where prefixes are. */
+      shards: wholeNumber(1, 1_024).default(16),
+      /** Durable Objects that divide a tenant's limits evenly among themselves. */
+      tenant_shards: wholeNumber(1, 64).default(1),
+      /** Groups of eight Durable Objects that keep decision records; an isolate keeps to one. */
+      decision_groups: wholeNumber(1, 64).default(1),
       location_hint: z.enum(LOCATION_HINTS).nullable().default(null),
     })
     .prefault({}),

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { CONVERSATION_SOURCES, MESSAGE_ROLES } from '../routing/signals/conversation.ts'
 import type { EdgeRules } from '../routing/signals/edge-signals.ts'
 import { LANGUAGES } from '../routing/signals/language.ts'
+import { USUAL_ARITY, USUAL_SIMILARITY } from '../routing/signals/ngrams.ts'
 import type { Bounds } from '../routing/signals/predicate.ts'
 import type { SignalFamily } from '../routing/signals/signal.ts'
 import type { StructureSource } from '../routing/signals/structure.ts'
@@ -30,6 +31,7 @@ export const SIGNAL_SECTIONS = {
 } as const satisfies Record<string, SignalFamily>
 
 const MAX_KEYWORDS = 1_000
+const SHARE = 'must be a number above 0 and at most 1'
 const phrase = () => text().max(256, { error: 'must be at most 256 characters' })
 const named = { name: signalName(), description: text().optional() }
 
@@ -42,11 +44,9 @@ const keywordRule = z.strictObject({
   case_sensitive: flag().default(false),
   /** Words and phrases as they stand, unless it says otherwise. */
   method: z
-    .enum(['words', 'regex', 'bm25'], {
+    .enum(['words', 'regex', 'bm25', 'ngram'], {
       error: ({ input }) =>
-        input === 'ngram' || input === 'fuzzy'
-          ? `${input} is not built: it fires inside other words; use fuzzy_match: true`
-          : 'must be one of words, regex, bm25',
+        input === 'fuzzy' ? 'fuzzy is no method; write fuzzy_match: true' : 'must be one of words, regex, bm25, ngram',
     })
     .default('words'),
   fuzzy_match: flag().default(false),
@@ -55,6 +55,8 @@ const keywordRule = z.strictObject({
     .number({ error: 'must be a number of 0 or more' })
     .min(0, { error: 'must be a number of 0 or more' })
     .optional(),
+  ngram_threshold: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
+  ngram_arity: wholeNumber(2, 5).optional(),
 })
 
 const TOKENS = 'must be a number of tokens such as 800, 16K or 1M'
@@ -205,6 +207,7 @@ function toEdgeRules(section: SignalsSection): EdgeRules {
       method: rule.method,
       fuzzy: rule.fuzzy_match ? { distance: rule.fuzzy_threshold ?? null } : null,
       bm25Threshold: rule.bm25_threshold ?? null,
+      ...(rule.method === 'ngram' ? { ngrams: toNgrams(rule) } : {}),
     })),
     context: section.context.map(({ name, min_tokens: minTokens, max_tokens: maxTokens }) => {
       return { name, minTokens, maxTokens: maxTokens ?? null }
@@ -221,6 +224,10 @@ function toEdgeRules(section: SignalsSection): EdgeRules {
       return { name, source, key: source === 'header' ? key.toLowerCase() : key, predicate: toPredicate(wanted) }
     }),
   }
+}
+
+function toNgrams({ ngram_threshold: threshold, ngram_arity: arity }: SignalsSection['keywords'][number]) {
+  return { threshold: threshold ?? USUAL_SIMILARITY, arity: arity ?? USUAL_ARITY }
 }
 
 function toSource(source: SignalsSection['structure'][number]['feature']['source']): StructureSource {

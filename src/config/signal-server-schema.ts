@@ -1,10 +1,14 @@
 // `signal_servers`: who answers for the families of signals that take a server, and what of an answer is a match.
 
+import { toSecret } from '../secret.ts'
 import * as z from 'zod'
 import type { EmbeddingServerConfig, LabelServerConfig, SignalServersConfig } from './config.ts'
 import type { CrossCheckInput } from './cross-checks.ts'
-import { errorAt, type Problem, warningAt } from './finding.ts'
+import { foldedLabel } from '../routing/signals/labels.ts'
+import type { Partly } from './check-section.ts'
+import { errorAt, type Path, type Problem, warningAt } from './finding.ts'
 import { list, text, wholeNumber } from './scalars.ts'
+import type { ServerSignalRules } from './server-signal-schema.ts'
 import { secretString } from './schema-walk.ts'
 import { hookUrl } from './worker-url.ts'
 
@@ -76,13 +80,13 @@ function toEmbedding({
   model,
   api_key: apiKey,
 }: NonNullable<Section['embedding']>): EmbeddingServerConfig {
-  return { url: url ?? null, binding: binding ?? null, model, apiKey }
+  return { url: url ?? null, binding: binding ?? null, model, apiKey: toSecret(apiKey) }
 }
 
 function toLabels(section: LabelSection | undefined): LabelServerConfig | null {
   if (section?.url === undefined) return null
   const { url, model, api_key: apiKey, timeout_ms: timeoutMs, type: kind, labels, threshold } = section
-  return { kind, url, model, apiKey, timeoutMs, labels, threshold }
+  return { kind, url, model, apiKey: toSecret(apiKey), timeoutMs, labels, threshold }
 }
 
 /** Families that take a server, by the section of `signals` that has their rules. */
@@ -110,7 +114,27 @@ export function checkSignalServers({ file, bindings }: Pick<CrossCheckInput, 'fi
     if (server === undefined || 'url' in server || 'binding' in server) return []
     return [errorAt(['signal_servers', family], 'has no url; add one, such as http://10.0.0.9:8000')]
   })
-  return [...unserved, ...unreachable, ...embeddingProblems(servers.embedding ?? {}, bindings)]
+  const strange = labelProblems(servers, signals, place)
+  return [...unserved, ...strange, ...unreachable, ...embeddingProblems(servers.embedding ?? {}, bindings)]
+}
+
+/** Families whose rules are labels of a classifier. */
+const LABELLED = { domains: 'domain', fact_check: 'fact_check', user_feedbacks: 'user_feedback' } as const
+
+/** A classifier whose classes are written down never gives any other. */
+function labelProblems(servers: Partly<Section>, signals: Partly<ServerSignalRules>, place: Path): Problem[] {
+  return Object.entries(LABELLED).flatMap(([section, family]) => {
+    const server = servers[family]
+    const rules = signals[section as keyof typeof LABELLED] // a key of it, by the line above
+    if (server?.type !== 'classify' || !Array.isArray(server.labels) || !Array.isArray(rules)) return []
+    const known = new Set(server.labels.map(foldedLabel))
+    return rules.flatMap((rule: { readonly name: string; readonly mmlu_categories?: readonly string[] }, index) => {
+      const stands = rule.mmlu_categories ?? [rule.name]
+      if (stands.some((label) => known.has(foldedLabel(label)))) return []
+      const message = `stands for ${stands.join(', ')}, none of which signal_servers.${family}.labels lists; it never matches`
+      return [warningAt([...place, section, index], message)]
+    })
+  })
 }
 
 function embeddingProblems(

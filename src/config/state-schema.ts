@@ -1,5 +1,6 @@
 // `state`: where processes that are to act as one fleet keep what they agree on.
 
+import { Secret } from '../secret.ts'
 import * as z from 'zod'
 import type { CrossCheckInput } from './cross-checks.ts'
 import type { RedisConfig } from './config.ts'
@@ -23,7 +24,7 @@ export const stateSchema = z.strictObject({
 export function toRedis(state: z.output<typeof stateSchema>): RedisConfig | null {
   if (state.redis_url === undefined) return null
   return {
-    url: state.redis_url,
+    url: new Secret(state.redis_url),
     keyPrefix: state.key_prefix,
     connectTimeoutMs: state.connect_timeout_secs * 1000,
     commandTimeoutMs: state.command_timeout_secs * 1000,

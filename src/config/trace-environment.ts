@@ -1,6 +1,9 @@
 // OpenTelemetry's own variables, for what `trace_config` leaves open
 // (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, .../protocol/exporter/).
 
+/** Ten minutes; who writes more means none. */
+const LONGEST_TIMEOUT_MS = 600_000
+
 type Tree = Readonly<Record<string, unknown>>
 type Env = (name: string) => string | undefined
 
@@ -20,25 +23,33 @@ export function withTraceEnvironment(file: Tree, env: Env): Tree {
 
 function readEnvironment(env: Env): Record<string, unknown> {
   const settings: Record<string, unknown> = {}
-  const endpoint = env('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? underBase(env('OTEL_EXPORTER_OTLP_ENDPOINT'))
+  // By the specification a variable that is empty is one that is not set.
+  const ofTraces = (name: string) =>
+    [env(`OTEL_EXPORTER_OTLP_TRACES_${name}`), env(`OTEL_EXPORTER_OTLP_${name}`)].find(isSet)
+  const own = env('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')
+  const endpoint = isSet(own) ? own : underBase(env('OTEL_EXPORTER_OTLP_ENDPOINT'), '/v1/traces')
   if (isSet(endpoint)) settings['otlp_traces_endpoint'] = endpoint
-  const protocol = env('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? env('OTEL_EXPORTER_OTLP_PROTOCOL')
+  const protocol = ofTraces('PROTOCOL')
   if (protocol === 'http/json' || protocol === 'http/protobuf') settings['protocol'] = protocol
-  const headers = env('OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? env('OTEL_EXPORTER_OTLP_HEADERS')
+  const headers = ofTraces('HEADERS')
   if (isSet(headers)) settings['headers'] = toHeaders(headers)
-  const name = env('OTEL_SERVICE_NAME')
+  const timeoutMs = Number(ofTraces('TIMEOUT'))
+  if (timeoutMs >= 1 && timeoutMs <= LONGEST_TIMEOUT_MS) settings['timeout'] = timeoutMs / 1_000
+  const { 'service.name': named, ...attributes } = toHeaders(env('OTEL_RESOURCE_ATTRIBUTES') ?? '')
+  if (Object.keys(attributes).length > 0) settings['resource_attributes'] = attributes
+  const name = [env('OTEL_SERVICE_NAME'), named].find(isSet)
   if (isSet(name)) settings['service_name'] = name
   const ratio = samplingRatio(env('OTEL_TRACES_SAMPLER'), env('OTEL_TRACES_SAMPLER_ARG'))
   if (ratio !== null) settings['sampling_ratio'] = ratio
   return settings
 }
 
-/** A base URL gets the path of the signal behind its own; an endpoint of traces is taken as it is. */
-function underBase(base: string | undefined): string | undefined {
-  return isSet(base) ? `${base.replace(/\/+$/, '')}/v1/traces` : undefined
+/** A base URL gets the path of the signal behind its own; an endpoint of one signal is taken as it is. */
+export function underBase(base: string | undefined, path: string): string | undefined {
+  return isSet(base) ? `${base.replace(/\/+$/, '')}${path}` : undefined
 }
 
-function toHeaders(list: string): Record<string, string> {
+export function toHeaders(list: string): Record<string, string> {
   const pairs = list.split(',').flatMap((pair) => {
     const at = pair.indexOf('=')
     return at < 1 ? [] : [[pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())] as const]
@@ -73,6 +84,6 @@ function samplingRatio(sampler: string | undefined, argument: string | undefined
   }
 }
 
-function isSet(value: string | undefined): value is string {
+export function isSet(value: string | undefined): value is string {
   return value !== undefined && value !== ''
 }

@@ -36,7 +36,12 @@ async function start({ text = START, store: wrap = (store) => store, ...more }: 
   const control = new ConfigControl({
     source: { store, start: await store.current(), load },
     config,
-    events: { configChanged() {}, adminCalled() {}, configStoreFailed: (cause) => void failures.push(cause) },
+    events: {
+      configChanged() {},
+      configRefused() {},
+      adminCalled() {},
+      configStoreFailed: (cause) => void failures.push(cause),
+    },
     use: (next) => void used.push(next),
     refresh: async () => {},
     ...more,
@@ -176,6 +181,6 @@ describe('going back', () => {
     const { control, config } = await start({ text })
     await control.put(START, 'ops', null)
     expect((await control.rollback(null, 'ops')).pointer.hash).toBe(config.hash)
-    expect(control.running().workers[0]?.apiKey).toBe('secret-value')
+    expect(control.running().workers[0]?.apiKey?.reveal()).toBe('secret-value')
   })
 })

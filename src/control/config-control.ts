@@ -147,7 +147,7 @@ export class ConfigControl {
   }
 
   async #change({ text, origin, by, besides }: Draft, base: ConfigPointer): Promise<ConfigChange> {
-    const { config, findings } = await this.#load(text, besides)
+    const { config, findings } = await this.#loadOrTell(text, { origin, by, besides })
     return this.#inTurn(async () => {
       const before = this.#running
       // Nobody has to get ready for what comes too late.
@@ -158,6 +158,13 @@ export class ConfigControl {
       this.adopt(pointer, config.hash === before.hash ? before : config)
       return { pointer, diff: this.#diff(before, config), findings }
     })
+  }
+
+  async #loadOrTell(text: string, { origin, by, besides }: Omit<Draft, 'text'>): Promise<Loaded> {
+    const result = await this.#options.source.load(text, besides)
+    if (result.ok) return result
+    this.#options.events.configRefused({ by, origin, findings: result.findings })
+    throw configRefused(result.findings)
   }
 
   #diff(before: Config, after: Config): ConfigDiff {

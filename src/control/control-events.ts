@@ -1,6 +1,7 @@
 // What changing and operating a router tells the log.
 
-import type { ConfigPointer } from '../store/config-store.ts'
+import type { Finding } from '../config/finding.ts'
+import type { ConfigOrigin, ConfigPointer } from '../store/config-store.ts'
 import type { ConfigDiff } from './config-diff.ts'
 
 export interface ConfigChanged {
@@ -22,8 +23,17 @@ export interface AdminCall {
   readonly status: number
 }
 
+/** A configuration that was to run, and can't. */
+export interface ConfigRefused {
+  /** Label of the admin key, `loopback`, or the signal. */
+  readonly by: string
+  readonly origin: ConfigOrigin
+  readonly findings: readonly Finding[]
+}
+
 export interface ControlEvents {
   configChanged(change: ConfigChanged): void
+  configRefused(refused: ConfigRefused): void
   /** A change, or the way to it, failed for a reason that is not the operator's. */
   configStoreFailed(cause: unknown): void
   adminCalled(call: AdminCall): void

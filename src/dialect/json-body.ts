@@ -39,6 +39,9 @@ export const STEERING_KEYS: ReadonlySet<string> = new Set([
 // The longest steering key with each character spelt \uXXXX, and two quotes: no longer key can be one of them.
 const MAX_STEERING_KEY_BYTES = Math.max(...[...STEERING_KEYS].map((key) => key.length)) * 6 + 2
 
+/** Keeps nothing from one text to the next, as none is decoded in parts. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
 // eslint-disable-next-line no-control-regex -- finding control characters is the point
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/
 
@@ -121,7 +124,7 @@ function refusedByScan(bytes: Uint8Array, scan: Exclude<JsonScan, { kind: 'objec
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+    return UTF8.decode(bytes)
   } catch (cause) {
     throw new RouterError('invalid_json', 'The body is not valid UTF-8.', { cause })
   }

@@ -32,6 +32,12 @@ export function firstValueStart(bytes: Uint8Array, key: string): number {
   return -1
 }
 
+/** Whether the last `key` has a string that is not empty. */
+export function hasText(bytes: Uint8Array, key: string): boolean {
+  const start = lastValueStart(bytes, key)
+  return start >= 0 && bytes[start] === QUOTE && start + 1 < bytes.length && bytes[start + 1] !== QUOTE
+}
+
 /** A copy of the JSON text of the last `key` whose value is an object. The bytes it came from may be given away. */
 export function copyLastObject(bytes: Uint8Array, key: string): Uint8Array | null {
   const start = lastValueStart(bytes, key)

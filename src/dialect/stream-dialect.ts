@@ -10,6 +10,8 @@ export interface StreamFacts {
   firstEventSeen: boolean
   /** Events with data so far. */
   events: number
+  /** An event with generated text has come by. */
+  tokenSeen: boolean
   terminatorSeen: boolean
   /** A worker reported an error in the stream itself. */
   errorSeen: boolean
@@ -32,6 +34,8 @@ export interface StreamFailure {
 export type Verdict = 'pass' | 'report_before' | 'drop'
 
 export interface StreamDialect {
+  /** Keys of what a model generates: an event where one of them is a string that is not empty has a token. */
+  readonly tokenKeys: readonly string[]
   /** Looks at one event with data. */
   inspect(facts: StreamFacts, event: SseEvent): Verdict
   /** One event that makes the dialect's own clients raise. */
@@ -43,6 +47,7 @@ export function createStreamFacts(): StreamFacts {
   return {
     firstEventSeen: false,
     events: 0,
+    tokenSeen: false,
     terminatorSeen: false,
     errorSeen: false,
     openingErrorStatus: null,

@@ -379,3 +379,30 @@ test('a body that is no event stream passes, and its clean end is good', () => {
   expect(createStreamTap('other', 'text/plain').fail('x')).toBeNull()
   expect(createStreamTap('other', 'Text/Event-Stream; charset=utf-8').fail('x')).not.toBeNull()
 })
+
+describe('the first token', () => {
+  test.each([
+    // Events of each before the one that has it: a role, an empty block, what announces an answer.
+    ['chat', 'chat.sse', 1],
+    ['chat', 'chat-tools.sse', 1],
+    ['completions', 'completions.sse', 0],
+    ['responses', 'responses.sse', 4],
+    ['messages', 'messages.sse', 2],
+    ['other', 'transcription.sse', 0],
+  ] as const)('of %s is seen in the event that has it: %s', (kind, fixture, before) => {
+    const tap = createStreamTap(kind)
+    const seen = text(readStreamFixture(fixture))
+      .split(/(?<=\n\n)/)
+      .map((event) => {
+        tap.push(utf8(event))
+        return tap.state.tokenSeen
+      })
+    expect(seen.indexOf(true)).toBe(before)
+  })
+
+  test('never comes in a stream without text', () => {
+    const tap = createStreamTap('chat')
+    tap.push(utf8(`${middle('')}${STOP}${DONE}`))
+    expect(tap.state.tokenSeen).toBe(false)
+  })
+})

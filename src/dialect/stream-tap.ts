@@ -5,7 +5,7 @@ import type { ErrorCodeName } from '../errors/codes.ts'
 import { messageStream } from './anthropic/stream.ts'
 import { isText } from './ascii.ts'
 import { createEventGate, pushChunk, takeHeld, type EventGate } from './event-gate.ts'
-import { fieldOf, parseJson } from './json-peek.ts'
+import { fieldOf, hasText, parseJson } from './json-peek.ts'
 import { responsesStream } from './openai/responses-stream.ts'
 import { audioStream, completionStream, completionStreamWithoutUsage } from './openai/stream.ts'
 import type { SseEvent } from './sse.ts'
@@ -22,6 +22,8 @@ export interface StreamTapState {
   readonly firstEventSeen: boolean
   /** Events with data so far: about as many as tokens. */
   readonly events: number
+  /** One of them had generated text. */
+  readonly tokenSeen: boolean
   readonly terminatorSeen: boolean
   /** The worker reported an error in the stream itself. */
   readonly errorSeen: boolean
@@ -101,6 +103,8 @@ function inspect(tap: Tap, event: SseEvent): Uint8Array | 'drop' | null {
   const isFirst = !facts.firstEventSeen
   facts.firstEventSeen = true
   facts.events += 1
+  // The first few events of a stream alone are searched.
+  if (!facts.tokenSeen) facts.tokenSeen = dialect.tokenKeys.some((key) => hasText(event.data, key))
   const verdict = dialect.inspect(facts, event)
   if (isFirst && facts.errorSeen) facts.openingErrorStatus = errorStatus(event.data)
   if (verdict === 'pass') return null

@@ -18,6 +18,7 @@ export interface ExplainedNode {
 
 export interface ExplainedRule {
   readonly name: string
+  readonly description?: string
   readonly priority: number
   readonly is: TruthValue
   readonly confidence: number
@@ -39,7 +40,17 @@ export function toDecisionTree(
   return [...traces]
     .sort((a, b) => b.priority - a.priority)
     .map(({ name, priority, is, confidence, matched, root }) => {
-      return { name, priority, is, confidence, chosen: name === chosen?.name, matched, rules: toNode(root) }
+      const description = decisions.rules.find((rule) => rule.name === name)?.description ?? null
+      return {
+        name,
+        ...(description === null ? {} : { description }),
+        priority,
+        is,
+        confidence,
+        chosen: name === chosen?.name,
+        matched,
+        rules: toNode(root),
+      }
     })
 }
 
@@ -58,18 +69,32 @@ function toNode({ kind, is, confidence, signal, because, parts }: RuleTrace): Ex
 
 const SIGNS: Readonly<Record<TruthValue, string>> = { yes: '+', no: '-', unknown: '?' }
 
+/** What the signs stand for. */
+export const TREE_LEGEND = '(+ holds, - does not, ? nobody can tell)'
+
 /** One line a node, indented. */
 export function decisionTreeLines(rules: readonly ExplainedRule[]): readonly string[] {
-  return rules.flatMap(({ name, priority, is, confidence, chosen, rules: root }) => {
+  return rules.flatMap((rule) => {
+    const { name, description, priority, is, confidence } = rule
     const sure = is === 'yes' ? `, confidence ${amount(confidence)}` : ''
-    const head = `  ${SIGNS[is]} ${name}  priority ${priority}${sure}${chosen ? '  (takes the request)' : ''}`
-    return [head, ...nodeLines(root, 2)]
+    const what = description === undefined ? '' : `: ${description}`
+    return [`  ${SIGNS[is]} ${name}  priority ${priority}${sure}${fateOf(rule)}${what}`, ...nodeLines(rule.rules, 2)]
   })
+}
+
+function fateOf({ is, chosen }: ExplainedRule): string {
+  if (chosen) return '  (takes the request)'
+  if (is === 'unknown') return '  (left aside: it hangs on what nobody can tell)'
+  return is === 'yes' ? '  (holds, and another comes first)' : ''
 }
 
 function nodeLines({ kind, is, signal, because, conditions = [] }: ExplainedNode, depth: number): readonly string[] {
   const words =
-    kind === 'always' ? 'takes every request' : signal === undefined ? kind.toUpperCase() : `${signal}: ${because}`
+    kind === 'always'
+      ? 'takes every request'
+      : signal === undefined
+        ? kind.toUpperCase()
+        : `${signal}: ${is === 'unknown' ? `not known, ${because}` : because}`
   const own = `${'  '.repeat(depth)}${SIGNS[is]} ${words}`
   return [own, ...conditions.flatMap((condition) => nodeLines(condition, depth + 1))]
 }

@@ -1,6 +1,6 @@
 // An explanation as a page of text, for a terminal or a `text/plain` answer.
 
-import { decisionTreeLines } from './decision-tree.ts'
+import { decisionTreeLines, TREE_LEGEND } from './decision-tree.ts'
 import type { Explanation } from './explain.ts'
 import { PLAIN, type Paint } from './paint.ts'
 import { tableLines } from './table-lines.ts'
@@ -26,7 +26,8 @@ export function toText(explanation: Explanation, { width = DEFAULT_WIDTH, paint 
   }
   const [first = '', ...others] = sentences
   lines.push(...wrapped(first, columns).map(paint.strong), ...bullets(others, columns))
-  if (decisions.length > 0) lines.push('', paint.strong('Decisions'), ...decisionTreeLines(decisions).map(plain))
+  if (decisions.length > 0)
+    lines.push('', `${paint.strong('Decisions')}  ${TREE_LEGEND}`, ...decisionTreeLines(decisions).map(plain))
   if (table !== null && table.rows.length > 0) {
     lines.push('', paint.strong('Candidates'), ...tableLines(table, columns, paint))
     if (table.omitted > 0) lines.push(paint.faint(`and ${table.omitted} more that the record does not list`))

@@ -45,7 +45,7 @@ export async function askHook(
       requestId: exchange.requestId,
       route: exchange.route ?? '',
       input: input.kind,
-      traceparent: span === null ? null : (exchange.tracing?.traceparent(span) ?? null),
+      traceparent: exchange.tracing?.traceparent(span) ?? null,
     }),
     body: input.bytes,
     timeoutMs: hook.timeoutMs,

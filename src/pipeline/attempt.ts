@@ -75,7 +75,7 @@ export async function attempt(
   line.ms = Math.max(0, endedAtMs - startedAtMs)
   if (result.failure === null) line.outcome = 'answered'
   else noteEnd(line, result.failure)
-  if (span !== null) describeAttempt(span, exchange, line)
+  if (span !== null) describeAttempt(span, options.forward, exchange, line)
   return result
 }
 
@@ -140,7 +140,7 @@ function toAttemptRequest(
       cluster: trace.decision.cluster ?? null,
       changes: exchange.decided?.decision?.plugins.headerMutation ?? null,
       forward: config.forwardHeaders,
-      traceparent: span === null ? null : (exchange.tracing?.traceparent(span) ?? null),
+      traceparent: exchange.tracing?.traceparent(span) ?? null,
     }),
     body: request.bodyFor(model),
     timeouts: config.timeouts,

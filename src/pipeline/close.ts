@@ -14,7 +14,7 @@ export function closeExchange(parts: RouterParts, exchange: Exchange, end: Excha
   exchange.isClosed = true
   for (const held of exchange.held) held.release()
   const { decisionId, tracing } = exchange
-  if (tracing !== null) endTrace(parts, exchange, tracing, end)
+  if (tracing?.isRecorded === true) endTrace(parts, exchange, tracing, end)
   if (decisionId === null) {
     queueMicrotask(() => parts.events.strangerClosed(exchange, end))
     return

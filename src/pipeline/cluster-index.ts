@@ -1,10 +1,12 @@
 // What is known of the clusters of one configuration: centroids of their examples, computed once, and how asking for
-// vectors goes. Kept in memory only: an isolate computes its own, beside its first requests.
+// vectors goes.
 
+import { equalSettings } from '../secret.ts'
 import type { SemanticClusterConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
 import { centroidOf, type ClusterCentroid } from '../routing/semantic-cluster.ts'
 import type { Embedders } from '../upstream/embedders.ts'
+import type { VectorKeeper } from './vector-keeper.ts'
 import {
   type EnsureOptions,
   ReferenceShelf,
@@ -22,6 +24,7 @@ export interface ReferenceChange {
 export interface ClusterIndexOptions {
   readonly platform: Pick<Platform, 'now' | 'after' | 'wakesAcrossRequests'>
   readonly embedders: Embedders
+  readonly vectorKeeper: VectorKeeper
   onChange(change: ReferenceChange): void
 }
 
@@ -30,12 +33,13 @@ export class ClusterIndex {
   readonly #shelf: ReferenceShelf
   #centroids: { readonly of: ReferenceVectors; readonly list: readonly ClusterCentroid[] } | null = null
 
-  constructor(config: SemanticClusterConfig, { platform, embedders, onChange }: ClusterIndexOptions) {
+  constructor(config: SemanticClusterConfig, { platform, embedders, vectorKeeper, onChange }: ClusterIndexOptions) {
     this.#config = config
     const texts = [...new Set(config.clusters.flatMap(({ examples }) => examples))]
     this.#shelf = new ReferenceShelf({
       texts,
       embedder: embedders.of(config.server),
+      kept: vectorKeeper.of(config.server),
       platform,
       onChange: (status) => onChange({ of: 'semantic_cluster', status }),
     })
@@ -83,5 +87,5 @@ export function clusterIndexFor(
 }
 
 function sameServer(one: SemanticClusterConfig, other: SemanticClusterConfig): boolean {
-  return JSON.stringify(one.server) === JSON.stringify(other.server)
+  return equalSettings(one.server, other.server)
 }

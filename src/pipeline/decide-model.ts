@@ -10,7 +10,7 @@ import { drawSplit, type Split, splitSeed } from '../routing/model-rules.ts'
 import { signalKey } from '../routing/signals/signal.ts'
 import { chooseModel, nameByRules, settleModel } from './choose-model.ts'
 import type { Decided } from './decided.ts'
-import { withDecisionEdits } from './decision-edits.ts'
+import { canReason, withDecisionEdits } from './decision-edits.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { checkRoutedModels, mayUse } from './model-access.ts'
@@ -64,7 +64,7 @@ async function decide(
     return byKey.get(signalKey({ family, name })) ?? { kind: 'unknown', because: 'not_asked' }
   })
   const decision = rules.find(({ name }) => name === ruled.chosen?.name) ?? null
-  return { ruled, readings, digests: parts.config.signals.digests, decision }
+  return { ruled, readings, digests: parts.config.signals.digests, decision, canReason: canReason(exchange.route) }
 }
 
 /** The decision's models in the order in which they are tried: drawn by weight, else as they are written. */

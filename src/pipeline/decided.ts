@@ -11,14 +11,16 @@ export interface Decided {
   readonly digests: Readonly<Record<string, string>>
   /** Null when no rule held. */
   readonly decision: DecisionConfig | null
+  /** Whether there is a place in requests of this kind where a model could be told: none in what asks for vectors. */
+  readonly canReason: boolean
 }
 
 const USUAL_EFFORT: ReasoningEffort = 'medium'
 
-/** How a model of the decision is to reason; null where no decision says so. */
+/** How a model of the decision is to reason; null where no decision says so, or nobody is told. */
 export function reasoningOf(decided: Decided | null, model: string | null): 'off' | ReasoningEffort | null {
   const ref = refOf(decided, model)
-  if (ref === null) return null
+  if (ref === null || decided?.canReason !== true) return null
   return ref.usesReasoning ? (ref.reasoningEffort ?? USUAL_EFFORT) : 'off'
 }
 

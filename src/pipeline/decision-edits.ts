@@ -27,6 +27,11 @@ const PLACES: Readonly<Record<string, Places>> = {
   '/v1/messages/count_tokens': ANTHROPIC,
 }
 
+/** Whether a request of a route has a place that says how hard to think. */
+export function canReason(route: string | null): boolean {
+  return Object.hasOwn(PLACES, route ?? '')
+}
+
 /** The request with the edits of its decision; for each model its own. */
 export function withDecisionEdits(
   request: InferenceRequest,

@@ -107,7 +107,7 @@ function deliverStream(
       exchange.firstByteAtMs = parts.platform.now()
       held?.noteFirstByte(exchange.firstByteAtMs)
     },
-    onBytes: watchers(captured, keeper),
+    onBytes: watchers([captured, keeper, tap && watchFirstToken(exchange, tap, parts.platform.now)]),
     onEnd(streamEnd: StreamEnd) {
       noteBody(lease, streamEnd, answer)
       lease.release()
@@ -121,14 +121,26 @@ function deliverStream(
   return new Response(stream, { status, headers: answerHeaders(answer, exchange) })
 }
 
-type Watcher = { push(bytes: Uint8Array): void } | null
+interface Watcher {
+  push(bytes: Uint8Array): void
+}
 
 /** Null where nobody looks. */
-function watchers(one: Watcher, other: Watcher): ((bytes: Uint8Array) => void) | null {
-  if (one === null && other === null) return null
+function watchers(all: readonly (Watcher | null)[]): ((bytes: Uint8Array) => void) | null {
+  const those = all.filter((watcher) => watcher !== null)
+  if (those.length === 0) return null
   return (bytes) => {
-    one?.push(bytes)
-    other?.push(bytes)
+    for (const watcher of those) watcher.push(bytes)
+  }
+}
+
+/** Notes when the first token goes on to the client; null for a request that leaves no spans. */
+function watchFirstToken(exchange: Exchange, tap: StreamTap, now: () => number): Watcher | null {
+  if (exchange.tracing?.isRecorded !== true) return null
+  return {
+    push() {
+      if (tap.state.tokenSeen) exchange.firstTokenAtMs ??= now()
+    },
   }
 }
 

@@ -24,6 +24,8 @@ export interface HookFailure {
 export interface CacheFailure {
   readonly backend: string
   readonly why: 'timeout' | 'error'
+  /** What an error was, where that is known; for the log. */
+  readonly cause?: unknown
 }
 
 /** A question about LMCache's caches that came to nothing. `why` holds no address and no text of the request. */
@@ -34,6 +36,14 @@ export interface LmcacheFailure {
   readonly worker: string | null
   readonly outcome: ServiceFailureReason
   readonly why: string
+}
+
+/** How sending spans or metrics to a collector goes: told when it begins to fail, and when it works again. */
+export interface ExporterChange {
+  readonly signal: 'traces' | 'metrics'
+  readonly state: 'failing' | 'recovered'
+  /** Spans, or messages of metrics, that were lost so far. */
+  readonly lost: number
 }
 
 export interface PipelineEvents {
@@ -55,9 +65,13 @@ export interface PipelineEvents {
   fleetSyncFailed(cause: unknown): void
   /** The store of tenants' limits could not be asked; they go on by a local share until it can. */
   limitStoreFailed(cause: unknown): void
+  /** One of the two answers again after it had failed. */
+  storeRecovered(store: 'fleet' | 'limits'): void
   hookFailed(failure: HookFailure): void
   /** The place where answers are kept could not be asked in time; the request goes on without it. */
   cacheFailed(failure: CacheFailure): void
+  /** It has answered again. Told of response caches. */
+  cacheRecovered(place: Pick<CacheFailure, 'backend'>): void
   /** Its control plane, or a worker's tokenizer, did not do its part; the request goes on without. */
   lmcacheFailed(failure: LmcacheFailure): void
   /** LMCache speaks of an instance that is none of the workers. Told once of each. */
@@ -70,6 +84,8 @@ export interface PipelineEvents {
   keyServiceFailed(failure: KeyServiceFailure): void
   /** Vectors that requests are compared with are there, are gone, or can't be had for now. */
   referencesChanged(change: ReferenceChange): void
+  /** Collectors of spans or metrics can't be reached, or can be again. */
+  exporterChanged(change: ExporterChange): void
   /** A defect of the router surfaced. The cause is for the log, never for the caller. */
   defect(requestId: string, cause: unknown): void
 }
@@ -100,6 +116,9 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     cacheFailed(failure) {
       for (const observer of observers) observer.cacheFailed?.(failure)
     },
+    cacheRecovered(place) {
+      for (const observer of observers) observer.cacheRecovered?.(place)
+    },
     hookFailed(failure) {
       for (const observer of observers) observer.hookFailed?.(failure)
     },
@@ -120,6 +139,12 @@ export function fanOut(observers: readonly Partial<PipelineEvents>[]): PipelineE
     },
     referencesChanged(change) {
       for (const observer of observers) observer.referencesChanged?.(change)
+    },
+    storeRecovered(store) {
+      for (const observer of observers) observer.storeRecovered?.(store)
+    },
+    exporterChanged(change) {
+      for (const observer of observers) observer.exporterChanged?.(change)
     },
     defect(requestId, cause) {
       for (const observer of observers) observer.defect?.(requestId, cause)

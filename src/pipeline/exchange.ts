@@ -7,7 +7,6 @@ import type { Decision, DecisionInput, FleetView } from '../routing/decide.ts'
 import type { DecisionMethod } from '../routing/policy.ts'
 import type { Split } from '../routing/model-rules.ts'
 import type { LimitOutcome } from '../store/limit-outcome.ts'
-import type { RequestTrace } from '../tracing/request-trace.ts'
 import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import type { Vectors } from '../upstream/embeddings.ts'
 import type { ServiceFailure } from '../upstream/json-service.ts'
@@ -16,6 +15,7 @@ import type { LookedUp } from './lmcache-sight.ts'
 import type { Decided } from './decided.ts'
 import type { Usage } from './record.ts'
 import type { TokenEstimate, TokenUse } from './token-charge.ts'
+import type { Tracing } from './tracing.ts'
 
 export type RoutingMethod = DecisionMethod | 'cache-hit' | 'semantic-hit' | 'rejected'
 
@@ -76,8 +76,8 @@ export interface Exchange {
   readonly receivedAtMs: number
   readonly config: Config
   readonly context: RequestContext
-  /** Its spans; null when it is not traced. */
-  readonly tracing: RequestTrace | null
+  /** What tracing has to do with it; null for nothing. */
+  readonly tracing: Tracing | null
   /** The trace that its caller is in, for services where it is not traced here; null for a request that nobody sent. */
   readonly callerTrace: (() => TraceHeaders) | null
   /** Path of the matched route as the catalogue writes it; null until one matched. */
@@ -143,6 +143,8 @@ export interface Exchange {
   /** True when the retry budget refused another attempt. */
   isRetryRefused: boolean
   firstByteAtMs: number | null
+  /** When the first generated text of a stream went on to the client; null where that is not traced. */
+  firstTokenAtMs: number | null
   usage: Usage | null
   /** How far a streamed answer got, once it is over; null for answers that did not stream. */
   streamed: { readonly events: number; readonly isComplete: boolean } | null
@@ -152,7 +154,7 @@ export interface Exchange {
 export interface OpenExchange {
   readonly requestId: string
   /** Null, too, where it is left out. */
-  readonly tracing?: RequestTrace | null
+  readonly tracing?: Tracing | null
   readonly callerTrace?: () => TraceHeaders
   readonly receivedAtMs: number
   readonly config: Config
@@ -199,6 +201,7 @@ export function openExchange(open: OpenExchange): Exchange {
     hasSpentTries: false,
     isRetryRefused: false,
     firstByteAtMs: null,
+    firstTokenAtMs: null,
     usage: null,
     streamed: null,
     isClosed: false,

@@ -4,8 +4,10 @@ import type { LmcacheFact } from '../routing/cache-facts.ts'
 import { type Affinity, type Policy } from '../routing/policy.ts'
 import { findAffinity } from '../routing/affinity.ts'
 import type { ClusterFact } from '../routing/semantic-cluster.ts'
+import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RequestPrompt } from './prefix-facts.ts'
+import { withinStoreCall } from './store-call.ts'
 
 export interface Facts {
   readonly affinity: Affinity | null
@@ -36,22 +38,26 @@ export function ticketKey(policy: Policy, model: string | null): string | null {
 export async function gatherFacts(
   policy: Policy,
   request: InferenceRequest,
-  model: string | null,
+  exchange: Pick<Exchange, 'model' | 'tracing'>,
   turns: Turns,
 ): Promise<Facts> {
+  const { model } = exchange
   // Whatever the policy: the record names the session by it, and another policy may be tried on the record one day.
   const source = { header: (name: string) => request.headers.get(name), body: request.json }
   const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
   const known = { affinity, model, lmcache: null }
   if (key === null) return { ...known, ticket: null }
-  return { ...known, ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key) : turns.ticket(key) }
+  return {
+    ...known,
+    ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key, exchange) : turns.ticket(key),
+  }
 }
 
 /** Unknown, not zero, when the count can't be reached: the policy then draws a turn by the seed. */
-async function strictTicket(turns: Turns, key: string): Promise<number | null> {
+async function strictTicket(turns: Turns, key: string, exchange: Pick<Exchange, 'tracing'>): Promise<number | null> {
   try {
-    return await turns.strictTicket(key)
+    return await withinStoreCall(exchange, 'take_turn', turns.strictTicket(key))
   } catch {
     // A fact that can't be had must not fail the request; the record shows the missing ticket.
     return null

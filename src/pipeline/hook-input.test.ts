@@ -1,3 +1,4 @@
+import { Secret } from '../secret.ts'
 import { describe, expect, test } from 'vitest'
 import {
   type Answers,
@@ -95,7 +96,8 @@ describe('what a hook is sent', () => {
     ] as const) {
       request.headers.set(name, value)
     }
-    const hook = { headers: { 'x-team': 'search', 'content-type': 'text/plain' }, apiKey: 'hook-key' }
+    const headers = { 'x-team': new Secret('search'), 'content-type': new Secret('text/plain') }
+    const hook = { headers, apiKey: new Secret('hook-key') }
     expect(Object.fromEntries((await inputOf(request, hook)).headers)).toEqual({
       'x-team': 'search',
       'content-type': 'application/json',

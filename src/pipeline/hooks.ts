@@ -80,11 +80,22 @@ async function askTraced(
   const verdict = await askHook(parts, exchange, request, armed, span)
   if (span !== null) {
     const outcome = verdict.kind === 'client_gone' ? 'aborted' : verdict.kind === 'reject' ? 'reject' : verdict.outcome
-    span.set({ 'hook.name': hook.name, 'hook.timeout_ms': hook.timeoutMs, 'hook.outcome': outcome })
+    span.set({
+      'hook.name': hook.name,
+      'hook.url': shownUrl(hook.url),
+      'hook.timeout_ms': hook.timeoutMs,
+      'hook.outcome': outcome,
+    })
     if (verdict.kind === 'failure') span.fail(verdict.why)
     span.end()
   }
   return { hook, verdict }
+}
+
+/** Without what may hold a key. */
+function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
 }
 
 /** Names of the hooks that a request would be put to, as far as its model is known. */

@@ -1,6 +1,7 @@
 // Whom questions about LMCache's caches are put to, and which workers its answers speak of. Made from a configuration, and
 // kept by the next one that asks the same, so that a reload forgets no open breaker.
 
+import { equalSettings } from '../secret.ts'
 import type { Config, WorkerConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
 import type { LmcacheLookupNeeds, LmcacheNeeds } from '../routing/policy.ts'
@@ -39,7 +40,7 @@ export function createLmcacheDesk(
 ): LmcacheDesk | null {
   const needs = policy.needs.lmcache ?? null
   if (needs === null) return null
-  const isSame = earlier !== null && JSON.stringify(earlier.needs) === JSON.stringify(needs)
+  const isSame = earlier !== null && equalSettings(earlier.needs, needs)
   const lookups = isSame ? earlier.lookups : createLookupDesk(needs, platform)
   const strangers = new Set<string>()
   return {

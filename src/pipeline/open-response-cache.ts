@@ -1,5 +1,6 @@
 // Opens the response caches that a configuration wants: in its own memory, or in a place that the platform knows a way to.
 
+import { equalSettings } from '../secret.ts'
 import { KvResponseStore } from '../cache/response-kv.ts'
 import { MemoryResponseStore } from '../cache/response-memory.ts'
 import { RedisResponseStore } from '../cache/response-redis.ts'
@@ -9,15 +10,18 @@ import { RedisSemanticStore } from '../cache/semantic-redis.ts'
 import type { SemanticStore } from '../cache/semantic-store.ts'
 import type { Config, ResponseCacheConfig, SemanticCacheConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
+import type { PurgeNews } from '../store/purge-log.ts'
 import type { RedisShelf } from '../store/redis-shelf.ts'
-import type { PipelineEvents } from './events.ts'
+import type { CacheEvents } from './cache-calls.ts'
 import { ResponseCache } from './response-cache.ts'
 import { SemanticCache } from './semantic-cache.ts'
 
 export interface CacheParts {
   readonly platform: Pick<Platform, 'now' | 'after' | 'wakesAcrossRequests' | 'answerNamespace' | 'randomId'>
-  readonly events: Pick<PipelineEvents, 'cacheFailed'>
+  readonly events: CacheEvents
   readonly redis: RedisShelf
+  /** What is known now of the fleet's purges. */
+  purges(): PurgeNews | null
 }
 
 /** Null for what is not configured. */
@@ -48,7 +52,7 @@ function sameOr<Settings, Cache extends { readonly config: Settings }>(
   open: (config: Settings) => Cache,
 ): Cache | null {
   if (config === null) return null
-  return earlier !== null && JSON.stringify(earlier.config) === JSON.stringify(config) ? earlier : open(config)
+  return earlier !== null && equalSettings(earlier.config, config) ? earlier : open(config)
 }
 
 function openExact(config: ResponseCacheConfig, { platform, redis: shelf }: CacheParts): ResponseStore {

@@ -7,6 +7,7 @@ import type { Platform } from '../platform.ts'
 import type { DecisionRecord } from '../record/schema.ts'
 import { writePrompt } from '../routing/prompt-blocks.ts'
 import { PromptCaches } from '../store/prompt-caches.ts'
+import type { FleetMirror } from '../store/fleet-mirror.ts'
 import type { SharedPrefixes } from '../store/shared-prefixes.ts'
 import type { Exchange } from './exchange.ts'
 import { askOthers, RequestPrompt } from './prefix-facts.ts'
@@ -184,12 +185,18 @@ describe('what others say', () => {
         return find(keys, signal)
       },
       note: (keys, candidateId) => void told.push(`${candidateId} ${keys.length}`),
+      written: () => told.length,
     }
-    const parts = { platform: { now: () => 0 } as Platform, promptCaches: new PromptCaches(), sharedPrefixes } // nothing else is used
+    const parts = {
+      platform: { now: () => 0 } as Platform, // nothing else is used
+      promptCaches: new PromptCaches(),
+      sharedPrefixes,
+      mirror: { takes: (id: string) => id !== 'gone' } as FleetMirror, // nothing else is used
+    }
     if (written === null) throw new Error('no prompt')
     const needs = { blockBytes: 512, prefillMsPerToken: 0.2 }
     const prompt = new RequestPrompt(parts, { needs, written, streams: true, api: '/v1/chat/completions' })
-    const exchange: Pick<Exchange, 'model' | 'steps'> = { model: 'm', steps: [] }
+    const exchange: Pick<Exchange, 'model' | 'steps' | 'tracing'> = { model: 'm', steps: [], tracing: null }
     const ask = () => askOthers(parts, prompt, { exchange, signal: new AbortController().signal })
     return { prompt, exchange, ask, told, asked }
   }
@@ -204,6 +211,12 @@ describe('what others say', () => {
     expect(prompt.factFor('m').cachedTokens).toEqual({ b: 384 })
     expect(prompt.factFor('n').cachedTokens).toEqual({})
     expect(exchange.steps).toEqual([{ step: 'shared_prefix', outcome: 'ok', ms: 0 }])
+  })
+
+  test('is stale where it names a worker that takes no requests', async () => {
+    const { exchange, ask } = prompted(async () => ({ hint: { candidateId: 'gone', blocks: 3 }, outcome: 'ok' }))
+    await ask()
+    expect(exchange.steps).toEqual([{ step: 'shared_prefix', outcome: 'stale', ms: 0 }])
   })
 
   test('is not asked for again once an attempt has begun here', async () => {

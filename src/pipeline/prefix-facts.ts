@@ -9,6 +9,7 @@ import type { SharedPrefixHint, SharedPrefixes } from '../store/shared-prefixes.
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
+import { noteStoreCall } from './store-call.ts'
 
 /** Null for a policy that doesn't ask, and for requests without a prompt that could be cached. */
 export function readPrompt(parts: RouterParts, exchange: Exchange, request: InferenceRequest): RequestPrompt | null {
@@ -22,9 +23,12 @@ export function readPrompt(parts: RouterParts, exchange: Exchange, request: Infe
 
 /** Has the prompt know who holds its beginning as others say, where nobody is known here. Never rejects. */
 export function askOthers(
-  { sharedPrefixes, platform: { now } }: Pick<RouterParts, 'sharedPrefixes' | 'platform'>,
+  { sharedPrefixes, mirror, platform: { now } }: Pick<RouterParts, 'sharedPrefixes' | 'mirror' | 'platform'>,
   prompt: RequestPrompt,
-  { exchange, signal }: { readonly exchange: Pick<Exchange, 'model' | 'steps'>; readonly signal: AbortSignal },
+  {
+    exchange,
+    signal,
+  }: { readonly exchange: Pick<Exchange, 'model' | 'steps' | 'tracing'>; readonly signal: AbortSignal },
 ): Promise<void> | null {
   const { model, steps } = exchange
   if (sharedPrefixes === null || prompt.isKnownHere(model)) return null
@@ -34,7 +38,10 @@ export function askOthers(
     const beganMs = now()
     const { hint, outcome } = await sharedPrefixes.find(chain, signal)
     prompt.noteHint(model, hint)
-    if (outcome !== 'not_asked') steps.push({ step: 'shared_prefix', outcome, ms: Math.max(0, now() - beganMs) })
+    if (outcome === 'not_asked') return
+    noteStoreCall(exchange, 'read_prefix_hints', { startMs: beganMs, outcome })
+    const isStale = hint !== null && !mirror.takes(hint.candidateId)
+    steps.push({ step: 'shared_prefix', outcome: isStale ? 'stale' : outcome, ms: Math.max(0, now() - beganMs) })
   }
   return ask()
 }

@@ -1,5 +1,6 @@
 // One vector for a request, however many want it, and each waits for its own time.
 
+import { Secret } from '../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import type { EmbeddingServerConfig } from '../config/config.ts'
@@ -58,7 +59,7 @@ describe('within one request', () => {
     const all = [
       bed.ask(exchange),
       bed.ask(exchange, 500, { ...SERVER, model: 'n' }),
-      bed.ask(exchange, 500, { ...SERVER, apiKey: 'k' }),
+      bed.ask(exchange, 500, { ...SERVER, apiKey: new Secret('k') }),
       bed.ask(exchange, 500, SERVER, 'how'),
     ]
     await bed.asked(4)

@@ -71,11 +71,11 @@ describe('in a router', () => {
   const chat = { model: 'm', messages: [{ role: 'user', content: 'MARKER' }] }
   async function recordsWith(settings: string): Promise<string> {
     const workers = 'workers: [{ url: "http://10.0.0.1:8000", models: [m] }]\n'
-    const { chat: send, records } = await inProcessRouter(workers + settings, answer)
+    const { chat: send, router } = await inProcessRouter(workers + settings, answer)
     await send(chat, { headers: { 'x-session-id': 'MARKER' } })
     await send({ ...chat, stream: 'MARKER' })
     await send({ ...chat, model: 'nobody' })
-    return JSON.stringify(records())
+    return JSON.stringify(router.decisions.recent(10))
   }
 
   test('no record holds a word of it by default', async () => {

@@ -1,12 +1,13 @@
 // The exact response cache as the pipeline asks it, with one request for equal misses where requests may wait for each
 // other.
 
-import type { Lookup, Partition, PurgeScope, ResponseStore, StoredAnswer } from '../cache/response-store.ts'
+import type { Lookup, Partition, ResponseStore, StoredAnswer, StoreSize } from '../cache/response-store.ts'
+import type { PurgeNews, PurgeScope } from '../store/purge-log.ts'
+import { HeardPurges } from '../cache/heard-purges.ts'
 import { SingleFlight } from '../cache/single-flight.ts'
 import type { ResponseCacheConfig } from '../config/config.ts'
 import type { Platform } from '../platform.ts'
-import { CacheCalls } from './cache-calls.ts'
-import type { PipelineEvents } from './events.ts'
+import { CacheCalls, type CacheEvents } from './cache-calls.ts'
 
 /** How long a store off this machine may take, where nothing says otherwise. */
 const STORE_MS = 500
@@ -15,7 +16,9 @@ export interface ResponseCacheOptions<Config, Store> {
   readonly config: Config
   readonly store: Store
   readonly platform: Pick<Platform, 'now' | 'after' | 'wakesAcrossRequests'>
-  readonly events: Pick<PipelineEvents, 'cacheFailed'>
+  readonly events: CacheEvents
+  /** What is known now of the fleet's purges. */
+  purges(): PurgeNews | null
 }
 
 export class ResponseCache {
@@ -24,13 +27,16 @@ export class ResponseCache {
   readonly flights: SingleFlight<StoredAnswer> | null
   readonly #store: ResponseStore
   readonly #calls: CacheCalls
+  readonly #purges: () => PurgeNews | null
+  readonly #heard = new HeardPurges()
   readonly #now: () => number
 
-  constructor({ config, store, platform, events }: ResponseCacheOptions<ResponseCacheConfig, ResponseStore>) {
+  constructor({ config, store, platform, events, purges }: ResponseCacheOptions<ResponseCacheConfig, ResponseStore>) {
     this.config = config
     this.flights = platform.wakesAcrossRequests ? new SingleFlight() : null
     this.#store = store
     this.#calls = new CacheCalls({ backend: store.backend, budgetMs: budgetOf(config), platform, events })
+    this.#purges = purges
     this.#now = platform.now
   }
 
@@ -38,9 +44,16 @@ export class ResponseCache {
     return this.#store.backend
   }
 
+  /** Null for what is kept elsewhere. */
+  get size(): StoreSize | null {
+    return this.#store.backend === 'memory' ? this.#store.size : null
+  }
+
   /** Null when the store could not be asked: then nothing can be kept either, as it is not known what was purged. */
   async find(key: string, partition: Partition, signal: AbortSignal): Promise<Lookup | null> {
     const store = this.#store
+    // A place that others ask too has marks of its own.
+    if (store.backend === 'memory') for (const scope of this.#heard.take(this.#purges())) store.purge(scope)
     const lookup =
       store.backend === 'memory'
         ? store.find(key, partition)

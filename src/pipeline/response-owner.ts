@@ -5,6 +5,7 @@ import type { ResponseOwner } from '../store/fleet-store.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
+import { withinStoreCall } from './store-call.ts'
 
 /** Ids are put into a worker's path, so they hold nothing that means something there. */
 const RESPONSE_ID = /^[A-Za-z0-9_-]{1,200}$/
@@ -15,7 +16,7 @@ const RESPONSE_ID = /^[A-Za-z0-9_-]{1,200}$/
  */
 export async function findResponseOwner(
   parts: RouterParts,
-  { party }: Pick<Exchange, 'party'>,
+  exchange: Pick<Exchange, 'party' | 'tracing'>,
   responseId: string,
 ): Promise<ResponseOwner> {
   if (!RESPONSE_ID.test(responseId)) {
@@ -23,8 +24,8 @@ export async function findResponseOwner(
       param: 'response_id',
     })
   }
-  const owner = await parts.platform.fleet.findResponse(responseId)
-  if (owner === null || owner.tenant !== party) {
+  const owner = await withinStoreCall(exchange, 'find_response', parts.platform.fleet.findResponse(responseId))
+  if (owner === null || owner.tenant !== exchange.party) {
     throw new RouterError(
       'response_not_found',
       'No response with this id is known here: it was never created, was deleted, or has expired.',
@@ -42,11 +43,12 @@ export function choosesResponseId({ onResponseId, json }: InferenceRequest): boo
 /** Throws `invalid_request` for an id that others have: under it the worker would put this response in place of theirs. */
 export async function checkChosenId(
   parts: RouterParts,
-  { party }: Pick<Exchange, 'party'>,
+  exchange: Pick<Exchange, 'party' | 'tracing'>,
   { json }: InferenceRequest,
 ): Promise<void> {
-  const owner = await parts.platform.fleet.findResponse(String(json?.['request_id']))
-  if (owner === null || owner.tenant === party) return
+  const found = parts.platform.fleet.findResponse(String(json?.['request_id']))
+  const owner = await withinStoreCall(exchange, 'find_response', found)
+  if (owner === null || owner.tenant === exchange.party) return
   throw new RouterError('invalid_request', 'This `request_id` is taken; leave it out, and the worker makes one up.', {
     param: 'request_id',
   })
@@ -55,13 +57,14 @@ export async function checkChosenId(
 /** Remembers worker and maker for as long as the configuration says. A store that fails must not fail the answer. */
 export async function rememberResponse(
   parts: RouterParts,
-  { party }: Pick<Exchange, 'party'>,
+  exchange: Pick<Exchange, 'party' | 'tracing'>,
   { responseId, workerId }: { readonly responseId: string; readonly workerId: string },
 ): Promise<void> {
   const { config, platform, events } = parts
   try {
     const expiresAtMs = platform.now() + config.responseTtlMs
-    await platform.fleet.rememberResponse(responseId, { workerId, tenant: party }, expiresAtMs)
+    const told = platform.fleet.rememberResponse(responseId, { workerId, tenant: exchange.party }, expiresAtMs)
+    await withinStoreCall(exchange, 'remember_response', told)
   } catch (cause) {
     events.defect(responseId, cause)
   }

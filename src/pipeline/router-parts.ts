@@ -20,6 +20,7 @@ import type { SpanSink } from './tracing.ts'
 import type { ResponseCache } from './response-cache.ts'
 import type { SemanticCache } from './semantic-cache.ts'
 import type { SignalServers } from './signal-servers.ts'
+import type { VectorKeeper } from './vector-keeper.ts'
 import type { LmcacheDesk } from './lmcache-desk.ts'
 
 export interface RouterParts {
@@ -44,6 +45,8 @@ export interface RouterParts {
   readonly hookGroups: HookGroups
   /** Outlive it too: vectors stay good for as long as their server has the same model. */
   readonly embedders: Embedders
+  /** Where those of the configuration's own texts are kept. */
+  readonly vectorKeeper: VectorKeeper
   /** Null where no answer is given twice. */
   readonly responseCache: ResponseCache | null
   /** Null where none is given to a request that only means the same. */

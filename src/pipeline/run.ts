@@ -94,7 +94,7 @@ async function factsFor(
   const clusters = parts.clusters === null ? null : gatherClusterFact(parts, exchange, named)
   const lookup = parts.lmcache === null ? null : gatherLmcacheFact(parts, exchange, { request: named, prompt })
   const hint = prompt === null ? null : askOthers(parts, prompt, { exchange, signal: named.signal })
-  const gathered = await gatherFacts(config.policy, named, exchange.model, steps.turns)
+  const gathered = await gatherFacts(config.policy, named, exchange, steps.turns)
   const facts = lookup === null ? gathered : { ...gathered, lmcache: await lookup }
   const cluster = clusters === null ? null : await clusters
   if (hint !== null) await hint

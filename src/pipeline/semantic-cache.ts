@@ -1,6 +1,8 @@
 // The semantic cache as the pipeline asks it: the nearest question of the same partition, if its vector can be had in time.
 
-import type { Partition, PurgeScope } from '../cache/response-store.ts'
+import { HeardPurges } from '../cache/heard-purges.ts'
+import type { Partition, StoreSize } from '../cache/response-store.ts'
+import type { PurgeNews, PurgeScope } from '../store/purge-log.ts'
 import type { KeptQuestion, SemanticLookup, SemanticQuery, SemanticStore } from '../cache/semantic-store.ts'
 import type { SemanticCacheConfig } from '../config/config.ts'
 import type { SemanticCachePluginConfig } from '../config/decision-config.ts'
@@ -18,17 +20,25 @@ export class SemanticCache {
   readonly config: SemanticCacheConfig
   readonly #store: SemanticStore
   readonly #calls: CacheCalls
+  readonly #purges: () => PurgeNews | null
+  readonly #heard = new HeardPurges()
   readonly #now: () => number
 
-  constructor({ config, store, platform, events }: ResponseCacheOptions<SemanticCacheConfig, SemanticStore>) {
+  constructor({ config, store, platform, events, purges }: ResponseCacheOptions<SemanticCacheConfig, SemanticStore>) {
     this.config = config
     this.#store = store
     this.#calls = new CacheCalls({ backend: store.backend, budgetMs: budgetOf(config), platform, events })
+    this.#purges = purges
     this.#now = platform.now
   }
 
   get backend(): SemanticStore['backend'] {
     return this.#store.backend
+  }
+
+  /** Null for what is kept elsewhere. */
+  get size(): StoreSize | null {
+    return this.#store.backend === 'memory' ? this.#store.size : null
   }
 
   /** Vectors of two models can't be compared, so what they come from is a part of every partition. */
@@ -50,6 +60,8 @@ export class SemanticCache {
     signal: AbortSignal,
   ): Promise<SemanticLookup | null> {
     const store = this.#store
+    // A place that others ask too has marks of its own.
+    if (store.backend === 'memory') for (const scope of this.#heard.take(this.#purges())) store.purge(scope)
     const query = { ...asked, threshold, storedAfterMs: this.#now() - ttlMs }
     const lookup =
       store.backend === 'memory'

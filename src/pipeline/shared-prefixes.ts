@@ -1,5 +1,6 @@
 // What a configuration says of telling other routers and isolates which worker holds which prefix.
 
+import { equalSettings } from '../secret.ts'
 import type { Config } from '../config/config.ts'
 import type { SharedPrefixConfig } from '../config/shared-prefix-schema.ts'
 import type { Platform } from '../platform.ts'
@@ -27,7 +28,7 @@ export function sharedPrefixesFor(
   earlier: { readonly config: Pick<Config, 'sharedPrefixes'>; readonly sharedPrefixes: SharedPrefixes | null } | null,
 ): SharedPrefixes | null {
   if (config === null) return null
-  const isSame = earlier !== null && JSON.stringify(earlier.config.sharedPrefixes) === JSON.stringify(config)
+  const isSame = earlier !== null && equalSettings(earlier.config.sharedPrefixes, config)
   return isSame ? earlier.sharedPrefixes : createSharedPrefixes(config, parts)
 }
 

@@ -1,5 +1,6 @@
 // Whoever answers what decisions ask of servers: one source for each family that has rules and a server.
 
+import { identityOf } from '../secret.ts'
 import type { Config, SignalServersConfig } from '../config/config.ts'
 import type { ServerSignalRules } from '../config/server-signal-schema.ts'
 import type { Platform } from '../platform.ts'
@@ -15,6 +16,7 @@ import type { ReferenceChange } from './cluster-index.ts'
 import type { Exchange } from './exchange.ts'
 import { labelFamilies, type LabelFamily, labelSource } from './label-sources.ts'
 import { embedRequestText } from './request-embedding.ts'
+import type { VectorKeeper } from './vector-keeper.ts'
 import { type SteppedExchange, traceFor } from './step.ts'
 
 /** What of a request its sources work with. */
@@ -32,6 +34,7 @@ export interface SignalServers {
 export interface SignalServerParts {
   readonly platform: EmbedderPlatform & Pick<Platform, 'wakesAcrossRequests'>
   readonly embedders: Embedders
+  readonly vectorKeeper: VectorKeeper
   onChange(change: ReferenceChange): void
 }
 
@@ -43,7 +46,7 @@ export function signalServersFor(
   parts: SignalServerParts,
   earlier: readonly [SignalConfig, SignalServers] | null,
 ): SignalServers {
-  const textOf = ({ signalServers, signalRules }: SignalConfig) => JSON.stringify([signalServers, signalRules.server])
+  const textOf = ({ signalServers, signalRules }: SignalConfig) => identityOf([signalServers, signalRules.server])
   if (earlier !== null && textOf(earlier[0]) === textOf(config)) return earlier[1]
   return createSignalServers(config, parts)
 }
@@ -84,6 +87,7 @@ function createEmbeddingSource(
   const shelf = new ReferenceShelf({
     texts: [...new Set(rules.flatMap(({ candidates }) => candidates))],
     embedder: parts.embedders.of(server),
+    kept: parts.vectorKeeper.of(server),
     platform: parts.platform,
     onChange: (status) => parts.onChange({ of: 'signals.embeddings', status }),
   })

@@ -62,7 +62,7 @@ export function beginStep(exchange: SteppedExchange, step: SpannedStep, { now, b
 
 /** What a call carries that is made on behalf of a span; with tracing off, what the caller sent. */
 export function traceFor({ tracing, callerTrace }: SteppedExchange, span: Span | null): TraceHeaders {
-  if (tracing === null || span === null) return callerTrace?.() ?? NO_TRACE
+  if (tracing === null) return callerTrace?.() ?? NO_TRACE
   return withState(tracing.traceparent(span), tracing.traceState)
 }
 

@@ -8,6 +8,7 @@ import { hasLimits } from '../limits/meters.ts'
 import type { Exchange } from './exchange.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import type { RouterParts } from './router-parts.ts'
+import { withinStoreCall } from './store-call.ts'
 import { chargeOf, estimateAtArrival, estimateFromBody, type TokenEstimate, tokensUsed } from './token-charge.ts'
 
 /** Throws `rate_limit_exceeded` for a request beyond its tenant's limits. Costs nothing without any. */
@@ -16,7 +17,7 @@ export async function holdToLimits({ limits: desk }: RouterParts, exchange: Exch
   if (tenant === null || !hasLimits(tenant)) return
   const charge = { tokens: chargeFor(tenant, exchange, estimateAtArrival(exchange)) }
   const asked = desk.admit({ tenant: tenant.name, limits: tenant, charge }, exchange.context.waitUntil)
-  const outcome = asked instanceof Promise ? await asked : asked
+  const outcome = asked instanceof Promise ? await withinStoreCall(exchange, 'lease_limits', asked) : asked
   exchange.limits = outcome
   if (outcome.kind === 'refused') throw refusalError(tenant, outcome.refusal)
   exchange.held.push({

@@ -1,5 +1,6 @@
 // The token cache that a configuration asks for.
 
+import { equalSettings } from '../secret.ts'
 import { MessagePrefixes } from '../cache/message-prefixes.ts'
 import { StoredTokens } from '../cache/stored-tokens.ts'
 import { NO_TOKEN_CACHE, type TokenCache } from '../cache/token-cache.ts'
@@ -25,7 +26,7 @@ export function tokenCacheFor(
   earlier: { readonly config: Pick<Config, 'promptCache'>; readonly tokenCache: TokenCache } | null,
 ): TokenCache {
   if (promptCache === null) return NO_TOKEN_CACHE
-  const isSame = earlier !== null && JSON.stringify(earlier.config.promptCache) === JSON.stringify(promptCache)
+  const isSame = earlier !== null && equalSettings(earlier.config.promptCache, promptCache)
   return isSame ? earlier.tokenCache : createTokenCache(promptCache, parts)
 }
 

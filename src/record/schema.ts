@@ -17,7 +17,7 @@ export const LIFECYCLE_STATES = ['in_progress', ...CLOSED_STATES] as const
 export type ClosedState = (typeof CLOSED_STATES)[number]
 
 /** How the body of an answer ended. */
-const STREAM_ENDS = ['complete', 'truncated', 'client_aborted', 'upstream_error', 'timeout'] as const
+export const STREAM_ENDS = ['complete', 'truncated', 'client_aborted', 'upstream_error', 'timeout'] as const
 
 /** What a tenant's use is limited by, in the words of its configuration. */
 const RECORDED_LIMITS = ['requests', 'concurrency', 'tokens'] as const

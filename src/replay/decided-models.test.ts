@@ -19,7 +19,7 @@ const decisions = (...rules: string[]) => `decisions: [${rules.join(', ')}]\n`
 const BEFORE = decisions(rule('first', 'keyword', 'k', 'm', 5), rule('second', 'keyword', 'l', 'n', 1))
 
 /** A request that `k` took to `m`, and so to worker `a`. */
-async function compared(after: string, { name = 'auto', pool = POOL, readings = {} } = {}) {
+async function compared(after: string, { name = 'auto', pool = POOL, readings = {}, more = {} } = {}) {
   const before = await configOf(POOL + BEFORE)
   const { digests } = before.signals
   const given = {
@@ -30,6 +30,7 @@ async function compared(after: string, { name = 'auto', pool = POOL, readings = 
       'keyword:l': { is: 'not_matched', rule: digests['keyword:l'], because: 'none' },
       ...readings,
     },
+    ...more,
   } as const
   return comparedUnder(await configOf(pool + after), recordUnder(before, { given }))
 }
@@ -81,6 +82,17 @@ describe('they do not', () => {
     expect(found).toMatchObject({ verdict: 'not_comparable', cause: 'missing_fact' })
     expect(found).toMatchObject({
       why: expect.stringMatching(/decision `x` asks for the signal `(context:c|keyword:k)`/),
+    })
+  })
+
+  test('a hook that changed the request may have changed its name', async () => {
+    const found = await compared(decisions(rule('x', 'keyword', 'k', 'n', 1)), {
+      more: { hooks_ran: ['guard', 'mask:transformed'] },
+    })
+    expect(found).toMatchObject({
+      verdict: 'not_comparable',
+      cause: 'hook',
+      why: expect.stringMatching(/hook `mask` changed the request, and the name it gave to the decisions/),
     })
   })
 

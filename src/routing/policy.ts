@@ -1,6 +1,7 @@
 // The contract of a routing policy, and of the registry that YAML names are looked up in.
 // Everything in this folder is pure: no fetch, no clock, no randomness of its own, no environment.
 
+import type { Secret } from '../secret.ts'
 import type * as z from 'zod'
 import type { LmcacheFact, PrefixFact } from './cache-facts.ts'
 
@@ -131,7 +132,7 @@ export interface LmcacheNeeds {
   /** Which of LMCache's two control planes it is. */
   readonly controllerType: 'legacy' | 'coordinator'
   /** Bearer key for a proxy in front of it; LMCache itself asks for none. A secret. */
-  readonly controllerApiKey: string | null
+  readonly controllerApiKey: Secret | null
   /** Name of the service or VPC binding to reach it through; null for the URL directly. */
   readonly controllerBinding: string | null
   /** Between two polls of how full caches are. */

@@ -4,6 +4,10 @@
 import type { Config } from '../config/config.ts'
 import { ConfigHistory } from '../store/config-state.ts'
 import type { ConfigPointer, ConfigVersion, Publication, PublishResult } from '../store/config-store.ts'
+import { reasonText } from '../observe/log/cause-text.ts'
+import { toEntry } from '../observe/log/entry.ts'
+import type { LogEventName } from '../log-events.ts'
+import { consoleLog } from './cloudflare-console.ts'
 import { type BundledConfig, documentKey, POINTER_KEY } from './cloudflare-config-store.ts'
 import type { RouterEnv } from './cloudflare-env.ts'
 
@@ -60,13 +64,18 @@ export class FleetConfiguration {
     const pointer = await this.pointer()
     const hash = pointer === null || pointer.origin === 'bundled' ? null : pointer.hash
     if (this.#loaded?.hash === hash) return this.#loaded.config
+    return this.configOf(hash, hash === null ? null : await this.text(hash))
+  }
+
+  /** The configuration of a document, or without one of what was deployed. */
+  async configOf(hash: string | null, text: string | null): Promise<Config> {
+    if (this.#loaded?.hash === hash) return this.#loaded.config
     try {
-      const text = hash === null ? null : await this.text(hash)
       if (hash !== null && text === null) throw new Error(`the text of configuration ${hash} is gone`)
       this.#loaded = { hash, config: await this.#load(this.#env(), text) }
     } catch (error) {
       if (this.#loaded === null) throw error
-      console.error(error)
+      this.#tell('config_not_loaded', { hash, why: reasonText(error) })
     }
     return this.#loaded.config
   }
@@ -129,8 +138,12 @@ export class FleetConfiguration {
       await this.#forget({ puts, removals })
     } catch (cause) {
       // This object has every text that KV lacks, and tries again.
-      console.error(JSON.stringify({ level: 'error', event: 'config_not_copied', cause: String(cause) }))
+      this.#tell('config_not_copied', { why: reasonText(cause) })
     }
+  }
+
+  #tell(event: LogEventName, fields: Readonly<Record<string, unknown>>): void {
+    consoleLog(this.#env())(toEntry(Date.now(), 'error', event, fields))
   }
 
   /** What came meanwhile stays to be told. */

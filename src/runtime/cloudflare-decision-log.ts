@@ -26,6 +26,9 @@ import type {
 } from '../store/decision-shard.ts'
 import { isSampled } from '../store/export-sample.ts'
 import { parseView } from '../store/view-files.ts'
+import { toEntry } from '../observe/log/entry.ts'
+import type { LogEventName } from '../log-events.ts'
+import { consoleLog } from './cloudflare-console.ts'
 import type { RouterEnv } from './cloudflare-env.ts'
 import { forgetOld, RETENTION_MS, viewKey } from './cloudflare-decision-retention.ts'
 import { DecisionSegments, SEGMENT_BYTES } from './cloudflare-decision-segments.ts'
@@ -305,9 +308,9 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     if (isNew) this.#tell('error', 'decision_log_failing', this.#failing)
   }
 
-  #tell(level: 'info' | 'error', event: string, reason: string): void {
+  #tell(level: 'info' | 'error', event: LogEventName, reason: string): void {
     const { lines } = this.#tables.waiting()
-    console.log(JSON.stringify({ level, event, object: this.ctx.id.name, reason, waiting: lines }))
+    consoleLog(this.env)(toEntry(Date.now(), level, event, { object: this.ctx.id.name, reason, waiting: lines }))
   }
 
   /** An alarm that is due sooner stays. */

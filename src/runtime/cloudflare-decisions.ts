@@ -1,10 +1,12 @@
 // The decision log as an isolate reaches it: objects of class `DecisionLog`, and the bucket that they export to.
 
 import type { Config } from '../config/config.ts'
-import { toLogLine } from '../observe/decision-log-lines.ts'
+import { toDecisionLogEntry } from '../observe/log/decision-log-entry.ts'
 import type { DecisionLogStore } from '../store/decision-log.ts'
 import type { DecisionShard, ShardSettings } from '../store/decision-shard.ts'
 import { DurableDecisions } from '../store/durable-decisions.ts'
+import { consoleLog } from './cloudflare-console.ts'
+import { placeAmong } from '../store/isolate-place.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
 
 /** Null for a Worker without the binding: its isolates remember their last decisions, and that is all. */
@@ -12,13 +14,16 @@ export function decisionLogOf(env: RouterEnv, pool: string, config: () => Config
   const { DECISION_LOG: objects, DECISIONS: bucket } = env
   if (objects === undefined) return null
   const { now, after } = outgoing(env)
+  const place = Math.random()
+  const log = consoleLog(env)
   return new DurableDecisions({
     // The namespace's own type carries RPC wrappers that say the same less readably.
     namespace: (name) => objects.get(objects.idFromName(name)) as unknown as DecisionShard,
     pool,
     settings: () => toShardSettings(config()),
+    group: () => placeAmong(place, config().fleet.decisionGroups),
     readSegment: async (key) => (await bucket?.get(key))?.text() ?? null,
-    onChange: (change) => console.log(toLogLine(change)),
+    onChange: (change) => log(toDecisionLogEntry(now(), change)),
     now,
     after,
   })

@@ -16,6 +16,8 @@ export interface RouterEnv {
   readonly DECISION_LOG?: DurableObjectNamespace
   /** Objects that keep records of Router Replay. */
   readonly REPLAY_LOG?: DurableObjectNamespace
+  /** A data point of each request for Workers Analytics Engine. */
+  readonly ANALYTICS?: AnalyticsEngineDataset
   /** Where decision records are exported to. */
   readonly DECISIONS?: R2Bucket
   /** The configuration as YAML text, in place of the bundled one. */

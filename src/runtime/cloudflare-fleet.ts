@@ -1,18 +1,22 @@
 // The Durable Object `Fleet`. Its name says which part it plays: root of a pool (counts turns, probes workers by
 // alarm), prober of a slice of a large pool, replica (relays between isolates and the root), shard of the stored
-// responses' owners, or shard of the hints where prefixes are.
+// responses' owners, shard of the hints where prefixes are, keeper of examples' vectors, or sum of what isolates count.
 
 import { DurableObject } from 'cloudflare:workers'
 import type { Config } from '../config/config.ts'
 import type { ConfigPointer, ConfigVersion, Publication, PublishResult } from '../store/config-store.ts'
+import { countsName } from '../store/durable-fleet-counts.ts'
 import { proberName, rootName, type FleetStub } from '../store/durable-object.ts'
 import { createFleetRelay } from '../store/fleet-relay.ts'
 import { FleetState } from '../store/fleet-state.ts'
+import type { CountReply, CountReport } from '../store/fleet-counts.ts'
 import type { FleetSnapshot, ResponseOwner } from '../store/fleet-store.ts'
 import { completeReport, completeSnapshot, type SentReport } from '../store/older-versions.ts'
 import { PrefixHintBook } from '../store/prefix-hint-book.ts'
 import { PoolTransition, PREPARE_MS } from '../store/pool-transition.ts'
+import { PurgeLog, type PurgeScope } from '../store/purge-log.ts'
 import { hasUnservedModel } from '../store/unserved-models.ts'
+import type { VectorEntry } from '../store/vector-store.ts'
 import { createOccupancyPoller } from '../upstream/lmcache/occupancy-poller.ts'
 import {
   createPoolProber,
@@ -21,10 +25,18 @@ import {
   type SliceProber,
   type SliceReport,
 } from '../upstream/pool-prober.ts'
+import { reasonText } from '../observe/log/cause-text.ts'
+import { toEntry } from '../observe/log/entry.ts'
+import { consoleLog } from './cloudflare-console.ts'
 import { FleetConfiguration, type LoadConfig } from './cloudflare-config.ts'
 import type { BundledConfig, ConfigStub } from './cloudflare-config-store.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
+import { FleetCountsKeeper } from './cloudflare-fleet-counts.ts'
 import { FleetStorage } from './cloudflare-fleet-storage.ts'
+import { VectorTable } from './cloudflare-vector-table.ts'
+
+/** End of the name of the object that adds up counts. */
+const COUNTS = countsName('')
 
 /** How soon a worker that a request could not reach is asked again. */
 const RECHECK_MS = 200
@@ -74,7 +86,7 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
       probeSlice: async (order) => (await this.#object((pool) => proberName(pool, slice))).probeSlice(order),
     }),
     onSliceFailed: (slice, cause) =>
-      console.error(JSON.stringify({ level: 'error', event: 'probe_failed', slice, cause: String(cause) })),
+      consoleLog(this.env)(toEntry(Date.now(), 'error', 'probe_failed', { slice, why: reasonText(cause) })),
   })
   readonly #occupancy = createOccupancyPoller({
     platform: this.#outgoing,
@@ -84,6 +96,14 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
   /** For a pool whose root asks this object to. */
   readonly #sliceProber = createSliceProber(this.#outgoing)
   readonly #prefixHints = new PrefixHintBook()
+  /** Not kept for another life: routers drop all they have when the count begins anew. */
+  readonly #purges = new PurgeLog(crypto.randomUUID())
+  readonly #counts = new FleetCountsKeeper({
+    storage: this.ctx.storage,
+    platform: this.#outgoing,
+    config: () => this.#runningConfig(),
+  })
+  readonly #vectors = new VectorTable(this.ctx.storage)
 
   constructor(state: DurableObjectState, env: RouterEnv, load: LoadConfig) {
     super(state, env)
@@ -103,7 +123,7 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     for (const key of snapshot.tickets.keys()) await this.#storage.keepTurn(state, 'leased', key)
     await this.#storage.keepWorkers(state.takeChanges())
     this.ctx.waitUntil(this.#settings.catchUpWithKv())
-    return { ...snapshot, config: await this.#settings.pointer() }
+    return { ...snapshot, config: await this.#settings.pointer(), purges: this.#purges.news(Date.now()) }
   }
 
   async takeTicket(key: string): Promise<number> {
@@ -125,7 +145,12 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     await this.#storage.keepWorkers(state.takeChanges())
   }
 
+  async reportCounts(report: CountReport): Promise<CountReply> {
+    return this.#counts.report(report)
+  }
+
   override async alarm(): Promise<void> {
+    if (this.ctx.id.name?.endsWith(COUNTS) === true) return this.#counts.alarm()
     this.#alarmAtMs = Date.now()
     const state = await this.#whenResumed()
     // Workers that have left are known for a while.
@@ -178,12 +203,24 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     this.#storage.forgetResponse(responseId)
   }
 
+  async announcePurge(scope: PurgeScope): Promise<void> {
+    this.#purges.note(scope, Date.now())
+  }
+
   async readPrefixHints(keys: readonly string[]): Promise<readonly (string | null)[]> {
     return this.#prefixHints.read(keys, Date.now())
   }
 
   async writePrefixHints(keys: readonly string[], candidateId: string, ttlMs: number): Promise<void> {
     this.#prefixHints.write(keys, { candidateId, expiresAtMs: Date.now() + ttlMs })
+  }
+
+  async readVectors(keys: readonly string[]): Promise<readonly (string | null)[]> {
+    return this.#vectors.read(keys)
+  }
+
+  async writeVectors(entries: readonly VectorEntry[], ttlMs: number): Promise<void> {
+    this.#vectors.write(entries, ttlMs)
   }
 
   #isRoot(): boolean {
@@ -281,6 +318,14 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
   async #configuration(): Promise<Config> {
     this.#pool ??= new PoolTransition(await this.#settings.config())
     return this.#pool.pool(Date.now())
+  }
+
+  /** What the fleet runs, as an object knows it that is not the root. */
+  async #runningConfig(): Promise<Config> {
+    const root = (await this.#object(rootName)) as unknown as ConfigStub // the same class
+    const pointer = await root.configPointer()
+    const hash = pointer === null || pointer.origin === 'bundled' ? null : pointer.hash
+    return this.#settings.configOf(hash, hash === null ? null : await root.configText(hash))
   }
 
   async #publish(publication: Publication, bundled: BundledConfig): Promise<PublishResult> {

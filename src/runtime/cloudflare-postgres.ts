@@ -11,7 +11,7 @@ export const postgresReplays: BroughtReplayStore = {
   open({ postgres: config }, env) {
     if (config === null) throw new Error('router_replay.postgres is not set')
     const binding = env[config.hyperdriveBinding ?? '']
-    const url = isHyperdrive(binding) ? () => binding.connectionString : () => config.url ?? ''
+    const url = isHyperdrive(binding) ? () => binding.connectionString : () => config.url?.reveal() ?? ''
     return new PostgresReplayStore({ client: openForEachCall(url), config, now: () => Date.now() })
   },
 }

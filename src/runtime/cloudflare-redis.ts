@@ -2,12 +2,12 @@
 
 import { RedisReplayStore } from '../store/replay-redis.ts'
 import type { BroughtReplayStore } from './cloudflare-replays.ts'
-import { openUpstash } from './upstash-redis.ts'
+import { openUpstashScripts } from './upstash-scripts.ts'
 
 export const redisReplays: BroughtReplayStore = {
   backend: 'redis',
   open({ redis }) {
     if (redis === null) throw new Error('router_replay.redis is not set')
-    return new RedisReplayStore({ redis: openUpstash(redis), config: redis, now: () => Date.now() })
+    return new RedisReplayStore({ redis: openUpstashScripts(redis), config: redis, now: () => Date.now() })
   },
 }

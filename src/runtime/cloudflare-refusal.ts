@@ -4,14 +4,17 @@
 import { errorBody } from '../dialect/error-body.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { requestIdOf } from '../middleware/request-id.ts'
+import { causeText } from '../observe/log/cause-text.ts'
+import { toEntry } from '../observe/log/entry.ts'
 import { HEADER_ATTEMPTS, HEADER_METHOD, HEADER_REQUEST_ID } from '../pipeline/routing-headers.ts'
+import type { LogEntry } from '../platform.ts'
 import { INFERENCE_ROUTES } from '../routes/catalogue.ts'
 
-export function toRefusal(request: Request, error: unknown): Response {
+export function toRefusal(request: Request, error: unknown, log: (entry: LogEntry) => void): Response {
   const known = error instanceof RouterError ? error : new RouterError('internal_error', 'The router failed to start.')
   // The cause is for the log; the caller gets the words above.
-  if (known !== error) console.error(error)
   const requestId = requestIdOf(request.headers, () => crypto.randomUUID().replaceAll('-', ''))
+  if (known !== error) log(toEntry(Date.now(), 'error', 'defect', { request_id: requestId, cause: causeText(error) }))
   const { pathname } = new URL(request.url)
   const route = INFERENCE_ROUTES.find(({ path }) => path === pathname)
   const headers = new Headers({ 'content-type': 'application/json', [HEADER_REQUEST_ID]: requestId })

@@ -3,24 +3,30 @@
 import { isLoopbackHost } from '../access/loopback.ts'
 import type { Config } from '../config/config.ts'
 import type { DeliveredBeside } from '../config/delivered-checks.ts'
-import { errorAt } from '../config/finding.ts'
+import { errorAt, type Finding } from '../config/finding.ts'
 import { loadConfig, type LoadResult } from '../config/load.ts'
 import { KV_BINDING } from '../config/response-cache-schema.ts'
 import type { ConfigSource } from '../control/config-source.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { wantsKeys } from '../pipeline/callers.ts'
 import type { Platform } from '../platform.ts'
+import { createRandomIds } from '../random-ids.ts'
 import { assembleRouter, type Router } from '../router.ts'
 import { definitionsOf } from '../routing/definitions-of.ts'
 import { policyRegistry } from '../routing/policies/index.ts'
 import type { PolicyDefinition, PolicyRegistry } from '../routing/policy.ts'
 import { createDurableLimitStore, type TenantStub } from '../store/durable-limits.ts'
+import { createDurableFleetCounts } from '../store/durable-fleet-counts.ts'
 import { createDurablePrefixHints } from '../store/durable-prefix-hints.ts'
+import { createDurableVectors } from '../store/durable-vectors.ts'
 import { createDurableFleetStore, type FleetStub, rootName } from '../store/durable-object.ts'
+import { placeAmong } from '../store/isolate-place.ts'
+import { toEntry } from '../observe/log/entry.ts'
 import { type ConfigStub, createCloudflareConfigStore } from './cloudflare-config-store.ts'
 import { DecisionLog } from './cloudflare-decision-log.ts'
 import { decisionLogOf } from './cloudflare-decisions.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
+import { consoleLog } from './cloudflare-console.ts'
 import { createFleetClass } from './cloudflare-fleet.ts'
 import { ReplayLog } from './cloudflare-replay-log.ts'
 import { type BroughtReplayStore, replayPlatformOf, replayStoreOf } from './cloudflare-replays.ts'
@@ -81,13 +87,13 @@ export function createWorker(options: CreateWorkerOptions) {
       const router = await routerFor(env)
       const answer = router
         .fetch(request, { waitUntil: (task) => context.waitUntil(task), rawTarget: null })
-        .catch((error: unknown) => toRefusal(request, error))
+        .catch((error: unknown) => toRefusal(request, error, consoleLog(env)))
       // A client that leaves before the answer takes this invocation with it, unless something is still waited for: the
       // worker's request would be aborted, and no record written.
       context.waitUntil(answer)
       return await answer
     } catch (error) {
-      return toRefusal(request, error)
+      return toRefusal(request, error, consoleLog(env))
     }
   }
   const Fleet = createFleetClass((env, text) => loadOrRefuse(env, text ?? textOf(env), built))
@@ -102,7 +108,7 @@ interface Built {
 
 /** A router on the configuration that was deployed; it asks for the one that was agreed on before its first request. */
 async function startRouter(env: RouterEnv, text: string, built: Built): Promise<Router> {
-  const config = await loadOrRefuse(env, text, built)
+  const config = await loadOrRefuse(env, text, built, { tellsWarnings: env.ROUTER_SERVE !== 'local' })
   let current = config
   const root = () => fleetObject(env, config, rootName(POOL))
   const source: ConfigSource = {
@@ -149,9 +155,18 @@ async function loadText(
 const NO_ACCESS = 'is not set, and neither is `allow_anonymous: true`: a deployed router would refuse all requests'
 
 /** Throws what a request is answered with while there is no configuration to serve it under. */
-async function loadOrRefuse(env: RouterEnv, text: string, built: Built): Promise<Config> {
+async function loadOrRefuse(
+  env: RouterEnv,
+  text: string,
+  built: Built,
+  { tellsWarnings = false }: { readonly tellsWarnings?: boolean } = {},
+): Promise<Config> {
   const result = await loadText(env, text, built, null)
-  if (result.ok) return result.config
+  if (result.ok) {
+    // Under `serve` whoever started it has seen them.
+    if (tellsWarnings) tellFindings(env, result.findings)
+    return result.config
+  }
   if (result.findings.every(({ message }) => message === NO_ACCESS)) {
     throw new RouterError(
       'access_not_configured',
@@ -159,9 +174,16 @@ async function loadOrRefuse(env: RouterEnv, text: string, built: Built): Promise
         '`api_key_validation_urls`, or `allow_anonymous: true`.',
     )
   }
-  for (const finding of result.findings) console.error(JSON.stringify({ level: 'error', event: 'config', ...finding }))
+  tellFindings(env, result.findings)
   throw new RouterError('config_invalid', 'The configuration of this router is not valid; its log says why.')
 }
+
+function tellFindings(env: RouterEnv, findings: readonly Finding[]): void {
+  const log = consoleLog(env)
+  for (const { severity, ...finding } of findings) log(toEntry(Date.now(), LEVELS[severity], 'config', finding))
+}
+
+const LEVELS = { error: 'error', warning: 'warn', note: 'info' } as const
 
 function fleetObject(env: RouterEnv, config: Config, name: string): FleetStub & ConfigStub {
   const { locationHint } = config.fleet
@@ -186,14 +208,26 @@ function platformOf(env: RouterEnv, config: () => Config): Platform {
     fleet: createDurableFleetStore({
       namespace: (name) => fleetObject(env, config(), name),
       pool: POOL,
-      replica: () => Math.floor(place * config().fleet.replicas),
+      replica: () => placeAmong(place, config().fleet.replicas).index,
+      shards: () => config().fleet.shards,
     }),
-    prefixHints: createDurablePrefixHints({ namespace: (name) => fleetObject(env, config(), name), pool: POOL }),
-    limits: createDurableLimitStore({ namespace: (name) => tenantObject(env, config(), name), pool: POOL }),
+    ...(env.ANALYTICS === undefined ? {} : { analytics: env.ANALYTICS }),
+    fleetCounts: createDurableFleetCounts({ namespace: (name) => fleetObject(env, config(), name), pool: POOL }),
+    prefixHints: createDurablePrefixHints({
+      namespace: (name) => fleetObject(env, config(), name),
+      pool: POOL,
+      shards: () => config().fleet.shards,
+    }),
+    vectorStore: createDurableVectors({ namespace: (name) => fleetObject(env, config(), name), pool: POOL }),
+    limits: createDurableLimitStore({
+      namespace: (name) => tenantObject(env, config(), name),
+      pool: POOL,
+      place: () => placeAmong(place, config().fleet.tenantShards),
+    }),
     ...(env.RESPONSE_CACHE === undefined ? {} : { answerNamespace: env.RESPONSE_CACHE }),
     random: () => Math.random(),
-    randomId: () => crypto.randomUUID().replaceAll('-', ''),
-    writeLine: (line: string) => console.log(line),
+    randomId: createRandomIds(),
+    writeLog: consoleLog(env),
     showsConnectPhase: false,
     // Under `serve` as elsewhere; a deployed Worker answers the whole world.
     adminOpenTo: env.ROUTER_SERVE === 'local' && isLoopbackHost(env.ROUTER_HOST ?? '') ? 'loopback' : 'nobody',

@@ -7,6 +7,7 @@ import { createProcessHost } from './process-host.ts'
 export async function main(): Promise<void> {
   const host = await createProcessHost()
   const code = await runCommandLine(host)
+  await host.flushLines()
   // Sockets kept alive by clients or workers must not keep the process.
   process.exit(code)
 }

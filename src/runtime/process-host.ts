@@ -3,10 +3,12 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Host } from '../cli/host.ts'
+import { toEntry } from '../observe/log/entry.ts'
+import { toJsonLine } from '../observe/log/entry-text.ts'
 import type { ServerRuntime } from '../server.ts'
 import { findFiles } from './find-files.ts'
 import { importPlugin } from './import-plugin.ts'
-import { createLineWriter } from './line-writer.ts'
+import { openStandardOutput } from './line-writer.ts'
 import { createLogFiles } from './node-log-files.ts'
 import { connectRedis } from './redis-client.ts'
 import { openReplayStore, PROCESS_REPLAYS } from './process-replays.ts'
@@ -16,7 +18,7 @@ import { codeOf, createTextFiles } from './text-files.ts'
 
 export async function createProcessHost(): Promise<Host> {
   const runtime = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
-  const lines = createLineWriter((text) => process.stdout.write(text))
+  const lines = openStandardOutput((lost) => toJsonLine(toEntry(Date.now(), 'warn', 'log_lost', { lines: lost })))
   return {
     args: process.argv.slice(2),
     runtime,
@@ -50,7 +52,8 @@ export async function createProcessHost(): Promise<Host> {
     absolutePath: (path) => resolve(path),
     writeOut: (text) => void process.stdout.write(text),
     writeError: (text) => void process.stderr.write(text),
-    writeLine: lines.write,
+    writeLine: (line) => lines.write(line),
+    flushLines: () => lines.flush(),
     runUnder,
     // Loaded when asked for: an installed package has Miniflare and the simulator's server only where they are used.
     startWorkerd: async (options) => (await import('./workerd-process.ts')).startWorkerd(options),

@@ -4,10 +4,11 @@ import type { ReplayStoreConfig } from '../config/config.ts'
 import type { ReplayPlatform } from '../config/router-replay-checks.ts'
 import { MemoryReplayStore } from '../store/replay-memory.ts'
 import { PostgresReplayStore } from '../store/replay-postgres.ts'
-import { RedisReplayStore, type RedisScripts } from '../store/replay-redis.ts'
+import { RedisReplayStore } from '../store/replay-redis.ts'
 import type { ReplayStore } from '../store/replay-store.ts'
 import { openPostgresPool } from './postgres-client.ts'
 import { openSocketRedis } from './socket-redis.ts'
+import { openUpstashScripts } from './upstash-scripts.ts'
 
 const ON_WORKERS = 'it is there on Cloudflare Workers alone'
 
@@ -21,28 +22,15 @@ const now = () => Date.now()
 
 export function openReplayStore({ backend, redis, postgres }: ReplayStoreConfig): ReplayStore {
   if (backend === 'redis' && redis !== null) {
-    const scripts = redis.url === null ? lazyUpstash(redis) : openSocketRedis(redis)
+    const scripts = redis.url === null ? openUpstashScripts(redis) : openSocketRedis(redis)
     return new RedisReplayStore({ redis: scripts, config: redis, now })
   }
   if (backend === 'postgres' && postgres !== null) {
     // Loaded when it is needed: most routers have no PostgreSQL.
     const load = async () => (await import('postgres')).default
-    const client = openPostgresPool(load, postgres.url ?? '', postgres.maxConnections)
+    const client = openPostgresPool(load, postgres.url?.reveal() ?? '', postgres.maxConnections)
     return new PostgresReplayStore({ client, config: postgres, now })
   }
   if (backend === 'memory') return new MemoryReplayStore({ now })
   throw new Error(`router_replay can't keep records in ${backend} here: ${ON_WORKERS}`)
-}
-
-type Upstash = Parameters<typeof import('./upstash-redis.ts').openUpstash>[0]
-
-function lazyUpstash(config: Upstash): RedisScripts {
-  let opening: Promise<RedisScripts> | null = null
-  return {
-    async run(script, keys, values) {
-      opening ??= import('./upstash-redis.ts').then(({ openUpstash }) => openUpstash(config))
-      return (await opening).run(script, keys, values)
-    },
-    close: async () => {},
-  }
 }

@@ -1,5 +1,6 @@
 // The connection to a real Redis: quick to fail while there is none, and whole again when there is one.
 
+import { Secret } from '../secret.ts'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort, until } from '../../test/support/launch.ts'
@@ -14,7 +15,7 @@ async function serverOf(options: Parameters<typeof startRedisServer>[0] = {}): P
 }
 
 async function linkTo(url: string, { connectTimeoutMs = 10_000, commandTimeoutMs = 10_000 } = {}) {
-  const link = await connectRedis({ url, keyPrefix: '', connectTimeoutMs, commandTimeoutMs })
+  const link = await connectRedis({ url: new Secret(url), keyPrefix: '', connectTimeoutMs, commandTimeoutMs })
   onTestFinished(() => link.close())
   return link
 }

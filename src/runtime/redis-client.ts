@@ -3,7 +3,7 @@
 
 import type { RedisConfig } from '../config/config.ts'
 import type { RedisLink, RedisReply, ScriptCall } from '../store/redis-link.ts'
-import { failureWords } from './redis-failure.ts'
+import { failureWords } from '../store/redis-failure.ts'
 import { RedisSubscriptions } from './redis-subscriptions.ts'
 
 const FIRST_RETRY_MS = 50
@@ -23,7 +23,7 @@ export async function connectRedis(config: RedisConfig): Promise<RedisLink> {
   // Loaded when asked for: most routers have no Redis.
   const { createClient } = await import('@redis/client')
   const client = createClient({
-    url: config.url,
+    url: config.url.reveal(),
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_WAITING,
     maintNotifications: 'disabled',
@@ -33,7 +33,7 @@ export async function connectRedis(config: RedisConfig): Promise<RedisLink> {
       reconnectStrategy: (retries) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(retries, 10), MAX_RETRY_MS),
     },
   })
-  const words = failureWords(config.url)
+  const words = failureWords(config.url.reveal())
   let failure: unknown = null
   // Whoever needs it meets the error at the next command.
   client.on('error', (error: unknown) => {

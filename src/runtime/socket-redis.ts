@@ -4,7 +4,7 @@
 import type { ReplayRedisConfig } from '../config/config.ts'
 import type { RedisCommands } from '../store/redis-commands.ts'
 import type { RedisScripts } from '../store/replay-redis.ts'
-import { failureWords } from './redis-failure.ts'
+import { failureWords } from '../store/redis-failure.ts'
 import { watchSilence } from './silence-watch.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -30,7 +30,7 @@ export function openSocketCommands({ url, skipsVerification }: SocketAddress): S
   const silence = watchSilence(SILENCE_MS)
   return {
     async command(args) {
-      const own = (connecting ??= connect(url ?? '', skipsVerification))
+      const own = (connecting ??= connect(url?.reveal() ?? '', skipsVerification))
       const { client, whenReady } = await own
       await whenReady()
       const end = silence.begin(() => {

@@ -50,8 +50,9 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
       hyperdrives: { ...hyperdrives },
       unsafeDirectSockets: [socket],
       handleStructuredLogs: ({ level, message }) => {
-        const stream = level === 'error' || level === 'warn' ? process.stderr : process.stdout
-        stream.write(`${message}\n`)
+        // Entries of the log; the rest is what workerd has to say of itself.
+        if (message.startsWith('{"time":')) options.writeLine(message)
+        else (level === 'error' || level === 'warn' ? process.stderr : process.stdout).write(`${message}\n`)
       },
     }),
   )

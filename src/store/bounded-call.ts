@@ -19,7 +19,8 @@ export interface CallBounds {
 /** `open` when nobody was asked. */
 export type CallOutcome<Value> =
   | { readonly kind: 'answer'; readonly value: Value }
-  | { readonly kind: 'timeout' | 'error' | 'aborted' | 'open' }
+  | { readonly kind: 'error'; readonly cause: unknown }
+  | { readonly kind: 'timeout' | 'aborted' | 'open' }
 
 /**
  * Never rejects, and never takes longer than the budget, whatever becomes of the call. Slow is failed: whoever is always
@@ -58,8 +59,8 @@ export async function callWithin<Value>(
 async function settled<Value>(answer: Promise<Value>): Promise<CallOutcome<Value>> {
   try {
     return { kind: 'answer', value: await answer }
-  } catch {
-    // What went wrong is the gate's to count; whoever asked goes on without.
-    return { kind: 'error' }
+  } catch (cause) {
+    // The gate's to count, and for whoever wants to tell of it; who asked goes on without.
+    return { kind: 'error', cause }
   }
 }

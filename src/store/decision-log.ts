@@ -77,6 +77,8 @@ export interface DecisionLogStatus {
   readonly failing: string | null
 }
 
+export type DecisionCounts = Pick<DecisionLogStatus, 'stored' | 'lost'>
+
 /** Reading a log. Every call may reject: disks and objects can be out of reach. */
 export interface DecisionSource {
   query(query: DecisionQuery): Promise<DecisionPage>
@@ -86,6 +88,8 @@ export interface DecisionSource {
   /** The export of a time range: whole lines, each with its line feed, several to a piece. Roughly in order of time. */
   exportRange(range: TimeRange): AsyncIterable<string>
   status(): Promise<DecisionLogStatus>
+  /** What this very isolate handed over, where `status` is about those of all; absent where they are the same. */
+  readonly ownCounts?: () => DecisionCounts | null
 }
 
 export interface DecisionLogStore extends DecisionSource {

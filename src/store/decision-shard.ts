@@ -5,12 +5,12 @@ import type { OpenRecord } from '../record/open-record.ts'
 import type { ViewDocument } from '../record/view-document.ts'
 import type { DecisionLogStatus, DecisionPage, DecisionQuery, ReadableRecord, TimeRange } from './decision-log.ts'
 
-/** Objects that keep records; each takes an even share of the ids. */
+/** Objects that an isolate hands its records to; each takes an even share of the ids. There may be several such groups. */
 export const DECISION_SHARDS = 8
 
 export const decisionShardName = (pool: string, shard: number): string => `${pool}/decisions/${shard}`
 
-/** Which of the objects keeps the record, or the view document, of this id. */
+/** Which of the objects of a group keeps the record, or the view document, of this id. */
 export const decisionShardOf = (id: string): number => Number.parseInt(hash64(id).slice(-4), 16) % DECISION_SHARDS
 
 /** How an object exports what it holds. Comes with every batch, so that a change of the configuration arrives with it. */
@@ -26,9 +26,10 @@ export interface ShardSettings {
 }
 
 /** What of the settings for all shards is one shard's. */
-export function toShare(settings: ShardSettings): ShardSettings {
+export function toShare(settings: ShardSettings, groups: number): ShardSettings {
   const { retentionBytes } = settings
-  return { ...settings, retentionBytes: retentionBytes === null ? null : Math.floor(retentionBytes / DECISION_SHARDS) }
+  const shards = groups * DECISION_SHARDS
+  return { ...settings, retentionBytes: retentionBytes === null ? null : Math.floor(retentionBytes / shards) }
 }
 
 /** The methods of a `DecisionLog` object that others call. */

@@ -1,10 +1,18 @@
 // DecisionLogStore over the Durable Objects of class `DecisionLog`, as an isolate sees it: records go to shards by the
-// hash of their ids, readers ask every shard and merge.
+// hash of their ids, readers ask every shard and merge. A large fleet has several groups of shards: an isolate keeps to one,
+// so that the calls to an object don't grow with the number of isolates.
 
 import type { OpenRecord } from '../record/open-record.ts'
 import type { DecisionRecord } from '../record/schema.ts'
 import type { ViewDocument } from '../record/view-document.ts'
-import type { DecisionLogStatus, DecisionLogStore, DecisionPage, DecisionQuery, TimeRange } from './decision-log.ts'
+import type {
+  DecisionCounts,
+  DecisionLogStatus,
+  DecisionLogStore,
+  DecisionPage,
+  DecisionQuery,
+  TimeRange,
+} from './decision-log.ts'
 import { mergePages } from './decision-pages.ts'
 import {
   DECISION_SHARDS,
@@ -18,6 +26,7 @@ import {
 import { exportSegment } from './exported-segment.ts'
 import type { DecisionLogChange } from './log-health.ts'
 import { SendQueue, type SentLine } from './send-queue.ts'
+import { type IsolatePlace, ONLY_PLACE } from './isolate-place.ts'
 import { groupByShard, messageOf, ShardSender } from './shard-sender.ts'
 
 export interface DurableDecisionsOptions {
@@ -26,6 +35,8 @@ export interface DurableDecisionsOptions {
   readonly pool: string
   /** Of the configuration that runs now; `retentionBytes` for all shards together. */
   settings(): ShardSettings
+  /** Which group of shards this isolate keeps to. */
+  group?(): IsolatePlace
   /** A segment of the export as text; null where it is gone. */
   readSegment(key: string): Promise<string | null>
   /** Told when records can't be handed over, when they begin to be lost, and when all is well again. */
@@ -39,9 +50,9 @@ export class DurableDecisions implements DecisionLogStore {
   readonly #queue: SendQueue
 
   constructor(options: DurableDecisionsOptions) {
-    const { now, after, settings, onChange } = options
+    const { now, after, onChange } = options
     this.#options = options
-    const sender = new ShardSender({ shard: (number) => this.#shard(number), settings, now })
+    const sender = new ShardSender({ shard: (number) => this.#own(number), settings: () => this.#share(), now })
     this.#queue = new SendQueue({ now, after, onChange, send: (lines) => sender.send(lines) })
   }
 
@@ -57,8 +68,8 @@ export class DurableDecisions implements DecisionLogStore {
 
   readonly noteOpen = async (records: readonly OpenRecord[]): Promise<void> => {
     const byShard = groupByShard(records, ({ decision_id: id }) => id)
-    const share = toShare(this.#options.settings())
-    await Promise.all(Array.from(byShard, ([shard, own]) => this.#shard(shard).noteOpen(own, share)))
+    const share = this.#share()
+    await Promise.all(Array.from(byShard, ([shard, own]) => this.#own(shard).noteOpen(own, share)))
   }
 
   async query(query: DecisionQuery): Promise<DecisionPage> {
@@ -67,16 +78,18 @@ export class DurableDecisions implements DecisionLogStore {
 
   async find(id: string) {
     const home = decisionShardOf(id)
-    const byDecision = await this.#shard(home).find(id)
-    if (byDecision?.decision_id === id) return byDecision
-    const others = this.#shards().filter((_, shard) => shard !== home)
-    const found = [byDecision, ...(await Promise.all(others.map((shard) => shard.find(id))))]
+    const byDecision = await Promise.all(this.#homes(home).map((shard) => shard.find(id)))
+    const sought = byDecision.find((record) => record?.decision_id === id) ?? null
+    if (sought !== null) return sought
+    const others = this.#shards().filter((_, shard) => shard % DECISION_SHARDS !== home)
+    const found = [...byDecision, ...(await Promise.all(others.map((shard) => shard.find(id))))]
     const records = found.filter((record) => record !== null)
     return mergePages([{ records, end: null }], 1).records[0] ?? null
   }
 
-  findView(hash: string): Promise<ViewDocument | null> {
-    return this.#shard(decisionShardOf(hash)).findView(hash)
+  async findView(hash: string): Promise<ViewDocument | null> {
+    const found = await Promise.all(this.#homes(decisionShardOf(hash)).map((shard) => shard.findView(hash)))
+    return found.find((view) => view !== null) ?? null
   }
 
   async *exportRange(range: TimeRange): AsyncIterable<string> {
@@ -105,6 +118,11 @@ export class DurableDecisions implements DecisionLogStore {
     }
   }
 
+  readonly ownCounts = (): DecisionCounts => {
+    const { taken, lost } = this.#queue.status()
+    return { stored: taken, lost }
+  }
+
   /** An isolate is not told when it ends; each request sees its own record through. */
   async close(): Promise<void> {}
 
@@ -122,8 +140,27 @@ export class DurableDecisions implements DecisionLogStore {
     return this.#options.namespace(decisionShardName(this.#options.pool, shard))
   }
 
+  /** By its number within the group of this isolate. */
+  #own(number: number): DecisionShard {
+    return this.#shard(this.#group().index * DECISION_SHARDS + number)
+  }
+
+  /** Of every group the one that would have an id. */
+  #homes(home: number): readonly DecisionShard[] {
+    return this.#shards().filter((_, shard) => shard % DECISION_SHARDS === home)
+  }
+
   #shards(): readonly DecisionShard[] {
-    return Array.from({ length: DECISION_SHARDS }, (_, shard) => this.#shard(shard))
+    return Array.from({ length: this.#group().count * DECISION_SHARDS }, (_, shard) => this.#shard(shard))
+  }
+
+  #group(): IsolatePlace {
+    return this.#options.group?.() ?? ONLY_PLACE
+  }
+
+  /** Of the settings, what is one shard's. */
+  #share(): ShardSettings {
+    return toShare(this.#options.settings(), this.#group().count)
   }
 }
 

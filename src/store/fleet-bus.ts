@@ -3,6 +3,7 @@
 
 import { fromFleetJson, toFleetJson } from './fleet-json.ts'
 import type { HolderReport } from './fleet-store.ts'
+import type { PurgeScope } from './purge-log.ts'
 import type { RedisLink } from './redis-link.ts'
 
 /** What processes ask their leader; `hello` only whether it answers. */
@@ -11,6 +12,7 @@ export type FleetQuestion =
   | { readonly op: 'sync'; readonly report: HolderReport }
   | { readonly op: 'drain'; readonly workerId: string; readonly deadlineMs: number }
   | { readonly op: 'undrain'; readonly workerId: string }
+  | { readonly op: 'purge'; readonly scope: PurgeScope }
 
 /** What the leader says; `term` tells its words from those of a leader that does not know that it is none any more. */
 export interface FleetAnswer {

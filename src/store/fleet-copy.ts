@@ -92,6 +92,7 @@ export class FleetCopy {
       tickets: leased,
       permits,
       ...(above?.lmcache === undefined ? {} : { lmcache: above.lmcache }),
+      ...(above?.purges === undefined ? {} : { purges: above.purges }),
     }
   }
 

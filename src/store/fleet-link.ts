@@ -10,7 +10,7 @@ import type { Outcome } from './outcome-ledger.ts'
 import { type EndedAttempt, OwnEvidence } from './own-evidence.ts'
 import { REFRESH_AFTER_MS, SnapshotCopy } from './snapshot-copy.ts'
 import { createTicketDesk, type TicketDesk } from './ticket-desk.ts'
-import { type WorkerChange, workerChanges } from './worker-changes.ts'
+import { firstChanges, type WorkerChange, workerChanges } from './worker-changes.ts'
 
 /** While requests run, the fleet hears of them this often at least, traffic or not. */
 const HEARTBEAT_MS = 4_000
@@ -25,6 +25,8 @@ export interface LinkOptions {
   randomId(): string
   /** The store could not be asked; routing goes on with the older copy. */
   onSyncFailed(cause: unknown): void
+  /** It answers again. */
+  onSyncRecovered?(): void
   /** A worker is not what it was when the store was last asked. */
   onWorkerChanged?(change: WorkerChange): void
 }
@@ -156,6 +158,7 @@ export class FleetLink {
       // A copy in between may have the report and hand on what the fleet knew before it, while it can't ask.
       if (fresh.ageMs <= this.#options.now() - askedAtMs + AGE_TOLERANCE_MS) this.evidence.markWeighed()
       this.desk.accept(fresh.tickets)
+      if (this.#didLastSyncFail) this.#options.onSyncRecovered?.()
       this.#didLastSyncFail = false
       this.#adopt(fresh, askedAtMs)
     } catch (cause) {
@@ -171,8 +174,9 @@ export class FleetLink {
     const before = this.#copy.snapshot
     this.#copy.adopt(fresh, askedAtMs, this.#options.now())
     const after = this.#copy.snapshot
-    if (before === null || after === null) return
-    for (const change of workerChanges(before, after)) this.#options.onWorkerChanged?.(change)
+    if (after === null) return
+    for (const change of before === null ? firstChanges(after) : workerChanges(before, after))
+      this.#options.onWorkerChanged?.(change)
   }
 
   /** Of workers that delivered something since they could last be told of. */

@@ -56,6 +56,7 @@ function rigOf(
       rememberResponse: refuse,
       findResponse: refuse,
       forgetResponse: refuse,
+      announcePurge: refuse,
     },
   })
   const mirror = new FleetMirror(link, { workers, health: HEALTH, breaker })

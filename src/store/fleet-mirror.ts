@@ -59,6 +59,12 @@ export class FleetMirror {
     return this.#link.refresh({ isUrgent: true })
   }
 
+  /** Whether requests go there as things are: a candidate of the fleet that is not out of use. */
+  takes(candidateId: string): boolean {
+    const entry = this.#roster().entries.get(candidateId)
+    return entry !== undefined && isUsable(this.#availabilityOf(entry.workerId))
+  }
+
   view(): MirrorView {
     const snapshot = this.#link.snapshot()
     const nowMs = this.#link.now()

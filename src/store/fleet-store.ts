@@ -5,6 +5,7 @@
 import type { Availability } from '../routing/policy.ts'
 import type { ConfigPointer } from './config-store.ts'
 import type { LmcacheOccupancy } from './lmcache-occupancy.ts'
+import type { PurgeNews, PurgeScope } from './purge-log.ts'
 
 /** What a probe learned about a worker. */
 export interface WorkerObservation {
@@ -193,6 +194,8 @@ export interface FleetSnapshot {
   readonly config?: ConfigPointer | null
   /** What LMCache's control plane last said of how full caches are; null or absent where it was not asked. */
   readonly lmcache?: LmcacheOccupancy | null
+  /** Which cached answers are not to be given again; absent where an older version does not say. */
+  readonly purges?: PurgeNews | null
 }
 
 /** Who a stored response belongs to. */
@@ -225,4 +228,6 @@ export interface FleetStore {
   /** The owner of a stored response; null when unknown or expired. */
   findResponse(responseId: string): Promise<ResponseOwner | null>
   forgetResponse(responseId: string): Promise<void>
+  /** Has everybody hear, with the next state of the fleet, that cached answers are not to be given again. */
+  announcePurge(scope: PurgeScope): Promise<void>
 }

@@ -25,6 +25,9 @@ export interface OpenRoot {
 /** What an operator wants of a worker. */
 export type Order = { readonly op: 'undrain' } | { readonly op: 'drain'; readonly deadlineMs: number }
 
+/** What a leader says to a purge; one of an older version says nothing. */
+export const PURGE_HEARD = 'heard'
+
 export interface LedStateOptions {
   readonly link: RedisLink
   readonly keyPrefix: string
@@ -82,6 +85,9 @@ export class LedState {
       case 'undrain':
         await this.carryOut(question.workerId, question, leading)
         return null
+      case 'purge':
+        await this.open().announcePurge(question.scope)
+        return PURGE_HEARD
     }
   }
 

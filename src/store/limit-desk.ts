@@ -1,7 +1,7 @@
 // Where requests ask whether their tenant's limits let them through: one account per tenant that has limits.
 
 import type { Charge } from '../limits/limit-book.ts'
-import type { TenantLimits } from '../limits/meters.ts'
+import { shareOf, type TenantLimits } from '../limits/meters.ts'
 import { LimitAccount, type LimitAccountOptions, type WaitUntil } from './limit-account.ts'
 import type { LimitOutcome, LimitStanding } from './limit-outcome.ts'
 import { LocalLimits } from './local-limits.ts'
@@ -32,7 +32,9 @@ export class LimitDesk {
   }
 
   /** Lets a request through, or says why not. Never rejects; in steady state at once, without a call. */
-  admit({ tenant, limits, charge }: Applicant, waitUntil: WaitUntil): LimitOutcome | Promise<LimitOutcome> {
+  admit({ tenant, limits: whole, charge }: Applicant, waitUntil: WaitUntil): LimitOutcome | Promise<LimitOutcome> {
+    const parts = this.#options.store.parts?.() ?? 1
+    const limits = parts === 1 ? whole : shareOf(whole, parts)
     let account = this.#accounts.get(tenant)
     if (account === undefined) {
       account = this.#open(tenant, limits)

@@ -18,6 +18,8 @@ export interface LimitLinkOptions {
   after(delayMs: number, task: () => void): () => void
   /** The store could not be asked; limits go on by a local share. */
   onStoreFailed(cause: unknown): void
+  /** It answers again. */
+  onStoreRecovered?(): void
 }
 
 export class LimitLink {
@@ -79,6 +81,7 @@ export class LimitLink {
     const lease = await this.#options.store.lease(this.#book.toReport(sentAtMs, options))
     this.#book.accept(lease, sentAtMs, this.#options.now())
     this.#holders = Math.max(1, lease.holders)
+    if (this.#isOut) this.#options.onStoreRecovered?.()
     this.#isOut = false
   }
 

@@ -6,6 +6,8 @@ import type { LimitLease, LimitReport } from '../limits/limit-report.ts'
 export interface LimitStore {
   /** `lease` where the limits are kept in this very process; null where asking for one takes a call. */
   readonly leaseNow: ((report: LimitReport) => LimitLease) | null
+  /** Into how many even parts a tenant's limits are divided; a holder has to do with one. One where it is left out. */
+  parts?(): number
   /** Files what a holder uses of its tenant's limits, and leases it more. */
   lease(report: LimitReport): Promise<LimitLease>
 }

@@ -26,6 +26,7 @@ function rigOf({ isHeld = false } = {}) {
     })
   const store = createMemoryFleetStore({
     config: fleetConfigOf(['a', 'b'], { breaker: defaultBreaker() }),
+    life: 'memory',
     now: () => clock.now(),
     after: (delayMs, task) => clock.after(delayMs, task),
     async probe() {

@@ -5,6 +5,7 @@ import { FleetState } from './fleet-state.ts'
 import type { FleetStore } from './fleet-store.ts'
 import type { HeardOccupancy } from './lmcache-occupancy.ts'
 import { ProbeRounds, type ProbeRoundsOptions } from './probe-rounds.ts'
+import { PurgeLog } from './purge-log.ts'
 import { createResponseOwners } from './response-owners.ts'
 import { TOO_OLD_MS } from './snapshot-copy.ts'
 
@@ -13,6 +14,8 @@ const DRAIN_SETTLE_MS = TOO_OLD_MS
 
 export interface MemoryFleetOptions extends ProbeRoundsOptions {
   readonly config: FleetConfig
+  /** Names this memory, and no other. */
+  readonly life: string
   /** What an earlier life of this state knew, if there was one. */
   readonly kept?: readonly KeptWorker[]
   /** How long a router may go on sending work to a drained worker, or leave work unreported. */
@@ -44,6 +47,7 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
   state.resume(kept)
   const isResumed = state.workers(now()).some(({ checkedAtMs }) => checkedAtMs !== null)
   const owners = createResponseOwners()
+  const purges = new PurgeLog(options.life)
   const rounds = new ProbeRounds(options, (observations) => state.observe(observations))
 
   return {
@@ -53,7 +57,7 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
       if (first !== null) await first
       rounds.recheck(report.unreachable.map(({ workerId }) => workerId))
       state.note(report, now())
-      return state.snapshotFor(report, now())
+      return { ...state.snapshotFor(report, now()), purges: purges.news(now()) }
     },
     drain: async (workerId, deadlineMs) => state.drain(workerId, deadlineMs, now()),
     undrain: async (workerId) => state.undrain(workerId, now()),
@@ -65,6 +69,7 @@ export function createMemoryFleetStore(options: MemoryFleetOptions): MemoryFleet
     },
     findResponse: async (responseId) => owners.find(responseId, now()),
     forgetResponse: async (responseId) => owners.forget(responseId),
+    announcePurge: async (scope) => purges.note(scope, now()),
     configure(next) {
       state.configure(next, now())
       // One that has left and come back may have been asked a moment ago; what it said then is forgotten.

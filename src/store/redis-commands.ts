@@ -1,5 +1,5 @@
 // The contract for a Redis that holds what may be lost: caches and hints. Implementations: runtime/socket-redis.ts over TCP,
-// upstream/redis-over-http.ts.
+// upstream/upstash-redis.ts.
 
 export interface RedisCommands {
   /**

@@ -85,6 +85,7 @@ function fleetOf(keyPrefix: string, { isHeld = false } = {}) {
       let isFirst = true
       return createMemoryFleetStore({
         config: fleetConfigOf(ids, { breaker: defaultBreaker() }),
+        life: crypto.randomUUID(),
         kept,
         drainSettleMs: SHARED_DRAIN_SETTLE_MS,
         now: () => clock.now(),

@@ -7,9 +7,10 @@ import { FleetOrders } from './fleet-orders.ts'
 import { type FleetRole, FleetSeat, type FleetSeatOptions } from './fleet-seat.ts'
 import type { FleetSnapshot, FleetStore, HolderReport } from './fleet-store.ts'
 import type { Seat } from './leader-lock.ts'
-import { carryOut, LedState, type LedStateOptions, type Order } from './led-state.ts'
+import { carryOut, LedState, type LedStateOptions, type Order, PURGE_HEARD } from './led-state.ts'
 import { completeSnapshot, type SentSnapshot } from './older-versions.ts'
 import { OwnWorkers, type OwnWorkersOptions } from './own-workers.ts'
+import type { PurgeScope } from './purge-log.ts'
 import { RedisKept } from './redis-kept.ts'
 import { createRedisResponses } from './redis-responses.ts'
 import { RedisTurns } from './redis-turns.ts'
@@ -108,6 +109,15 @@ export class RedisFleet implements FleetStore {
     } catch {
       return this.#state.open().takeTicket(key)
     }
+  }
+
+  /** Rejects where the others can't be reached: what they keep they go on giving. */
+  async announcePurge(scope: PurgeScope): Promise<void> {
+    await this.#seat.started
+    if (this.role() === 'alone') throw new Error('this process goes on without the others of its fleet')
+    if ((await this.#seat.leading()) !== null) return this.#state.open().announcePurge(scope)
+    const reply = await this.#ask({ op: 'purge', scope }, ANSWER_MS)
+    if (reply !== PURGE_HEARD) throw new Error('the leader of the fleet runs an older version')
   }
 
   /** Another configuration from now on. Resolves when workers that it adds have been asked. */

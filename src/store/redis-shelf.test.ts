@@ -1,18 +1,19 @@
+import { Secret } from '../secret.ts'
 import { expect, test } from 'vitest'
 import type { CacheRedisConfig } from '../config/cache-redis-schema.ts'
 import { RedisShelf } from './redis-shelf.ts'
 
 function configOf(url: string, given: Partial<CacheRedisConfig> = {}): CacheRedisConfig {
   const plain = { restUrl: null, token: null, keyPrefix: 'p:', skipsVerification: false, commandTimeoutMs: 500 }
-  return { url, ...plain, ...given }
+  return { url: new Secret(url), ...plain, ...given }
 }
 
 function create() {
   const opened: string[] = []
   const closed: string[] = []
   const shelf = new RedisShelf(({ url }) => {
-    opened.push(String(url))
-    return { command: async () => null, close: async () => void closed.push(String(url)) }
+    opened.push(String(url?.reveal()))
+    return { command: async () => null, close: async () => void closed.push(String(url?.reveal())) }
   })
   return { shelf, opened, closed }
 }

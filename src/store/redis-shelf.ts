@@ -1,6 +1,7 @@
 // Connections to Redis servers that caches and hints are in: one for each server, whoever asks for it, over all
 // configurations of a process or isolate.
 
+import { identityOf } from '../secret.ts'
 import type { CacheRedisConfig } from '../config/cache-redis-schema.ts'
 import type { RedisCommands } from './redis-commands.ts'
 
@@ -36,5 +37,5 @@ export class RedisShelf {
 }
 
 function addressOf({ url, restUrl, token, skipsVerification }: CacheRedisConfig): string {
-  return JSON.stringify([url, restUrl, token, skipsVerification])
+  return identityOf([url, restUrl, token, skipsVerification])
 }

@@ -1,12 +1,12 @@
 // Hands an isolate's records over to the objects that keep them: to each its share in one call, the view documents that
 // records name before them.
 
-import { type DecisionShard, decisionShardOf, type ShardSettings, toShare } from './decision-shard.ts'
+import { type DecisionShard, decisionShardOf, type ShardSettings } from './decision-shard.ts'
 import type { SendOutcome, SentLine } from './send-queue.ts'
 
 export interface ShardSenderOptions {
   shard(number: number): DecisionShard
-  /** For all shards together. */
+  /** Of one shard. */
   settings(): ShardSettings
   now(): number
 }
@@ -27,7 +27,7 @@ export class ShardSender {
   }
 
   async send(lines: readonly SentLine[]): Promise<SendOutcome> {
-    const share = toShare(this.#options.settings())
+    const share = this.#options.settings()
     const failures: unknown[] = []
     const missing = await this.#sendViews(lines, share, failures)
     const isHeldBack = ({ view }: SentLine) => view !== null && missing.has(view.view_hash)

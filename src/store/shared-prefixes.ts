@@ -28,4 +28,6 @@ export interface SharedPrefixes {
    * path. Never throws; `waitUntil` keeps a write alive where the platform wants that.
    */
   note(keys: readonly string[], candidateId: string, waitUntil: (task: Promise<unknown>) => void): void
+  /** Times that others were told so far. */
+  written(): number
 }

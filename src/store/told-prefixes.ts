@@ -26,7 +26,9 @@ const FAILED = { timeout: 'timeout', error: 'unreachable', aborted: 'aborted', o
 
 export function createToldPrefixes(options: ToldPrefixesOptions): SharedPrefixes {
   const { store, reads, writes, ttlMs, writeProbability, readsOnLocalMiss, random } = options
+  let written = 0
   return {
+    written: () => written,
     async find(keys, signal): Promise<SharedPrefixAnswer> {
       const lengths = readsOnLocalMiss ? askedLengths(keys.length) : []
       if (lengths.length === 0) return { hint: null, outcome: 'not_asked' }
@@ -40,7 +42,8 @@ export function createToldPrefixes(options: ToldPrefixesOptions): SharedPrefixes
     note(keys, candidateId, waitUntil) {
       if (keys.length === 0 || random() >= writeProbability) return
       const told = toldLengths(keys.length).map((length) => keys[length - 1] ?? '')
-      waitUntil(callWithin(writes, NEVER, (own) => store.write(told, candidateId, ttlMs, own)))
+      const write = callWithin(writes, NEVER, (own) => store.write(told, candidateId, ttlMs, own))
+      waitUntil(write.then(({ kind }) => void (written += kind === 'answer' ? 1 : 0)))
     },
   }
 }

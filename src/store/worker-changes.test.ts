@@ -25,6 +25,7 @@ test('a breaker that opens is told once, and nothing else is', () => {
       availability: { from: 'up', to: 'open' },
       breaker: { from: 'closed', to: 'open' },
       reason: 'error_rate',
+      epoch: 0,
     },
   ])
   expect(workerChanges(after, after)).toEqual([])

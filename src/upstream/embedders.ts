@@ -1,6 +1,7 @@
 // The embedders of a process or isolate, one for each server, model and key: whoever asks the same server shares its
 // breaker and the vectors it gave. They outlive configurations.
 
+import { identityOf } from '../secret.ts'
 import type { EmbeddingServerConfig } from '../config/config.ts'
 import { createEmbedder, type Embedder, type EmbedderPlatform } from './embeddings.ts'
 
@@ -31,5 +32,5 @@ export class Embedders {
 
 /** The same for servers whose vectors are the same. */
 export function serverKey({ url, binding, model, apiKey }: EmbeddingServerConfig): string {
-  return JSON.stringify([url, binding, model, apiKey])
+  return identityOf([url, binding, model, apiKey])
 }

@@ -1,5 +1,7 @@
 // The headers of a call to a hook: the operator's own, what ties the call to the request, and what the body is.
 
+import { revealAll, type Secret } from '../secret.ts'
+import { dropBadTraceContext } from '../tracing/trace-context.ts'
 import { copyPlain } from './headers.ts'
 
 /** Whether the hook sees the request's body or only its circumstances. A caller can't fake it: bodies are its own. */
@@ -12,8 +14,8 @@ export type HookInputKind = 'body' | 'metadata'
 
 export interface HookHeaderOptions {
   /** From the configuration. They give way where the router sets the same name. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly apiKey: string | null
+  readonly headers: Readonly<Record<string, Secret>>
+  readonly apiKey: Secret | null
   readonly requestId: string
   readonly route: string
   readonly input: HookInputKind
@@ -22,8 +24,9 @@ export interface HookHeaderOptions {
 }
 
 export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): Headers {
-  const headers = new Headers(options.headers)
+  const headers = new Headers(revealAll(options.headers))
   copyPlain(incoming, headers, ['traceparent', 'tracestate'])
+  dropBadTraceContext(headers)
   headers.set('content-type', 'application/json')
   headers.set('accept', 'application/json')
   // A compressed answer could unpack to far more than was read.
@@ -32,6 +35,6 @@ export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): He
   headers.set(HEADER_HOOK_INPUT, options.input)
   headers.set(HEADER_HOOK_ROUTE, options.route)
   if (options.traceparent !== null) headers.set('traceparent', options.traceparent)
-  if (options.apiKey !== null) headers.set('authorization', `Bearer ${options.apiKey}`)
+  if (options.apiKey !== null) headers.set('authorization', `Bearer ${options.apiKey.reveal()}`)
   return headers
 }

@@ -1,6 +1,7 @@
 // One question to a service that answers JSON: posted, read whole within its deadline and size, and parsed. Behind a
 // breaker, since all of them are asked on the way to a decision and none may hold up every request.
 
+import type { Secret } from '../secret.ts'
 import type { Platform } from '../platform.ts'
 import type { TraceHeaders } from '../tracing/trace-headers.ts'
 import type { Breaker } from './breaker.ts'
@@ -18,7 +19,7 @@ export interface ServiceFailure {
 
 export interface ServiceQuestion {
   readonly url: string
-  readonly apiKey: string | null
+  readonly apiKey: Secret | null
   readonly body: unknown
   /** What it continues. */
   readonly trace?: TraceHeaders | undefined
@@ -55,7 +56,7 @@ export async function askService<Answer>(
     // A compressed answer could unpack to far more than was read.
     'accept-encoding': 'identity',
   })
-  if (apiKey !== null) headers.set('authorization', `Bearer ${apiKey}`)
+  if (apiKey !== null) headers.set('authorization', `Bearer ${apiKey.reveal()}`)
   const body = new Uint8Array(new TextEncoder().encode(JSON.stringify(question.body)))
   const call = { url, headers, body, timeoutMs, clientSignal: signal, maxAnswerBytes: MAX_ANSWER_BYTES }
   const reply = await callHook(platform, call)

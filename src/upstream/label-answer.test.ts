@@ -31,5 +31,7 @@ test('a completion is its text, without what was thought aloud', () => {
   const completion = (content: unknown) => ({ choices: [{ message: { role: 'assistant', content } }] })
   expect(readCompletion(completion(' math\n'))).toEqual([{ label: 'math', score: 1 }])
   expect(readCompletion(completion('<think>law or math?</think>\nmath'))).toEqual([{ label: 'math', score: 1 }])
+  // Cut off while it thinks: what it has named so far is no answer.
+  expect(readCompletion(completion('<think>this could be math'))).toBeNull()
   for (const answer of [completion(null), { choices: [] }, {}, null, 'math']) expect(readCompletion(answer)).toBeNull()
 })

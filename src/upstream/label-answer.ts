@@ -28,7 +28,9 @@ export function readCompletion(answer: unknown): readonly LabelScore[] | null {
   const message = isFields(first) ? first['message'] : null
   const content = isFields(message) ? message['content'] : null
   if (typeof content !== 'string') return null
-  return [{ label: content.replace(/^[^]*<\/think>/, '').trim(), score: 1 }]
+  const said = content.replace(/^[^]*<\/think>/, '').trim()
+  // Cut off while it was thinking: what it named so far is no answer.
+  return said.startsWith('<think>') ? null : [{ label: said, score: 1 }]
 }
 
 function fromProbabilities(

@@ -1,5 +1,6 @@
 // A large pool in slices: who asks whom, what one slow or broken slice does to the others, and what a reload drops.
 
+import { Secret } from '../secret.ts'
 import { expect, test } from 'vitest'
 import type { WorkerConfig } from '../config/config.ts'
 import { VirtualClock } from '../simulator/clock.ts'
@@ -16,7 +17,7 @@ function workersNamed(count: number): WorkerConfig[] {
     models: null,
     weight: 1,
     labels: {},
-    apiKey: 'worker-key',
+    apiKey: new Secret('worker-key'),
     binding: null,
     dataParallelSize: 1,
   }))

@@ -1,5 +1,6 @@
 // What a prober remembers of workers between two rounds. All of it can be lost without harm: everything is asked again.
 
+import { equalSettings } from '../secret.ts'
 import type { WorkerConfig } from '../config/config.ts'
 
 /** What of one worker is remembered. */
@@ -24,7 +25,7 @@ export class KnownWorker {
 
   /** Whether it is still the same server, asked the same way. */
   isFor({ url, binding, apiKey }: WorkerConfig): boolean {
-    return this.#worker.url === url && this.#worker.binding === binding && this.#worker.apiKey === apiKey
+    return this.#worker.url === url && this.#worker.binding === binding && equalSettings(this.#worker.apiKey, apiKey)
   }
 
   noteOk(): void {

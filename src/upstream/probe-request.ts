@@ -85,7 +85,7 @@ async function dispatch(
   { worker, path, timeoutMs, controller }: Dispatch,
 ): Promise<ProbeAnswer> {
   const headers = new Headers({ accept: '*/*', 'accept-encoding': 'identity' })
-  if (worker.apiKey !== null) headers.set('authorization', `Bearer ${worker.apiKey}`)
+  if (worker.apiKey !== null) headers.set('authorization', `Bearer ${worker.apiKey.reveal()}`)
   const init = { method: 'GET', headers, signal: controller.signal }
   const url = `${worker.url}${path}`
   const answer = await (worker.binding === null

@@ -1,5 +1,6 @@
 // Probes over real sockets: what workers answer, what they don't, and what is asked of them how often.
 
+import { Secret } from '../secret.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { byPath, type HttpWorker, says, startHttpWorker } from '../../test/support/http-worker.ts'
 import { freePort } from '../../test/support/launch.ts'
@@ -84,7 +85,7 @@ function pass(ms = INTERVAL_MS): void {
 
 describe('a worker that is well', () => {
   test('tells all of itself, its key sent along with every question', async () => {
-    const { once } = proberOf([workerAt(worker.url, { apiKey: 'worker-key' })])
+    const { once } = proberOf([workerAt(worker.url, { apiKey: new Secret('worker-key') })])
     expect(await once()).toEqual({
       workerId: 'a',
       atMs: nowMs,
@@ -219,7 +220,7 @@ describe('a worker that is not well', () => {
   test('a redirect is not followed, so nobody else gets the key', async () => {
     const elsewhere = await startHttpWorker(byPath(WELL))
     worker.answer((_, response) => void response.writeHead(307, { location: `${elsewhere.url}/health` }).end())
-    expect(await proberOf([workerAt(worker.url, { apiKey: 'k' })]).once()).toMatchObject({
+    expect(await proberOf([workerAt(worker.url, { apiKey: new Secret('k') })]).once()).toMatchObject({
       health: 'bad_status',
       status: 307,
     })
@@ -229,7 +230,7 @@ describe('a worker that is not well', () => {
 
   test('one that refuses our key is of no use though its /health asks for none', async () => {
     worker.answer(byPath({ ...WELL, '/v1/models': says('{"error":"Unauthorized"}', 401) }))
-    const { once } = proberOf([workerAt(worker.url, { apiKey: 'wrong', models: ['m'] })])
+    const { once } = proberOf([workerAt(worker.url, { apiKey: new Secret('wrong'), models: ['m'] })])
     for (let round = 0; round < 3; round += 1) {
       expect(await once()).toMatchObject({ health: 'bad_status', status: 401, models: ['m'] })
     }
@@ -386,9 +387,9 @@ describe('a reload in the middle of a round', () => {
   })
 
   test('asks with the new key from the next round on', async () => {
-    const prober = proberOf([workerAt(worker.url, { apiKey: 'old' })])
+    const prober = proberOf([workerAt(worker.url, { apiKey: new Secret('old') })])
     await prober.round()
-    prober.targets = { ...prober.targets, workers: [workerAt(worker.url, { apiKey: 'new' })] }
+    prober.targets = { ...prober.targets, workers: [workerAt(worker.url, { apiKey: new Secret('new') })] }
     await prober.round()
     expect(worker.keys.at(-1)).toBe('Bearer new')
     expect(worker.paths.filter((path) => path === '/v1/models')).toHaveLength(2)
@@ -410,7 +411,7 @@ describe('through a binding', () => {
         name === 'GPU' ? { fetch: async (request: Request) => (seen.push(request), answer()) } : null,
     }
     const health = { intervalMs: INTERVAL_MS, timeoutMs: 50, successThreshold: 2, endpoint: '/health' }
-    const workers = [workerAt('http://10.0.0.7:8000', { binding: 'GPU', apiKey: 'gpu-key' })]
+    const workers = [workerAt('http://10.0.0.7:8000', { binding: 'GPU', apiKey: new Secret('gpu-key') })]
     return createProber(platform, () => ({ workers, health, modelRefreshMs: REFRESH_MS }))
   }
   beforeEach(() => void seen.splice(0))

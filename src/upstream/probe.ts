@@ -1,6 +1,7 @@
 // The prober of a pool: asks its workers round after round, those in doubt more often, and never more at a time than a
 // platform can carry. Who keeps the time (a timer, an object's alarm) is not known here.
 
+import { equalSettings } from '../secret.ts'
 import type { WorkerConfig } from '../config/config.ts'
 import type { WorkerObservation } from '../store/fleet-store.ts'
 import { CONNECTIONS_AT_ONCE, createSlots, type WithSlot } from './connection-slots.ts'
@@ -136,7 +137,7 @@ export function stillTrue(arrived: readonly Arrived[], pool: readonly WorkerConf
 }
 
 function isSameServer(one: WorkerConfig, other: WorkerConfig): boolean {
-  return one.url === other.url && one.binding === other.binding && one.apiKey === other.apiKey
+  return one.url === other.url && one.binding === other.binding && equalSettings(one.apiKey, other.apiKey)
 }
 
 /** A time that passes once, unless it is called off. */

@@ -1,5 +1,6 @@
 // Token ids from workers: which route is asked, with what, and what is remembered of those that don't have it.
 
+import { Secret } from '../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../test/support/fake-clock.ts'
 import type { SendRequestInit } from '../platform.ts'
@@ -30,7 +31,7 @@ function rig(answer: (call: Call) => Response | null, bindings: Readonly<Record<
         : null,
     classifySendError: () => ({ phase: 'maybe_sent', reason: 'network' }),
   })
-  const worker = { id: 'a', url: 'http://a:8000', apiKey: 'k', binding: null as string | null }
+  const worker = { id: 'a', url: 'http://a:8000', apiKey: new Secret('k'), binding: null as string | null }
   const tokenize = (fields: object, given: object = {}) =>
     tokenizer.tokenize({
       worker: { ...worker, ...given },

@@ -48,6 +48,7 @@ export function fleetStoreConformance(name: string, makeStore: () => Promise<Fle
     leaseCases(makeStore)
     turnCases(makeStore)
     responseCases(makeStore)
+    purgeCases(makeStore)
   })
 }
 
@@ -348,5 +349,24 @@ function responseCases(makeStore: () => Promise<FleetStoreRig>): void {
       await store.rememberResponse(id, { workerId: `w${at}`, tenant: null }, now() + 1_000)
     }
     for (const [at, id] of ids.entries()) expect((await store.findResponse(id))?.workerId).toBe(`w${at}`)
+  })
+}
+
+function purgeCases(makeStore: () => Promise<FleetStoreRig>): void {
+  test('a purge of cached answers is heard of everywhere, with the next state of the fleet', async () => {
+    const { store, elsewhere, advance } = await makeStore()
+    const before = (await store.sync(reportOf('x'))).purges
+    expect(before).toMatchObject({ count: 0, latest: [] })
+    await elsewhere.announcePurge({ kind: 'model', name: 'm' })
+    advance(COPY_MS)
+    await elsewhere.announcePurge({ kind: 'all' })
+    advance(COPY_MS)
+    for (const [place, holder] of [[store, 'x'] as const, [elsewhere, 'y'] as const]) {
+      expect((await place.sync(reportOf(holder))).purges).toEqual({
+        log: before?.log,
+        count: 2,
+        latest: [{ kind: 'model', name: 'm' }, { kind: 'all' }],
+      })
+    }
   })
 }

@@ -174,6 +174,11 @@ function choices(fleet: LiveFleet<Worker>): void {
     expect(headers.get('x-vsr-selected-reasoning')).toBe('medium')
     expect((await post(asking('function'))).headers.get('x-vsr-selected-reasoning')).toBe('high')
     expect((await post(asking('gone'))).headers.get('x-vsr-selected-reasoning')).toBe('off')
+    // Nobody is told to reason where there is nothing to think about.
+    const vectors = await post({ model: 'auto', input: 'equation' }, {}, '/v1/embeddings')
+    expect(vectors.status, vectors.text).toBe(200)
+    expect(vectors.headers.get('x-vsr-selected-decision')).toBe('math_route')
+    expect(vectors.headers.get('x-vsr-selected-reasoning')).toBeNull()
   })
 
   test('the tenant', async () => {
@@ -383,6 +388,8 @@ function traces(fleet: LiveFleet<Worker>, runtime: RuntimeName): void {
     const page = (await postJson(`${fleet.url}/admin/explain`, { body, tenant: 'research' }, headers)).text
     expect(page).toContain('+ math_route  priority 100, confidence 1  (takes the request)')
     expect(page).toContain('- keyword:code: none of its keywords occurs')
+    expect(page).toContain('Decisions  (+ holds, - does not, ? nobody can tell)')
+    expect(page).toContain('+ vip_route  priority 60, confidence 1  (holds, and another comes first)')
   })
 
   test('so does a request that was made', async () => {

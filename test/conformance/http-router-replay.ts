@@ -10,6 +10,7 @@ import { type LiveFleet, liveFleet } from '../support/live-fleet.ts'
 import { REPLAY_STORES, type ReplayStoreBench } from '../support/replay-stores.ts'
 import { runCommand } from '../support/run-command.ts'
 import { runShell } from '../support/run-shell.ts'
+import { EXAMPLE_DECISIONS, replayExamples } from './http-replay-examples.ts'
 
 const TIME_MS = 15_000
 const CALLER = 'inbound-0123456789'
@@ -30,7 +31,7 @@ interface Bench {
 function openBench(
   runtime: RuntimeName,
   settings: () => object,
-  env: () => Readonly<Record<string, string>> = () => ({}),
+  { env = () => ({}), rules = {} }: { env?: () => Readonly<Record<string, string>>; rules?: object } = {},
 ): Bench {
   const fleet = liveFleet<'sim'>(runtime, {
     get env() {
@@ -52,6 +53,7 @@ function openBench(
       model_rules: [{ match: 'alias', rewrite: 'm' }],
       log_level: 'warn',
       router_replay: settings(),
+      ...rules,
     }),
   })
   const admin = adminClient(() => fleet.url, KEYS.whole)
@@ -88,7 +90,9 @@ export function routerReplayConformance(runtime: RuntimeName): void {
 
 function recordsConformance(runtime: RuntimeName): void {
   describe(`records of Router Replay on ${runtime}`, () => {
-    const { fleet, admin, chat, recordOf } = openBench(runtime, () => ({ ...CAPTURES, max_records: 500 }))
+    const bench = openBench(runtime, () => ({ ...CAPTURES, max_records: 500 }), { rules: EXAMPLE_DECISIONS })
+    const { fleet, admin, chat, recordOf } = bench
+    replayExamples({ ...bench, callerHeaders: keyed })
 
     test('has every field of the article, and what this router knows besides', async () => {
       const body = JSON.stringify({ ...chatBody('alias'), user: 'größe 漢字 🚀' })
@@ -396,7 +400,7 @@ function storesConformance(runtime: RuntimeName, { name, open }: (typeof REPLAY_
     })
     afterAll(async () => bench?.close())
     const settings = () => ({ ...CAPTURES, max_records: 5, ...bench?.settings })
-    const { admin, chat, recordOf } = openBench(runtime, settings, () => bench?.env ?? {})
+    const { admin, chat, recordOf } = openBench(runtime, settings, { env: () => bench?.env ?? {} })
 
     test('keeps the newest records, whole', async () => {
       const body = JSON.stringify({ ...chatBody('m'), user: 'größe 漢字 🚀 \u0000' })

@@ -1,10 +1,11 @@
 // Semantic clusters over HTTP, with an embeddings server whose similarity means something: who takes what, and what becomes
 // of requests while the server is down, slow or has another model.
 
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Answered, ask, postJson } from '../support/ask.ts'
 import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server.ts'
-import { type RuntimeName, until } from '../support/launch.ts'
+import { launchRouter, type RuntimeName, until } from '../support/launch.ts'
 import { type LiveFleet, liveFleet } from '../support/live-fleet.ts'
 
 const CHAT = '/v1/chat/completions'
@@ -71,6 +72,7 @@ export function semanticClusterConformance(runtime: RuntimeName): void {
     choices(fleet, embeddings)
     explained(fleet)
     otherModel(fleet, embeddings)
+    if (runtime !== 'workerd') begunLater(runtime, fleet, embeddings)
     troubled(fleet, embeddings)
   })
 }
@@ -140,9 +142,11 @@ function choices(fleet: Fleet, embeddings: Ask): void {
     [PROOF, 'maths', 'adder'],
   ])('%s: cluster %s', async (text, cluster, worker) => {
     for (const more of [{}, { stream: true }]) {
-      const chosen = await chat(fleet, text, more, { 'x-semantic-cluster-id': 'forged' })
+      const forged = { 'x-semantic-cluster-id': 'forged', 'x-vllm-router-cluster': 'forged' }
+      const chosen = await chat(fleet, text, more, forged)
       expect(chosen).toMatchObject({ cluster, worker })
-      expect(fleet.call(chosen.id).headers['x-semantic-cluster-id']).toBe(cluster)
+      const { headers } = fleet.call(chosen.id)
+      expect([headers['x-semantic-cluster-id'], headers['x-vllm-router-cluster']]).toEqual([cluster, cluster])
       expect(await recordOf(fleet, chosen.id)).toMatchObject({ method: 'cluster', cluster, policy: 'round_robin' })
     }
   })
@@ -151,9 +155,11 @@ function choices(fleet: Fleet, embeddings: Ask): void {
     const workers = new Set<string | null>()
     const everybody = ['adder', 'clerk', 'coder']
     const asksOnce = async () => {
-      const { cluster, worker, id } = await chat(fleet, RECIPE, {}, { 'x-semantic-cluster-id': 'given' })
+      const given = { 'x-semantic-cluster-id': 'given', 'x-vllm-router-cluster': 'given' }
+      const { cluster, worker, id } = await chat(fleet, RECIPE, {}, given)
       expect(cluster).toBeNull()
-      expect(fleet.call(id).headers['x-semantic-cluster-id']).toBe('given')
+      const { headers } = fleet.call(id)
+      expect([headers['x-semantic-cluster-id'], headers['x-vllm-router-cluster']]).toEqual(['given', undefined])
       workers.add(worker)
       return everybody.every((name) => workers.has(name))
     }
@@ -232,6 +238,8 @@ function explained(fleet: Fleet): void {
 function otherModel(fleet: Fleet, embeddings: Ask): void {
   test('vectors of another length are told, and the examples computed anew', async () => {
     embeddings().resize(192)
+    // From here on as base64, which is what some servers give unasked.
+    embeddings().encodeAsBase64()
     const { cluster, id } = await chat(fleet, `${CODE} again`)
     expect(cluster).toBeNull()
     expect(await recordOf(fleet, id)).toMatchObject({
@@ -244,6 +252,32 @@ function otherModel(fleet: Fleet, embeddings: Ask): void {
       () => 'never healed',
     )
     expect(await stats(fleet)).toMatchObject({ state: 'ready', dimensions: 192, why: null })
+  })
+}
+
+/** What is kept by objects between isolates, test/workerd/reference-vectors.test.ts has; a local workerd forgets at its end. */
+function begunLater(runtime: RuntimeName, fleet: Fleet, embeddings: Ask): void {
+  test('a process that begins later asks for no example', async () => {
+    const ending = '.vectors.json'
+    const read = () => readFile(fleet.router.configPath + ending, 'utf8').catch(() => '')
+    // Those of the length that the server has by now: 192 numbers of four bytes.
+    await until(
+      async () => /"vector":"[^"]{1024}"/.test(await read()),
+      HEALS_MS,
+      () => 'no vectors were kept',
+    )
+    expect(await read()).not.toContain(EXAMPLES.code[0])
+    const config = await readFile(fleet.router.configPath, 'utf8')
+    const later = await launchRouter(runtime, { config, besides: { [ending]: await read() } })
+    try {
+      const asked = embeddings().texts().length
+      const body = { model: 'm', messages: [{ role: 'user', content: `${CODE}, later` }], max_tokens: 2 }
+      const answer = await postJson(later.url + CHAT, body)
+      expect(clusterOf(answer)).toBe('code')
+      expect(embeddings().texts().slice(asked)).toEqual([`${CODE}, later`])
+    } finally {
+      await later.stop()
+    }
   })
 }
 

@@ -13,6 +13,7 @@ import { explainConformance } from './http-explain.ts'
 import { forwardingConformance } from './http-forwarding.ts'
 import { routingConformance } from './http-routing.ts'
 import { hooksConformance } from './http-hooks.ts'
+import { logsConformance } from './http-logs.ts'
 import { metricsConformance } from './http-metrics.ts'
 import { privacyConformance } from './http-privacy.ts'
 import { lmcacheConformance } from './http-lmcache.ts'
@@ -44,6 +45,7 @@ export function httpConformance(runtime: RuntimeName): void {
   privacyConformance(runtime)
   replayConformance(runtime)
   recordsConformance(runtime)
+  logsConformance(runtime)
   metricsConformance(runtime)
   tracesConformance(runtime)
   traceLookupsConformance(runtime)

@@ -10,10 +10,10 @@ import { type RawWorker, startRawWorker } from '../support/raw-worker.ts'
 import { STREAM_ROUTES, type StreamRoute } from '../support/stream-routes.ts'
 
 /** How soon a worker must be rid of a request whose client has left: before any timeout would have seen to it. */
-export const ABORT_MS = 1_000
+export const ABORT_MS = 2_000
 
-export const FIRST_BYTE_MS = 1_200
-export const IDLE_MS = 1_500
+export const FIRST_BYTE_MS = 2_500
+export const IDLE_MS = 3_000
 
 /** Answers so long that none ends by itself within a test. */
 export const ENDLESS_TOKENS = 5_000

@@ -1,11 +1,12 @@
 // Six isolates of one router over the same objects, in a real workerd: how soon all of them know of a drain and of an
-// ejection, and that they try a worker again one request at a time between them.
+// ejection, that they try a worker again one request at a time between them, and that all forget what one is told to forget.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type StartedWorker, startSimulatedWorker } from '../../src/runtime/node-simulator.ts'
 import { adminClient } from '../support/admin-client.ts'
 import { fetchWhole } from '../support/http-client.ts'
 import { until } from '../support/launch.ts'
+import { expectPurgeEverywhere } from '../support/purged-memories.ts'
 import { startIsolates, type WorkerdIsolates } from '../support/workerd-isolates.ts'
 
 const NAMES = ['a', 'b', 'c'] as const
@@ -30,6 +31,7 @@ beforeAll(async () => {
     workers: NAMES.map((id) => ({ id, url: workerNamed(id).url })),
     policy: 'round_robin',
     health_check: { check_interval_secs: 600 },
+    cache: { ttl_secs: 600 },
     circuit_breaker: { failure_threshold: 5, success_threshold: 1, timeout_duration_secs: 5 },
   }
   isolates = await startIsolates(PAUSES_MS.length, JSON.stringify(config))
@@ -88,6 +90,10 @@ async function lastArrivalAfter(name: string, sinceMs: number): Promise<number> 
 }
 
 describe('six isolates', () => {
+  test('forget a purged answer, each of them', async () => {
+    await expectPurgeEverywhere(isolates.urls, admin)
+  })
+
   test('leave a drained worker alone within two seconds, each of them', async () => {
     const statuses = await underTraffic(async () => {
       await until(

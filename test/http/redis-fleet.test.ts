@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { startSimulatedWorker } from '../../src/runtime/node-simulator.ts'
 import { chatBody, postJson } from '../support/ask.ts'
 import { until } from '../support/launch.ts'
+import { expectPurgeEverywhere } from '../support/purged-memories.ts'
 import { type GroupMember, routerGroup, type RouterGroup, type WorkerName, WORKERS } from '../support/router-group.ts'
 
 /** Two seconds, after which no process decides on an older copy, and an answer that a busy machine misses. */
@@ -94,11 +95,11 @@ async function restartUnderTraffic(group: RouterGroup): Promise<void> {
 }
 
 describe('three processes', { timeout: 120_000 }, () => {
-  const group = routerGroup({ runtimes: ['node', 'node', 'node'], itlMs: 1 })
+  const group = routerGroup({ runtimes: ['node', 'node', 'node'], itlMs: 1, config: { cache: { ttl_secs: 600 } } })
 
   test('have one leader, and the workers one prober', async () => {
     const leader = await group.leader()
-    expect(leader.router.output()).toContain('{"level":"info","event":"fleet_role","role":"leader"}')
+    expect(leader.router.output()).toContain('"level":"info","event":"fleet_role","role":"leader"}')
     const before = probesOf(group, 'a')
     const startedAtMs = Date.now()
     await until(
@@ -109,6 +110,16 @@ describe('three processes', { timeout: 120_000 }, () => {
     // Three would have asked fifteen times by then.
     const rounds = (Date.now() - startedAtMs) / 1_000 / 0.85
     expect(probesOf(group, 'a') - before).toBeLessThanOrEqual(rounds + 2)
+  })
+
+  test('all forget a purged answer, whichever is told to', async () => {
+    await group.leader()
+    for (const member of group.members) {
+      await expectPurgeEverywhere(
+        group.members.map(({ router }) => router.url),
+        member.admin,
+      )
+    }
   })
 
   test('all know of a drain within two seconds, and of its end', async () => {

@@ -1,5 +1,6 @@
 // Router Replay's stores off the edge: memory, a real Redis over sockets and over HTTP, and a real PostgreSQL.
 
+import { Secret } from '../../src/secret.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ReplayStoreConfig } from '../../src/config/config.ts'
 import { openReplayStore } from '../../src/runtime/process-replays.ts'
@@ -64,8 +65,8 @@ describe('Redis', () => {
   })
 
   const connections = {
-    sockets: () => ({ url: server.url, restUrl: null, token: null }),
-    HTTP: () => ({ url: null, restUrl: proxy.url, token: proxy.token }),
+    sockets: () => ({ url: new Secret(server.url), restUrl: null, token: null }),
+    HTTP: () => ({ url: null, restUrl: new Secret(proxy.url), token: new Secret(proxy.token) }),
   }
   for (const [name, connection] of Object.entries(connections)) {
     replayStoreConformance(`Redis over ${name}`, async () => {
@@ -77,7 +78,7 @@ describe('Redis', () => {
 
   test('what cannot be reached says so in words without a secret, and is used again when it is back', async () => {
     const own = await startRedisServer({ password: 'sesame-42' })
-    const redis = { url: own.url, restUrl: null, token: null, keyPrefix: '', skipsVerification: false }
+    const redis = { url: new Secret(own.url), restUrl: null, token: null, keyPrefix: '', skipsVerification: false }
     const store = open({ backend: 'redis', redis })
     await store.put('', [replayNumber(1)], KEEPS)
     await own.stop()
@@ -97,7 +98,7 @@ describe('Redis', () => {
       const url = server.url.replace(/:\d+(?=\/?$)/, `:${port}`)
       return open({
         backend: 'redis',
-        redis: { url, restUrl: null, token: null, keyPrefix: 'hung:', skipsVerification: false },
+        redis: { url: new Secret(url), restUrl: null, token: null, keyPrefix: 'hung:', skipsVerification: false },
       })
     }),
   )
@@ -107,13 +108,25 @@ describe('Redis', () => {
       const restUrl = `http://127.0.0.1:${port}`
       return open({
         backend: 'redis',
-        redis: { url: null, restUrl, token: proxy.token, keyPrefix: 'hung:', skipsVerification: false },
+        redis: {
+          url: null,
+          restUrl: new Secret(restUrl),
+          token: new Secret(proxy.token),
+          keyPrefix: 'hung:',
+          skipsVerification: false,
+        },
       })
     }),
   )
 
   test('a refusal over HTTP repeats nothing of the record', async () => {
-    const redis = { url: null, restUrl: proxy.url, token: 'wrong', keyPrefix: '', skipsVerification: false }
+    const redis = {
+      url: null,
+      restUrl: new Secret(proxy.url),
+      token: new Secret('wrong'),
+      keyPrefix: '',
+      skipsVerification: false,
+    }
     const store = open({ backend: 'redis', redis })
     const failure = await store.put('', [replayNumber(1, { request_body: 'MARKER' })], KEEPS).catch((e: unknown) => e)
     expect(String(failure)).toContain('WRONGPASS')
@@ -132,7 +145,7 @@ describe('PostgreSQL', () => {
   })
   const place = (url: string) => {
     const schema = `place_${(places += 1)}`
-    return { url, hyperdriveBinding: null, schema, table: 'router_replay_records', maxConnections: 4 }
+    return { url: new Secret(url), hyperdriveBinding: null, schema, table: 'router_replay_records', maxConnections: 4 }
   }
 
   replayStoreConformance('PostgreSQL over TCP', async () => {

@@ -1,5 +1,6 @@
 // Places of cached answers off the edge: memory, and a real Redis over sockets and over HTTP.
 
+import { Secret } from '../../src/secret.ts'
 import { createClient } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MemoryResponseStore } from '../../src/cache/response-memory.ts'
@@ -8,7 +9,7 @@ import { MemorySemanticStore } from '../../src/cache/semantic-memory.ts'
 import { RedisSemanticStore } from '../../src/cache/semantic-redis.ts'
 import { openSocketCommands } from '../../src/runtime/socket-redis.ts'
 import type { RedisCommands } from '../../src/store/redis-commands.ts'
-import { openRedisOverHttp } from '../../src/upstream/redis-over-http.ts'
+import { openRedisOverHttp } from '../../src/upstream/open-redis.ts'
 import { responseStoreConformance } from '../conformance/response-store.ts'
 import { semanticStoreConformance } from '../conformance/semantic-store.ts'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
@@ -40,13 +41,8 @@ describe('Redis', () => {
   })
 
   const connections: Readonly<Record<string, () => RedisCommands>> = {
-    sockets: () => openSocketCommands({ url: server.url, skipsVerification: false }),
-    HTTP: () =>
-      openRedisOverHttp({
-        platform: { send: (url, { method, headers, body, signal }) => fetch(url, { method, headers, body, signal }) },
-        restUrl: proxy.url,
-        token: proxy.token,
-      }),
+    sockets: () => openSocketCommands({ url: new Secret(server.url), skipsVerification: false }),
+    HTTP: () => openRedisOverHttp({ restUrl: proxy.url, token: proxy.token }),
   }
 
   function open(keyPrefix: string, connect: () => RedisCommands, ttlMs = 60_000): RedisResponseStore {
@@ -65,7 +61,7 @@ describe('Redis', () => {
   semanticStoreConformance('Redis', async () => {
     const keyPrefix = `meanings:${(places += 1)}:`
     const open = () => {
-      const redis = openSocketCommands({ url: server.url, skipsVerification: false })
+      const redis = openSocketCommands({ url: new Secret(server.url), skipsVerification: false })
       opened.push(redis)
       return new RedisSemanticStore({ redis, keyPrefix, maxEntries: 3, randomId: () => crypto.randomUUID() })
     }
@@ -75,7 +71,11 @@ describe('Redis', () => {
   test('leaves an expiry on every answer, and nothing outside its prefix', async () => {
     const client = await createClient({ url: server.url }).connect()
     await client.flushAll()
-    const store = open('own:', () => openSocketCommands({ url: server.url, skipsVerification: false }), 45_000)
+    const store = open(
+      'own:',
+      () => openSocketCommands({ url: new Secret(server.url), skipsVerification: false }),
+      45_000,
+    )
     const partition = { party: null, model: 'm' }
     const signal = new AbortController().signal
     const { epoch } = await store.find('k', partition, signal)

@@ -64,13 +64,32 @@ describe('npm start', () => {
     expect(await ask('What is the capital of France?')).toEqual([200, 'general_route', 'llama-3.1-8b'])
   })
 
-  test('ends with npm when only npm is told to stop', { timeout: 90_000 }, async () => {
-    const { group } = await startDemo()
-    process.kill(group, 'SIGTERM')
-    await until(
-      async () => !(await isGroupAlive(group)),
-      10_000,
-      () => 'processes of the demo are left behind',
-    )
-  })
+  test(
+    'runs the example of clusters, vectors included, and ends with npm when only npm is told to',
+    { timeout: 90_000 },
+    async () => {
+      const { port, group } = await startDemo('--config', 'configs/semantic-cluster.yaml')
+      const ask = async (content: string) => {
+        const { headers } = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ model: 'llama-3.1-8b', max_tokens: 4, messages: [{ role: 'user', content }] }),
+        })
+        return [headers.get('x-vllm-router-cluster'), headers.get('x-vllm-router-worker')]
+      }
+      await until(
+        async () => (await ask('Solve the equation 4x + 5 = 21'))[0] === 'maths',
+        30_000,
+        () => 'no cluster was ever near',
+      )
+      expect(await ask('Add a unit test for the parser of my code')).toEqual(['code', 'code-1'])
+
+      process.kill(group, 'SIGTERM')
+      await until(
+        async () => !(await isGroupAlive(group)),
+        10_000,
+        () => 'processes of the demo are left behind',
+      )
+    },
+  )
 })

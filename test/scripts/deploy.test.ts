@@ -12,7 +12,7 @@ import { weighBundle } from '../../scripts/bundle-parts.ts'
 /** Design: at most 250 KB gzip for the core, without optional stores and exporters. */
 const CORE_KIB = 250
 /** With every optional part: no goal, but no accident either (docs/decisions/0026-bundle-parts.md). */
-const WHOLE_KIB = 300
+const WHOLE_KIB = 330
 
 test('a dry run deploys a bundle within its budget', { timeout: 60_000 }, async () => {
   const outdir = mkdtempSync(join(tmpdir(), 'vllm-edge-router-deploy-'))

@@ -1,5 +1,6 @@
 // docs/hooks.md says what the code does: outcomes, headers, error codes, and an example that loads.
 
+import { Secret } from '../../src/secret.ts'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -25,7 +26,7 @@ test('names every header a hook gets', () => {
   const incoming = new Headers({ traceparent: '00', tracestate: 'a' })
   const options = {
     headers: {},
-    apiKey: 'key',
+    apiKey: new Secret('key'),
     requestId: 'id',
     route: '/score',
     input: 'body',

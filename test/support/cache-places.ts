@@ -8,7 +8,9 @@ import { startUpstashProxy } from './upstash-proxy.ts'
 export interface CachePlaceBench {
   /** What `cache` says of the place. */
   readonly settings: Readonly<Record<string, unknown>>
-  /** Leaves it open, and nothing is answered any more; absent where that can't be done. */
+  /** From now on each answer ends in its middle, until the function returned is called; absent where that can't be done. */
+  breakOff?(): () => void
+  /** Leaves it open, and nothing is answered any more; absent as well. */
   hang?(): void
   /** Takes it away; absent as well. */
   fail?(): Promise<void>
@@ -18,15 +20,21 @@ export interface CachePlaceBench {
 export interface CachePlace {
   readonly name: string
   readonly runtimes: readonly RuntimeName[]
+  /** Whether the semantic cache can be there: KV can't be searched. */
+  readonly canSearch: boolean
   open(): Promise<CachePlaceBench>
 }
 
+/** Half of what is usual: tests of a place that hangs wait for it ten times. */
+const TIMEOUT_MS = 250
+
 export const CACHE_PLACES: readonly CachePlace[] = [
-  { name: 'Redis', runtimes: ['node', 'bun', 'deno'], open: openRedis },
-  { name: 'Redis over HTTP', runtimes: ['node', 'workerd'], open: openRedisOverHttp },
+  { name: 'Redis', runtimes: ['node', 'bun', 'deno'], canSearch: true, open: openRedis },
+  { name: 'Redis over HTTP', runtimes: ['node', 'bun', 'deno', 'workerd'], canSearch: true, open: openRedisOverHttp },
   {
     name: 'Workers KV',
     runtimes: ['workerd'],
+    canSearch: false,
     open: async () => ({ settings: { backend: 'kv' }, close: async () => {} }),
   },
 ]
@@ -40,7 +48,13 @@ async function openRedis(): Promise<CachePlaceBench> {
     await server.stop()
   }
   const url = `redis://:${encodeURIComponent(password)}@127.0.0.1:${way.port}`
-  return { settings: { backend: 'redis', redis: { url } }, hang: way.freeze, fail: close, close }
+  return {
+    settings: { backend: 'redis', redis: { url, command_timeout_ms: TIMEOUT_MS } },
+    breakOff: way.breakOff,
+    hang: way.freeze,
+    fail: close,
+    close,
+  }
 }
 
 async function openRedisOverHttp(): Promise<CachePlaceBench> {
@@ -52,7 +66,11 @@ async function openRedisOverHttp(): Promise<CachePlaceBench> {
     await proxy.close()
   }
   return {
-    settings: { backend: 'redis', redis: { rest_url: `http://127.0.0.1:${way.port}`, token: proxy.token } },
+    settings: {
+      backend: 'redis',
+      redis: { rest_url: `http://127.0.0.1:${way.port}`, token: proxy.token, command_timeout_ms: TIMEOUT_MS },
+    },
+    breakOff: way.breakOff,
     hang: way.freeze,
     fail,
     async close() {

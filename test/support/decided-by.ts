@@ -29,6 +29,7 @@ export function decidedBy(outcomes: Readonly<Record<string, SignalOutcome>>): De
     ruled,
     readings,
     digests: Object.fromEntries(Object.keys(outcomes).map((key) => [key, '0123abcd'])),
+    canReason: true,
     decision: { ...rule, description: null, models: [model], plugins },
   }
 }

@@ -1,5 +1,5 @@
 // Stands between a client and its server, and can fall silent: connections stay open, and nothing passes any more. That is
-// what a server looks like that hangs, or whose machine has gone.
+// what a server looks like that hangs, or whose machine has gone. Or it breaks off what the server says, as one does that dies.
 
 import { connect, createServer, type Socket } from 'node:net'
 import { freePort } from './launch.ts'
@@ -10,12 +10,15 @@ export interface FreezingProxy {
   freeze(): void
   /** Ends what is frozen; new connections work. */
   thaw(): void
+  /** From now on half of what the server says passes, and the connection ends; until the function returned is called. */
+  breakOff(): () => void
   close(): Promise<void>
 }
 
 export async function startFreezingProxy(serverPort: number): Promise<FreezingProxy> {
   const sockets = new Set<Socket>()
   let isFrozen = false
+  let breaksOff = false
   const server = createServer((client) => {
     const upstream = connect(serverPort, '127.0.0.1')
     for (const [one, other] of [
@@ -23,7 +26,11 @@ export async function startFreezingProxy(serverPort: number): Promise<FreezingPr
       [upstream, client],
     ] as const) {
       sockets.add(one)
-      one.on('data', (bytes) => isFrozen || other.write(bytes))
+      one.on('data', (bytes: Buffer) => {
+        if (isFrozen) return
+        if (breaksOff && one === upstream) other.end(bytes.subarray(0, bytes.length / 2))
+        else other.write(bytes)
+      })
       // Either side may be gone already.
       one.on('error', () => {})
       one.on('close', () => {
@@ -45,6 +52,10 @@ export async function startFreezingProxy(serverPort: number): Promise<FreezingPr
     thaw() {
       isFrozen = false
       end()
+    },
+    breakOff() {
+      breaksOff = true
+      return () => void (breaksOff = false)
     },
     async close() {
       end()

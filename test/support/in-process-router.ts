@@ -63,7 +63,7 @@ export async function inProcessRouter(
   const { decisionLog = null, policies = policyRegistry(undefined), random = Math.random, loads = {} } = options
   const loaded = await loadConfig(yaml, { env: () => undefined, policies })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.findings, null, 2))
-  const { config } = loaded
+  const config = { ...loaded.config, log: { ...loaded.config.log, level: 'debug' as const } }
   let nowMs = 1_000_000
   const now = () => nowMs
   const records: DecisionRecord[] = []
@@ -79,6 +79,7 @@ export async function inProcessRouter(
   }
   const fleet = createMemoryFleetStore({
     config,
+    life: 'memory',
     now,
     after: () => () => {},
     probe: async () =>
@@ -94,7 +95,10 @@ export async function inProcessRouter(
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
     send: (url, init) => respond({ ...init, url, worker: new URL(url).host }),
     binding: () => null,
-    writeLine: (line) => records.push(JSON.parse(line)),
+    writeLog(entry) {
+      // At debug the log has each record whole; as JSON, so that what is undefined is not there.
+      if (entry.event === 'decision') records.push(JSON.parse(JSON.stringify(entry)))
+    },
     showsConnectPhase: true,
     adminOpenTo: 'nobody',
     wakesAcrossRequests: true,

@@ -23,6 +23,8 @@ export interface LaunchOptions {
   /** The configuration as YAML text. */
   readonly config: string
   readonly env?: Readonly<Record<string, string>>
+  /** Texts of files beside the configuration, by what follows its name. */
+  readonly besides?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
   /** Size that no file it writes may grow beyond. */
   readonly maxFileBytes?: number
@@ -49,6 +51,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   const directory = await mkdtemp(join(tmpdir(), 'vllm-edge-router-'))
   const configPath = join(directory, 'config.yaml')
   await writeFile(configPath, options.config)
+  for (const [ending, text] of Object.entries(options.besides ?? {})) await writeFile(configPath + ending, text)
   const port = await freePort()
   const args = ['serve', '--config', configPath, '--port', String(port), '--runtime', runtime, ...(options.args ?? [])]
   // A shell that becomes the router; `ulimit` counts in blocks of 512 bytes.
@@ -56,7 +59,8 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   const shell = limited.length === 0 ? [] : ['sh', '-c', ...limited]
   const [program, ...rest] = [...shell, process.execPath, BIN, ...args]
   const child = spawn(program ?? process.execPath, rest, {
-    env: { ...process.env, ...options.env },
+    // At debug the log has every decision record whole.
+    env: { ...process.env, ROUTER_LOG_LEVEL: 'debug', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -78,7 +82,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   const records = () =>
     output
       .split('\n')
-      .filter((line) => line.includes('"event":"request"') && line.endsWith('}'))
+      .filter((line) => line.includes('"event":"decision"') && line.endsWith('}'))
       .map((line): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{'))))
   return {
     runtime,

@@ -31,6 +31,9 @@ export function markedRequests(): { readonly requests: readonly MarkedRequest[];
     { ...chat('m', { stream: true, max_tokens: 20 }), headers: fault({ die_mid_stream: { after_events: 2 } }) },
     { ...chat('m'), headers: fault({ status: 400 }) },
     { ...chat('m'), headers: fault({ status: 500 }) },
+    // Workers that say again what they were asked.
+    { ...chat('m'), headers: fault({ status: 400, message: mark() }) },
+    { ...chat('m'), headers: fault({ status: 503, message: mark() }) },
     {
       ...chat('m'),
       headers: { 'x-session-id': mark(), 'x-user-id': mark(), cookie: `a=${mark()}`, 'user-agent': mark() },

@@ -1,5 +1,6 @@
 // Stores over a real Redis for tests that keep the time themselves: the server's clock is the test's.
 
+import { Secret } from '../../src/secret.ts'
 import { afterAll, beforeAll } from 'vitest'
 import { connectRedis } from '../../src/runtime/redis-client.ts'
 import type { RedisLink } from '../../src/store/redis-link.ts'
@@ -39,7 +40,7 @@ export function useRedis(): RedisForTests {
     },
     async connect(now) {
       const link = await connectRedis({
-        url: url(),
+        url: new Secret(url()),
         keyPrefix: '',
         connectTimeoutMs: 10_000,
         commandTimeoutMs: 10_000,

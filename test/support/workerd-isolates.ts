@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare, type RemoteProxyConnectionString } from 'miniflare'
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, entryFor } from '../../src/runtime/workerd-process.ts'
 import { freePort } from './launch.ts'
 
@@ -20,7 +20,18 @@ export interface WorkerdIsolates {
   stop(): Promise<void>
 }
 
-export async function startIsolates(count: number, configText: string): Promise<WorkerdIsolates> {
+export interface IsolateOptions {
+  /** Where what the binding `AI` sends to Cloudflare goes; there is no such binding without it. */
+  readonly models?: string
+}
+
+export async function startIsolates(
+  count: number,
+  configText: string,
+  { models }: IsolateOptions = {},
+): Promise<WorkerdIsolates> {
+  // As `wrangler dev` runs it: workerd's own client for models, whose requests are passed to an address.
+  const ai = models === undefined ? {} : { ai: { binding: 'AI', remoteProxyConnectionString: toPassing(models) } }
   const contents = await bundle()
   const ports: number[] = []
   while (ports.length < count) ports.push(await freePort())
@@ -35,10 +46,16 @@ export async function startIsolates(count: number, configText: string): Promise<
       TENANTS: { className: 'TenantLimits', useSQLite: true, ...(at === 0 ? {} : { scriptName: KEEPER }) },
     },
     unsafeDirectSockets: [{ host: HOST, port }],
+    ...ai,
   }))
   const miniflare = new Miniflare(convertV4MiniflareOptions({ workers, handleStructuredLogs: () => {} }))
   await miniflare.ready
   return { urls: ports.map((port) => `http://${HOST}:${port}`), stop: () => miniflare.dispose() }
+}
+
+/** Wrangler's addresses carry a mark of their type. */
+function toPassing(address: string): RemoteProxyConnectionString {
+  return new URL(address) as RemoteProxyConnectionString
 }
 
 async function bundle(): Promise<string> {

@@ -17,16 +17,18 @@ import {
 } from '../support/made-up-records.ts'
 import { createLog, type LogRig, SETTINGS } from './decision-log-rig.ts'
 import { bucketFaults } from './faulty-bucket.ts'
+import { type LoggedEntry, watchLog } from './watch-log.ts'
 
 /** Far ahead of the real clock, so that alarms run when a test runs them and not by themselves. */
 let nowMs = 0
-let told: string[] = []
+let told: readonly LoggedEntry[] = []
+let toldBefore = 0
 
 beforeEach(() => {
   nowMs = Date.now() + 3_600_000
-  told = []
+  toldBefore = 0
   vi.spyOn(Date, 'now').mockImplementation(() => nowMs)
-  vi.spyOn(console, 'log').mockImplementation((line) => void told.push(String(line)))
+  told = watchLog()
 })
 
 afterEach(() => {
@@ -36,7 +38,7 @@ afterEach(() => {
 const ids = (from: number, to: number) => recordNumbers(from, to).map((record) => record.decision_id)
 const idOf = (line: string) => (JSON.parse(line) as { decision_id: string }).decision_id
 const exportedIds = async (log: LogRig) => (await log.exportedLines()).map(idOf)
-const events = () => told.map((line) => (JSON.parse(line) as { event: string }).event)
+const events = () => told.slice(toldBefore).map(({ event }) => event)
 
 /** The first of these records that one shard keeps. */
 function idsOfShard(shard: number, count: number): readonly number[] {
@@ -80,7 +82,7 @@ describe('what was acknowledged', () => {
     expect(failing).toMatchObject({ stored: 500, exported: 0, waiting: 500, lost: 0 })
     expect(failing.failing).toContain('R2 is out to lunch')
     expect(await log.store.find('req-123')).toEqual(recordNumber(123))
-    told = []
+    toldBefore = told.length
     await log.settle()
     expect(events()).toEqual([])
     bucketFaults.put = null

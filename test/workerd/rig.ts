@@ -4,6 +4,7 @@
 import { reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, vi } from 'vitest'
+import { REPORT_PAUSE_MS } from '../../src/observe/metrics/count-reporter.ts'
 import { createWorker } from '../../src/runtime/cloudflare.ts'
 import type { RouterEnv } from '../../src/runtime/cloudflare-env.ts'
 import type { FleetObject } from '../../src/runtime/cloudflare-fleet.ts'
@@ -57,12 +58,26 @@ export function useFleet(): void {
     // Stands still but for `advance`, as the clock of a Worker does between I/O.
     vi.spyOn(Date, 'now').mockImplementation(() => startedAtMs + offsetMs)
     vi.spyOn(globalThis, 'fetch').mockImplementation(answer)
+    reportPauses.hold = null
+    watchReportPauses()
     vi.spyOn(console, 'log').mockImplementation(() => {})
   })
   afterEach(async () => {
     vi.restoreAllMocks()
     await reset()
   })
+}
+
+/** Takes the pauses before an isolate tells what it has counted, for one test. Else they are over at once, as `beside` waits. */
+export const reportPauses: { hold: ((end: () => void) => void) | null } = { hold: null }
+
+function watchReportPauses(): void {
+  const real = globalThis.setTimeout
+  function paused(task: () => void, delayMs?: number) {
+    if (delayMs !== REPORT_PAUSE_MS) return real(task, delayMs)
+    return reportPauses.hold === null ? real(task, 0) : reportPauses.hold(task)
+  }
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(paused as typeof setTimeout)
 }
 
 export function fleetObject(name: string): DurableObjectStub<FleetObject> {

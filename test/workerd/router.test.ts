@@ -17,6 +17,7 @@ import {
   useFleet,
 } from './rig.ts'
 import { BOUND_CONFIG } from './worker.ts'
+import { watchLog } from './watch-log.ts'
 
 useFleet()
 
@@ -348,7 +349,7 @@ describe('a router that must not serve', () => {
   })
 
   test('with a configuration that is not valid it answers 503 to everything and logs why', async () => {
-    const log = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const entries = watchLog()
     const isolate = createIsolate({
       env: { ROUTER_CONFIG: 'workers: [{url: "ftp://secret-host"}]\npolcy: {type: random}\n' },
     })
@@ -360,9 +361,10 @@ describe('a router that must not serve', () => {
       expect((JSON.parse(text) as ErrorBody).error.code).toBe(code)
       expect(text).not.toContain('secret-host')
     }
-    expect(log.mock.calls.flat().join('\n')).toContain('polcy')
     // Once, not once a request: anybody can ask.
-    expect(log.mock.calls.flat().filter((line) => String(line).includes('polcy'))).toHaveLength(1)
+    expect(entries.filter(({ level, message }) => level === 'error' && String(message).includes('polcy'))).toHaveLength(
+      1,
+    )
   })
 })
 
@@ -388,18 +390,19 @@ describe('a worker behind a binding', () => {
   })
 
   test('whose binding is missing is as good as gone: 503, and no word of where it is', async () => {
-    const said: string[] = []
-    vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)))
+    // A deployed Worker logs objects, by the console's method of their level.
+    const said: { readonly event: string; readonly attempts?: unknown }[] = []
+    vi.spyOn(console, 'debug').mockImplementation((entry) => void said.push(entry))
     const isolate = createIsolate({
       config:
-        'allow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
+        'log_level: debug\nallow_anonymous: true\nworkers: [{id: gpu, url: "http://10.0.0.7:8000", binding: NOWHERE, models: [private]}]\n',
       env: { FLEET: env.BOUND_FLEET },
     })
     const { response } = await isolate.fetch('/v1/chat/completions', chatInit({ model: 'private' }))
     expect(response.status).toBe(503)
     expect(await response.text()).not.toContain('10.0.0.7')
-    const record = said.find((line) => line.includes('"event":"request"')) ?? '{}'
-    expect(JSON.parse(record).attempts).toMatchObject([{ outcome: 'unreachable', reason: 'no_binding' }])
+    const record = said.find(({ event }) => event === 'decision')
+    expect(record?.attempts).toMatchObject([{ outcome: 'unreachable', reason: 'no_binding' }])
   })
 })
 

@@ -5,6 +5,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, test, vi } from 'vitest'
 import { BucketWitness } from '../support/bucket-witness.ts'
 import { advance, chatInit, configOf, createIsolate, fake, type Isolate, POOL, useFleet } from './rig.ts'
+import { watchLog } from './watch-log.ts'
 
 useFleet()
 // Real objects, and bursts of dozens of requests: on a busy machine they take their time.
@@ -158,11 +159,11 @@ describe('an object that is put away', () => {
 })
 
 test('without its objects each isolate keeps a share of the limits, and says so in the log', async () => {
-  const log = vi.spyOn(console, 'log')
+  const entries = watchLog()
   const alone = isolate('rate_limit_rps: 80', { TENANTS: undefined })
   const answers = []
   for (let sent = 0; sent < 15; sent += 1) answers.push((await chat(alone)).status)
   expect(answers.filter((status) => status === 200)).toHaveLength(10)
   expect(answers).not.toContain(500)
-  expect(log.mock.calls.join('\n')).toContain('limit_store_failed')
+  expect(entries.map(({ event }) => event)).toContain('limit_store_failed')
 })

@@ -12,6 +12,7 @@ import { toTokenUsage, type TokenUsage } from '../usage.ts'
 const LETTER_N = 0x6e
 
 export const messageStream: StreamDialect = {
+  tokenKeys: ['text', 'thinking', 'partial_json'],
   inspect: inspectMessage,
   errorFrame: messageErrorFrame,
   usage: messageUsage,

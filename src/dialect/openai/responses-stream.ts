@@ -11,6 +11,7 @@ import { isErrorEvent, lastUsage } from './stream.ts'
 const ENDINGS = ['response.completed', 'response.incomplete', 'response.cancelled', 'response.failed'] as const
 
 export const responsesStream: StreamDialect = {
+  tokenKeys: ['delta'],
   inspect: inspectResponse,
   errorFrame: responsesErrorFrame,
   usage: lastUsage,

@@ -15,6 +15,8 @@ const CLOSE_BRACE = 0x7d
 
 /** Chat and text completions: `[DONE]` counts only after a choice has said why it ended. */
 export const completionStream: StreamDialect = {
+  // Of tool calls the name comes first.
+  tokenKeys: ['content', 'text', 'reasoning_content', 'reasoning', 'refusal', 'name', 'arguments'],
   inspect: inspectCompletion,
   errorFrame: openaiErrorFrame,
   usage: lastUsage,
@@ -31,6 +33,7 @@ export const completionStreamWithoutUsage: StreamDialect = {
 
 /** Streamed transcriptions, translations and speech, whose events carry no reason for their end. */
 export const audioStream: StreamDialect = {
+  tokenKeys: ['content', 'delta', 'audio'],
   inspect: inspectAudio,
   errorFrame: openaiErrorFrame,
   usage: lastUsage,

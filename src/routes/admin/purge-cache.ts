@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono'
 import * as z from 'zod'
-import type { PurgeScope } from '../../cache/response-store.ts'
+import type { PurgeScope } from '../../store/purge-log.ts'
 import type { AdminParts } from '../../control/admin-parts.ts'
 import { RouterError } from '../../errors/router-error.ts'
 import type { AppEnv } from '../../middleware/app-env.ts'
@@ -35,13 +35,21 @@ export async function purgeCache(admin: AdminParts, context: Context<AppEnv>): P
   }
   try {
     await Promise.all(caches.map((cache) => cache.purge(scope)))
+    if (caches.some(({ backend }) => backend === 'memory')) await tellOthers(admin, scope)
   } catch (cause) {
-    const message = 'A response cache can not be reached at the moment, so what it holds may still be given.'
+    const message = 'A response cache, or the other routers, can not be reached, so what was kept may still be given.'
     throw new RouterError('cache_unavailable', message, { cause, retryAfterSeconds: 2 })
   }
   const reached = (cache: (typeof caches)[number] | null) =>
-    cache && { backend: cache.backend, reaches: reachOf(cache.backend, admin) }
+    cache && { backend: cache.backend, ...reachOf(cache.backend, admin) }
   return context.json({ purged: asked, cache: reached(exact), semantic_cache: reached(semantic) })
+}
+
+/** Those that keep answers in memories of their own. */
+async function tellOthers(admin: AdminParts, scope: PurgeScope): Promise<void> {
+  await admin.parts().platform.fleet.announcePurge(scope)
+  // Else this router would hear of it later, and forget what came since.
+  await admin.catchUp()
 }
 
 function toScope({ all, ...named }: z.output<typeof purgeSchema>): PurgeScope {
@@ -53,8 +61,15 @@ function toScope({ all, ...named }: z.output<typeof purgeSchema>): PurgeScope {
   return { kind: only.kind as 'tenant' | 'model' | 'key', name: only.name }
 }
 
-/** Who no longer gives what was kept: isolates and processes have memories of their own. */
-function reachOf(backend: string, { isOneOfMany }: AdminParts): string {
-  if (backend !== 'memory') return 'all'
-  return isOneOfMany ? 'isolate' : 'process'
+/** How long others may go on with the copy they have of the fleet's state, with room for calls that are slow. */
+const FLEET_SECONDS = 5
+/** https://developers.cloudflare.com/kv/concepts/how-kv-works/#consistency */
+const KV_SECONDS = 60
+
+/** Who no longer gives what was kept, and how soon. */
+function reachOf(backend: string, { isOneOfMany, parts }: AdminParts): object {
+  const hasOthers = isOneOfMany || (parts().platform.fleetRole ?? null) !== null
+  if (backend === 'memory' && !hasOthers) return { reaches: 'process', within_secs: 0 }
+  const withinSeconds = { memory: FLEET_SECONDS, kv: KV_SECONDS }[backend] ?? 0
+  return { reaches: 'all', within_secs: withinSeconds }
 }

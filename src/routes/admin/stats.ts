@@ -7,6 +7,7 @@ import type { AppEnv } from '../../middleware/app-env.ts'
 import type { DecisionLogStatus } from '../../store/decision-log.ts'
 import type { ReferenceStatus } from '../../upstream/reference-vectors.ts'
 import { ROUTER_VERSION } from '../../version.ts'
+import { toCaches } from './cache-shape.ts'
 import { toLmcache } from './lmcache-shape.ts'
 import { toWorkers } from './worker-shape.ts'
 
@@ -20,8 +21,7 @@ export async function showStats(admin: AdminParts, context: Context<AppEnv>): Pr
     covers: coverage(admin),
     uptime_secs: Math.floor((platform.now() - admin.startedAtMs) / 1000),
     config_hash: config.hash,
-    // No cache is built yet; the fields are there for programs that read them.
-    cache: { backend: 'none', exact_entries: 0, semantic_entries: 0 },
+    cache: toCaches(admin.parts()),
     workers: {
       total: workers.length,
       healthy: workers.filter(({ is_healthy: isHealthy }) => isHealthy).length,

@@ -1,6 +1,7 @@
 // What `lmcache_aware` can be told, by the names that the Rust router has for it where it has them, and what of it the
 // pipeline is to ask for.
 
+import { toSecret } from '../../secret.ts'
 import * as z from 'zod'
 import { loadFactorOption } from '../load-bound.ts'
 import type { LmcacheNeeds } from '../policy.ts'
@@ -63,7 +64,7 @@ export function toLmcacheNeeds(options: LmcacheAwareOptions): LmcacheNeeds {
     prefillMsPerToken: options.prefill_ms_per_token,
     controllerUrl: options.controller_url.replace(/\/+$/, ''),
     controllerType: options.controller_type,
-    controllerApiKey: options.controller_api_key ?? null,
+    controllerApiKey: toSecret(options.controller_api_key),
     controllerBinding: options.controller_binding ?? null,
     controllerTimeoutMs: options.controller_timeout_ms,
     pollIntervalMs: options.poll_interval_secs * 1_000,

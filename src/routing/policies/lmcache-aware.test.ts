@@ -1,5 +1,6 @@
 // lmcache_aware: a known prefix first, then full caches, then another policy; and who is said to have chosen.
 
+import { Secret } from '../../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { candidateOf, inputOf, policyConformance, viewOf } from '../../../test/conformance/policy.ts'
 import type { LmcacheFact, PrefixFact } from '../cache-facts.ts'
@@ -249,7 +250,7 @@ describe('options', () => {
     expect(lmcache).toMatchObject({
       controllerUrl: 'https://lmcache.example',
       controllerType: 'coordinator',
-      controllerApiKey: 'k',
+      controllerApiKey: new Secret('k'),
       workerMap: { one: ['http://a:1'], node: ['b', 'c'] },
       lookup: { minPromptTokens: 256, budgetMs: 100, maxTokens: 32_768 },
     })

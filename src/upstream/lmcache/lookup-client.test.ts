@@ -1,5 +1,6 @@
 // What is asked of either control plane, and what becomes of one that fails.
 
+import { Secret } from '../../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../../test/support/fake-clock.ts'
 import { createLookupClient } from './lookup-client.ts'
@@ -11,7 +12,7 @@ const NEEDS: LmcacheNeeds = {
   prefillMsPerToken: 0.2,
   controllerUrl: 'http://lmcache:9000',
   controllerType: 'legacy',
-  controllerApiKey: 'k',
+  controllerApiKey: new Secret('k'),
   controllerBinding: null,
   pollIntervalMs: 10_000,
   controllerTimeoutMs: 50,

@@ -1,5 +1,6 @@
 // Polls of LMCache's control plane over virtual time: when it is asked, how, and what becomes of answers that don't come.
 
+import { Secret } from '../../secret.ts'
 import { describe, expect, test } from 'vitest'
 import { VirtualTime } from '../../../test/support/virtual-time.ts'
 import type { SendRequest, WorkerAnswer } from '../../platform.ts'
@@ -89,7 +90,7 @@ describe('polls', () => {
   })
 
   test('send the key', async () => {
-    const rig = rigOf({ ...SETTINGS, controllerApiKey: 'secret' })
+    const rig = rigOf({ ...SETTINGS, controllerApiKey: new Secret('secret') })
     await rig.time.advance(0)
     expect(rig.asked).toMatchObject([{ key: 'Bearer secret' }])
   })

@@ -1,6 +1,7 @@
 // Asks LMCache's control plane how full caches are, time after time. Who keeps the time (a timer, an object's alarm) is not
 // known here; who is asked is read anew each time, since a reload may have changed it.
 
+import { identityOf, type Secret } from '../../secret.ts'
 import type { HeardOccupancy, LmcacheInstance, PollOutcome } from '../../store/lmcache-occupancy.ts'
 import { withJitter } from '../probe.ts'
 import { askWorker, type ProbeOutcome, type ProbePlatform, toJson } from '../probe-request.ts'
@@ -13,7 +14,7 @@ const SELDOM_MS = 60_000
 export interface OccupancySettings {
   readonly controllerUrl: string
   readonly controllerType: 'legacy' | 'coordinator'
-  readonly controllerApiKey: string | null
+  readonly controllerApiKey: Secret | null
   readonly controllerBinding: string | null
   readonly pollIntervalMs: number
   readonly controllerTimeoutMs: number
@@ -97,7 +98,7 @@ function controllerOf({
   controllerApiKey,
   controllerBinding,
 }: OccupancySettings): string {
-  return JSON.stringify([controllerUrl, controllerType, controllerApiKey, controllerBinding])
+  return identityOf([controllerUrl, controllerType, controllerApiKey, controllerBinding])
 }
 
 function waitMs(intervalMs: number, failures: number): number {
