@@ -21,7 +21,9 @@ export interface OfflineRouter {
 export function createOfflineRouter(config: Config, models: readonly string[]): OfflineRouter {
   const key = randomId()
   const adminKeys = [{ label: 'offline', keyDigest: digestOfKey(key), scopes: ['read'] as const }]
-  const router = assembleRouter({ ...config, adminKeys }, createPlatform(config, assumedModels(config, models)))
+  // What is kept in a Redis could be asked for; nobody is.
+  const stated = { ...config, adminKeys, responseCache: null, semanticCache: null }
+  const router = assembleRouter(stated, createPlatform(config, assumedModels(config, models)))
   return {
     assumptions: assumptionsOf(config),
     explain(body) {
@@ -91,10 +93,12 @@ function toState({ id, models }: WorkerConfig, assumed: readonly string[]): Work
 }
 
 /** Every name that this configuration could route to, and those asked for. */
-function assumedModels({ workers, modelRules, defaultModel }: Config, asked: readonly string[]): readonly string[] {
+function assumedModels(config: Config, asked: readonly string[]): readonly string[] {
+  const { workers, modelRules, decisions, defaultModel } = config
   const stated = workers.flatMap(({ models }) => models ?? [])
   const targets = modelRules.flatMap(({ action }) => targetsOf(action))
-  return [...new Set([...stated, ...targets, ...(defaultModel === null ? [] : [defaultModel]), ...asked])]
+  const decided = (decisions?.rules ?? []).flatMap(({ models }) => models.map(({ model }) => model))
+  return [...new Set([...stated, ...targets, ...decided, ...(defaultModel === null ? [] : [defaultModel]), ...asked])]
 }
 
 function assumptionsOf({ workers }: Config): readonly string[] {

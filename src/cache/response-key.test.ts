@@ -25,6 +25,11 @@ describe('what is no part of the key', () => {
     expect(await keyOf({}, { messages: [], ...more })).toBe(await keyOf({}))
   })
 
+  test('headers that take anything, and those that are not there', async () => {
+    const headers = new Headers({ accept: '*/*', 'accept-language': '*' })
+    expect(await keyOf({ headers })).toBe(await keyOf({}))
+  })
+
   test('what names the request or its trace', async () => {
     const headers = new Headers({ traceparent: 'x', 'x-request-id': 'r', 'user-agent': 'u', 'x-session-id': 's' })
     expect(await keyOf({ headers })).toBe(await keyOf({}))

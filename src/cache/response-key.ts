@@ -39,6 +39,12 @@ const SHAPING_HEADERS: readonly string[] = [
   'x-routed-by',
 ]
 
+/** What says no more than the header's absence does (RFC 9110, sections 12.5.1 and 12.5.4); some clients send it always. */
+const ANYTHING: ReadonlyMap<string, string> = new Map([
+  ['accept', '*/*'],
+  ['accept-language', '*'],
+])
+
 /** What semantic routers in front of this one say. */
 const SHAPING_PREFIX = 'x-semantic-'
 
@@ -72,6 +78,6 @@ function shapingHeaders({ headers, forwardHeaders }: KeyedRequest): (readonly [s
   for (const name of headers.keys()) if (name.startsWith(SHAPING_PREFIX)) names.add(name)
   return [...names].sort().flatMap((name) => {
     const value = headers.get(name)
-    return value === null ? [] : [[name, value] as const]
+    return value === null || value === ANYTHING.get(name) ? [] : [[name, value] as const]
   })
 }

@@ -155,6 +155,16 @@ test('goes by a configuration alone, without reaching anybody', async () => {
   expect(unknown.record).toMatchObject({ status: 401, error: 'invalid_api_key' })
 })
 
+test('a worker that lists no models serves those of decisions, too', async () => {
+  const files = {
+    'router.yaml':
+      'workers: [{id: a, url: "http://a.test"}]\ndefault_model: small\nsignals: {keywords: [{name: maths, keywords: [equation]}]}\ndecisions: [{name: maths, rules: {type: keyword, name: maths}, modelRefs: [{model: large}]}]\n',
+    'body.json': '{"model":"auto","messages":[{"role":"user","content":"Solve the equation."}]}',
+  }
+  const { out } = await run(['--config', 'router.yaml', '--request', 'body.json'], { files })
+  expect(JSON.parse(out).record).toMatchObject({ decision: 'maths', model: 'large' })
+})
+
 test('finds a decision in a log: by its id, and of a request id the newest', async () => {
   const lines = [0, 1, 2].map((n) => JSON.stringify(recordNumber(n, { request_id: n === 0 ? 'else' : 'same' })))
   const files = { 'log.jsonl': `${lines.join('\n')}\ncut off {"decision` }

@@ -3,11 +3,13 @@
 import type { Config } from '../config/config.ts'
 import { toEntry } from '../observe/log/entry.ts'
 import { formatFor, toJsonLine, toTextLine } from '../observe/log/entry-text.ts'
+import { isWanted } from '../observe/log/log.ts'
 import type { LogEntry } from '../platform.ts'
 import { ROUTER_VERSION } from '../version.ts'
 import type { Host, RuntimeName } from './host.ts'
 
 export interface ServeLog {
+  /** Writes an entry where its level is wanted. */
   write(entry: LogEntry): void
   /** The same for an entry that comes as a line of JSON. */
   writeJson(line: string): void
@@ -23,7 +25,9 @@ export function openServeLog(
   const hasColors = outTerminal !== null && !isSet(host.env('NO_COLOR')) && host.env('TERM') !== 'dumb'
   const isText = () => formatFor(config().log.format, outTerminal !== null) === 'text'
   return {
-    write: (entry) => writeLine(isText() ? toTextLine(entry, { hasColors }) : toJsonLine(entry)),
+    write(entry) {
+      if (isWanted(entry.level, config())) writeLine(isText() ? toTextLine(entry, { hasColors }) : toJsonLine(entry))
+    },
     writeJson(line) {
       // It was made by toJsonLine in the Worker beside this process.
       writeLine(isText() ? toTextLine(JSON.parse(line) as LogEntry, { hasColors }) : line)

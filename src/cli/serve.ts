@@ -4,7 +4,9 @@ import { recordsAny } from '../capture/replay-capture.ts'
 import { formatFindings } from '../config/print.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigSource } from '../control/config-source.ts'
-import { LOG_VARIABLES } from '../config/log-schema.ts'
+import { LEVELS, LOG_VARIABLES, toLevel } from '../config/log-schema.ts'
+import { METRIC_VARIABLES } from '../config/metrics-environment.ts'
+import { TRACE_VARIABLES } from '../config/trace-environment.ts'
 import { toEntry } from '../observe/log/entry.ts'
 import { startServer } from '../server.ts'
 import { createVectorFile } from '../store/vector-file.ts'
@@ -20,6 +22,7 @@ const HELP = `vllm-edge-router serve: route requests until stopped
   --host H           address to listen on (default: \`host\` of the configuration, else 127.0.0.1)
   --runtime NAME     ${RUNTIME_NAMES.join(' | ')} (default: the one this command runs on)
   --plugin FILE      module with policies of your own; may be given several times
+  --log-level LEVEL  ${LEVELS.join(' | ')} (default: \`log_level\` of the configuration, else info)
   --direct           workerd only: listen with workerd's own socket, one hop less; a client that closes its connection
                      before it is answered then goes unnoticed until the answer
   --help             this text
@@ -35,6 +38,7 @@ const FLAGS = {
   host: { kind: 'value' },
   runtime: { kind: 'value' },
   plugin: { kind: 'list' },
+  'log-level': { kind: 'value' },
   direct: { kind: 'switch' },
   help: { kind: 'switch' },
 } as const
@@ -51,8 +55,11 @@ export async function serve(host: Host, args: readonly string[]): Promise<number
   if (!isRuntimeName(runtime)) return misused(host, `--runtime ${runtime} is none of ${RUNTIME_NAMES.join(', ')}`)
   const port = flags.value('port')
   if (port !== null && !/^\d{1,5}$/.test(port)) return misused(host, `--port ${port} is no port number`)
+  const level = flags.value('log-level')
+  if (level !== null && toLevel(level) === undefined)
+    return misused(host, `--log-level ${level} is none of ${LEVELS.join(', ')}`)
   if (runtime !== 'workerd' && runtime !== host.runtime) return host.runUnder(runtime, ['serve', ...args])
-  return start(host, flags, runtime)
+  return start(level === null ? host : withLogLevel(host, level), flags, runtime)
 }
 
 async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<number> {
@@ -89,6 +96,11 @@ async function start(host: Host, flags: Flags, runtime: RuntimeName): Promise<nu
     host.writeError(`serve: cannot listen on ${effective.host}:${effective.port}: ${messageOf(error)}\n`)
     return EXIT.finding
   }
+}
+
+/** The flag stands in for the variable, whatever the process was given, and for every reload. */
+function withLogLevel(host: Host, level: string): Host {
+  return { ...host, env: (name) => (name === LOG_VARIABLES.level ? level : host.env(name)) }
 }
 
 interface Serving {
@@ -162,11 +174,14 @@ async function serveInWorkerd(
   return EXIT.good
 }
 
+/** Those that are read whatever a configuration says. */
+const STANDING_VARIABLES = [...Object.values(LOG_VARIABLES), ...TRACE_VARIABLES, ...METRIC_VARIABLES]
+
 /** The environment variables that a configuration, or a later one, refers to: a Worker sees none but those it is given. */
 function variablesFor({ configEnv }: Config, text: string, host: Host): Record<string, string> {
   const written = Array.from(text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g), ([, name]) => name ?? '')
   const variables: Record<string, string> = {}
-  for (const name of [...written, ...configEnv, ...Object.values(LOG_VARIABLES)]) {
+  for (const name of [...written, ...configEnv, ...STANDING_VARIABLES]) {
     const value = host.env(name)
     if (value !== undefined) variables[name] = value
   }

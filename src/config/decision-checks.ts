@@ -7,7 +7,8 @@ import { checkReach } from './decision-reach.ts'
 import { type DecisionSection, isEmptyGroup, REASONING_FAMILIES } from './decision-schema.ts'
 import { placeOf } from './decisions.ts'
 import { errorAt, formatPath, type Path, type Problem, warningAt } from './finding.ts'
-import { checkKeywords, patternProblem } from './keyword-checks.ts'
+import { checkEdgeSignals } from './edge-signal-checks.ts'
+import { checkKeywords } from './keyword-checks.ts'
 import { listedModels } from './model-rule-checks.ts'
 import { didYouMean } from './nearest.ts'
 import type { ConfigFile } from './schema.ts'
@@ -84,22 +85,7 @@ function checkSignals(file: File): Problem[] {
       return [errorAt([...at, key, index, 'name'], `is the name of ${formatPath([...at, key, first])} as well`)]
     })
   })
-  return [...repeated, ...checkKeywords(section.keywords ?? [], [...at, 'keywords']), ...checkPatterns(section, at)]
-}
-
-function checkPatterns({ structure = [], context = [] }: Partly<SignalsSection>, at: Path): Problem[] {
-  const patterns = structure.flatMap((rule, index) => {
-    const source = rule?.feature?.source
-    if (source?.type !== 'regex' || source.pattern === undefined) return []
-    const path = [...at, 'structure', index, 'feature', 'source', 'pattern']
-    return patternProblem(source.pattern, source.case_sensitive === true, path)
-  })
-  const empty = context.flatMap((rule, index) => {
-    const { min_tokens: least = 0, max_tokens: most } = rule ?? {}
-    if (most === undefined || most >= least) return []
-    return [errorAt([...at, 'context', index, 'max_tokens'], 'is less than min_tokens, so nothing is ever within')]
-  })
-  return [...patterns, ...empty]
+  return [...repeated, ...checkKeywords(section.keywords ?? [], [...at, 'keywords']), ...checkEdgeSignals(section, at)]
 }
 
 function checkRules(file: File): Problem[] {
@@ -150,6 +136,10 @@ function checkModels(input: CrossCheckInput): Problem[] {
       ...(weighted === 0 || weighted === refs.length
         ? []
         : [warningAt(path, 'has weights on some models only; those without one count 1')]),
+      ...refs.flatMap((ref, place) => {
+        if (ref?.reasoning_effort === undefined || ref.use_reasoning === true) return []
+        return [warningAt([...path, place, 'reasoning_effort'], 'has no effect without use_reasoning: true')]
+      }),
       ...(decision !== undefined && refs.length === 0 && (file.default_model ?? null) === null
         ? [errorAt([...at, index], 'leads to no model: give it modelRefs, or the router a default_model')]
         : []),

@@ -53,21 +53,15 @@ function checkCondition({ value, issues }: z.core.ParsePayload<Condition>): void
   if (value.operator === 'NOT' && value.conditions.length !== 1) complain('is NOT, which takes exactly one condition')
 }
 
-const modelRef = z
-  .strictObject({
-    model: text().max(256, { error: 'must be at most 256 characters' }),
-    use_reasoning: flag().default(false),
-    reasoning_effort: z.enum(['low', 'medium', 'high']).optional(),
-    reasoning_description: text().optional(),
-    weight: z.number({ error: 'must be a number above 0' }).positive({ error: 'must be above 0' }).optional(),
-    /** Adapter of the model, as the workers serve it. */
-    lora_name: text().optional(),
-  })
-  .check(({ value: ref, issues }) => {
-    if (ref.reasoning_effort === undefined || ref.use_reasoning || issues.length > 0) return
-    const message = 'has no effect without use_reasoning: true'
-    issues.push({ code: 'custom', path: ['reasoning_effort'], message, input: ref })
-  })
+const modelRef = z.strictObject({
+  model: text().max(256, { error: 'must be at most 256 characters' }),
+  use_reasoning: flag().default(false),
+  reasoning_effort: z.enum(['low', 'medium', 'high']).optional(),
+  reasoning_description: text().optional(),
+  weight: z.number({ error: 'must be a number above 0' }).positive({ error: 'must be above 0' }).optional(),
+  /** Adapter of the model, as the workers serve it. */
+  lora_name: text().optional(),
+})
 
 const decisionSchema = z.strictObject({
   name: signalName(),

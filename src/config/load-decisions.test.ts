@@ -224,20 +224,82 @@ describe('what is remarked', () => {
       /found in many other words; 1 is usual/,
     ],
     ['a hidden expression', '{name: a, keywords: ["\\\\bfoo\\\\b"]}', /write method: regex/],
-    ['a word twice', '{name: a, keywords: [x, x]}', /stands in the list before/],
+    ['a word twice', '{name: a, keywords: [tax, tax]}', /stands in the list before/],
+    ['a word in two cases', '{name: a, keywords: [Tax, TAX]}', /keywords\[1\]: stands in the list before/],
+    ['an expression twice', '{name: a, keywords: [a+b, a+b], method: regex}', /stands in the list before/],
+    ['two words in one', '{name: a, keywords: ["foo|bar"]}', /write method: regex/],
+    ['a letter that may be missing', '{name: a, keywords: ["colou?r"]}', /write method: regex/],
+    ['any ending', '{name: a, keywords: ["refund*"]}', /write method: regex/],
+    ['a beginning', '{name: a, keywords: ["^translate"]}', /write method: regex/],
+    ['an end', '{name: a, keywords: ["please$"]}', /write method: regex/],
+    ['a little word', '{name: a, keywords: [the]}', /keywords\[0\]: is a word that stands in most texts/],
+    ['one that only looks like a name', '{name: a, keywords: [IT]}', /is a word that stands in most texts/],
+    ['a letter', '{name: a, keywords: [r]}', /is a single character/],
+    ['a character', '{name: a, keywords: [数]}', /is a single character/],
+    ['an expression without bounds', '{name: a, keywords: [cat], method: regex}', /is found inside other words/],
     [
       'pieces that are everywhere',
       '{name: a, keywords: [urgent], method: ngram, ngram_threshold: 0.4}',
       /0.7 is usual/,
     ],
-    ['a threshold of nothing', '{name: a, keywords: [x], bm25_threshold: 1}', /only with method: bm25/],
-    ['the same for pieces', '{name: a, keywords: [x], ngram_arity: 4}', /only with method: ngram/],
-    ['misspelt expressions', '{name: a, keywords: [x], method: regex, fuzzy_match: true}', /only with method: words/],
-    ['a space at the end', '{name: a, keywords: ["x "]}', /spaces at its ends/],
+    ['a threshold of nothing', '{name: a, keywords: [tax], bm25_threshold: 1}', /only with method: bm25/],
+    ['the same for pieces', '{name: a, keywords: [tax], ngram_arity: 4}', /only with method: ngram/],
+    ['misspelt expressions', '{name: a, keywords: [a+b], method: regex, fuzzy_match: true}', /only with method: words/],
+    ['a space at the end', '{name: a, keywords: ["tax "]}', /spaces at its ends/],
   ])('%s', async (_what, rule, finding) => {
     const { findings, config } = await load(`${WORKERS}signals: {keywords: [${rule}]}\n`)
     expect(findings).toEqual([expect.stringMatching(finding)])
     expect(config).not.toBeNull()
+  })
+
+  test('keywords that do as they seem to are not remarked upon', async () => {
+    const words = `"c++", ".net", "c#", US$, "24/7", "q&a", "node.js", "a/b", "2 * 3", "[draft", "why?", 数学, "the end", "#1"`
+    const rules = `{name: a, keywords: [${words}]}, {name: b, case_sensitive: true, keywords: [IT, SQL, sql]}`
+    const patterns = `{name: c, method: regex, keywords: ['\\bcat\\b', 'AKIA[0-9A-Z]{16}', '数学', '\\S', '\\s']}`
+    expect((await load(`${WORKERS}signals: {keywords: [${rules}, ${patterns}]}\n`)).findings).toEqual([])
+  })
+
+  test.each([
+    ['embeddings: [{name: a, candidates: [b], query_modality: image}]', 'query_modality: images are not embedded here'],
+    [
+      'domains: [{name: a, model_scores: [{model: m, score: 0.5, use_reasoning: true}]}]',
+      'model_scores: has no effect',
+    ],
+    ['preferences: [{name: a, threshold: 0.5}]', 'threshold: has no effect'],
+  ])('a field of the semantic router that changes nothing: %s', async (signals, remark) => {
+    const servers = '{embedding: {url: "http://e"}, domain: {url: "http://e"}, preference: {url: "http://e"}}'
+    const { findings, config } = await load(`${WORKERS}signal_servers: ${servers}\nsignals: {${signals}}\n`)
+    expect(findings).toEqual([expect.stringMatching(`^4 warning signals\\..*${remark}`)])
+    expect(config).not.toBeNull()
+  })
+
+  test.each([
+    [
+      'signals: {conversation: [{name: a, feature: {type: exists, source: {type: message}}, predicate: {gte: 3}}]}\n',
+      /^3 warning signals\.conversation\[0\]\.predicate: .*write type: count/,
+    ],
+    [
+      'signals: {conversation: [{name: a, feature: {type: exists, source: {type: tool_definition, role: user}}}]}\n',
+      /source\.role: has an effect only with type: message/,
+    ],
+    [
+      'signals: {structure: [{name: a, feature: {type: exists, source: {type: text_bytes}}, predicate: {gte: 3}}]}\n',
+      /^3 warning signals\.structure\[0\]\.predicate: /,
+    ],
+    [
+      decisions('{name: a, modelRefs: [{model: small, use_reasoning: false, reasoning_effort: high}]}'),
+      /warning decisions\[0\]\.modelRefs\[0\]\.reasoning_effort: has no effect without use_reasoning: true/,
+    ],
+  ])('what has no effect: %s', async (text, finding) => {
+    const { findings, config } = await load(WORKERS + text)
+    expect(findings).toEqual([expect.stringMatching(finding)])
+    expect(config).not.toBeNull()
+  })
+
+  test('what is compared are texts, also where it is written', async () => {
+    const rule = '{name: a, candidates: [b], query_modality: text, aggregation_method: mean, threshold: 0.5}'
+    const text = `signal_servers: {embedding: {url: "http://e"}}\nsignals: {embeddings: [${rule}]}\n`
+    expect((await load(WORKERS + text)).findings).toEqual([])
   })
 
   test.each([

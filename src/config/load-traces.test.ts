@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import { good, load } from '../../test/support/load-config.ts'
+import { METRIC_VARIABLES, withMetricsEnvironment } from './metrics-environment.ts'
+import { TRACE_VARIABLES, withTraceEnvironment } from './trace-environment.ts'
 
 const ONE = 'workers: [{url: "http://a:8000"}]\n'
 
@@ -54,6 +56,16 @@ test.each([
   'endpoint: http://a',
 ])('%s is refused', async (line) => {
   expect((await load(`${ONE}trace_config: {otlp_traces_endpoint: "http://a", ${line}}`)).ok).toBe(false)
+})
+
+test('a Worker is given all variables that are read', () => {
+  const read = new Set<string>()
+  const env = (name: string) => {
+    read.add(name)
+    return undefined
+  }
+  withMetricsEnvironment(withTraceEnvironment({}, env), env)
+  expect([...read].toSorted()).toEqual([...new Set([...TRACE_VARIABLES, ...METRIC_VARIABLES])].toSorted())
 })
 
 describe('the environment', () => {

@@ -3,6 +3,17 @@
 
 import { isSet, toHeaders, underBase } from './trace-environment.ts'
 
+/** All that are read here: a Worker sees no variables but those that it is given. */
+export const METRIC_VARIABLES: readonly string[] = [
+  ...['ENDPOINT', 'PROTOCOL', 'HEADERS'].flatMap((name) => [
+    `OTEL_EXPORTER_OTLP_METRICS_${name}`,
+    `OTEL_EXPORTER_OTLP_${name}`,
+  ]),
+  'OTEL_SDK_DISABLED',
+  'OTEL_METRICS_EXPORTER',
+  'OTEL_METRIC_EXPORT_INTERVAL',
+]
+
 type Tree = Readonly<Record<string, unknown>>
 type Env = (name: string) => string | undefined
 

@@ -114,8 +114,31 @@ export function checkSignalServers({ file, bindings }: Pick<CrossCheckInput, 'fi
     if (server === undefined || 'url' in server || 'binding' in server) return []
     return [errorAt(['signal_servers', family], 'has no url; add one, such as http://10.0.0.9:8000')]
   })
-  const strange = labelProblems(servers, signals, place)
+  const strange = [...labelProblems(servers, signals, place), ...idleFields(signals, place)]
   return [...unserved, ...strange, ...unreachable, ...embeddingProblems(servers.embedding ?? {}, bindings)]
+}
+
+/** Fields that the semantic router's configurations have, and that change nothing here. */
+function idleFields(signals: Partly<ServerSignalRules>, place: Path): Problem[] {
+  const { embeddings = [], domains = [], preferences = [] } = signals
+  const images = embeddings.flatMap((rule, index) => {
+    if (rule?.query_modality !== 'image') return []
+    const message = 'images are not embedded here: it stays unknown, and conditions on it never hold'
+    return [warningAt([...place, 'embeddings', index, 'query_modality'], message)]
+  })
+  const scores = domains.flatMap((rule, index) => {
+    if (rule?.model_scores === undefined) return []
+    return [
+      warningAt([...place, 'domains', index, 'model_scores'], 'has no effect: modelRefs of a decision name its models'),
+    ]
+  })
+  const thresholds = preferences.flatMap((rule, index) => {
+    if (rule?.threshold === undefined) return []
+    return [
+      warningAt([...place, 'preferences', index, 'threshold'], 'has no effect: the server names a route, and no score'),
+    ]
+  })
+  return [...images, ...scores, ...thresholds]
 }
 
 /** Families whose rules are labels of a classifier. */

@@ -4,6 +4,19 @@
 /** Ten minutes; who writes more means none. */
 const LONGEST_TIMEOUT_MS = 600_000
 
+const OF_TRACES = ['ENDPOINT', 'PROTOCOL', 'HEADERS', 'TIMEOUT'] as const
+
+/** All that are read here: a Worker sees no variables but those that it is given. */
+export const TRACE_VARIABLES: readonly string[] = [
+  ...OF_TRACES.flatMap((name) => [`OTEL_EXPORTER_OTLP_TRACES_${name}`, `OTEL_EXPORTER_OTLP_${name}`]),
+  'OTEL_SDK_DISABLED',
+  'OTEL_TRACES_EXPORTER',
+  'OTEL_SERVICE_NAME',
+  'OTEL_RESOURCE_ATTRIBUTES',
+  'OTEL_TRACES_SAMPLER',
+  'OTEL_TRACES_SAMPLER_ARG',
+]
+
 type Tree = Readonly<Record<string, unknown>>
 type Env = (name: string) => string | undefined
 
@@ -24,7 +37,7 @@ export function withTraceEnvironment(file: Tree, env: Env): Tree {
 function readEnvironment(env: Env): Record<string, unknown> {
   const settings: Record<string, unknown> = {}
   // By the specification a variable that is empty is one that is not set.
-  const ofTraces = (name: string) =>
+  const ofTraces = (name: (typeof OF_TRACES)[number]) =>
     [env(`OTEL_EXPORTER_OTLP_TRACES_${name}`), env(`OTEL_EXPORTER_OTLP_${name}`)].find(isSet)
   const own = env('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')
   const endpoint = isSet(own) ? own : underBase(env('OTEL_EXPORTER_OTLP_ENDPOINT'), '/v1/traces')

@@ -112,6 +112,8 @@ describe('why not B', () => {
       'No worker `gpu-z` was in the pool when this was decided. The candidates were `gpu-a`, `gpu-b` and `gpu-c`.',
     ])
     expect(whyNot(recordNumber(0, { candidates: undefined }), 'gpu-z').join()).toContain('can not be told')
+    const kept = { worker: undefined, candidates: undefined, method: 'cache-hit' } as const
+    expect(whyNot(recordNumber(0, kept), 'gpu-z').join()).toContain('a cache had the answer')
     expect(whyNot(recordNumber(0, { candidates_omitted: 7 }), 'gpu-z').join()).toContain('may have been a candidate')
   })
 
@@ -254,6 +256,10 @@ describe('the request', () => {
     expect(text).toContain('Not asked in this dry run: `guard`.')
     expect(text).toContain('0.4 of 10 requests a second and 3 of 4 requests at a time')
     expect(text).toContain('Without more requests a second a live request is refused with 429')
+    const kept = { ...record, worker: undefined, candidates: undefined, method: 'cache-hit', cache_status: 'exact-hit' }
+    expect(sentencesOf(kept, { caller: 'key', not_asked: [], limits: [] })[0]).toBe(
+      'This request would be answered from a cache; no worker would be asked.',
+    )
     const refused = { ...record, worker: undefined, candidates: undefined, status: 404, error: 'model_not_found' }
     const none = { caller: 'anybody', not_asked: [], limits: [], message: 'No such model.' } as const
     expect(sentencesOf(refused, none).slice(0, 2)).toEqual([

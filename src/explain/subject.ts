@@ -44,6 +44,11 @@ export interface Subject {
 /** Says what it can about one side of a decision, in whole sentences; nothing where there is nothing to say. */
 export type Explainer = (subject: Subject) => readonly string[]
 
+/** Whether a response cache had the answer, so that no worker was looked at. */
+export function isCacheHit({ method }: ExplainedRecord): boolean {
+  return method === 'cache-hit' || method === 'semantic-hit'
+}
+
 /** The candidates that could have been chosen, and the one that was. */
 export interface Choice {
   readonly record: ExplainedRecord

@@ -5,7 +5,7 @@ import type { ViewDocument } from '../record/view-document.ts'
 import { attemptWords } from './explainers/attempts.ts'
 import { boundOf } from './policies/consistent-hash.ts'
 import { policyWords } from './policy-words.ts'
-import { type ExplainedRecord, type Subject, toChoice } from './subject.ts'
+import { type ExplainedRecord, isCacheHit, type Subject, toChoice } from './subject.ts'
 import { longVeto } from './veto-words.ts'
 import { capitalized, listed, named, ordinal } from './words.ts'
 
@@ -66,6 +66,7 @@ function unlisted({ record, view, dryRun }: Subject, worker: string): string {
     const refused = dryRun === null ? 'was refused' : 'would be refused'
     return `Nobody looked at ${name}, nor at any other worker: the request ${refused} before that.`
   }
+  if (isCacheHit(record)) return `Nobody looked at ${name}, nor at any other worker: a cache had the answer.`
   if (candidates === undefined) return `The record lists no candidates: whether ${name} was one can not be told.`
   const isInPool = view?.candidates.some(({ id }) => isOf(id, worker, view)) ?? null
   if (omitted > 0 && isInPool !== false) {

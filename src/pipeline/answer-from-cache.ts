@@ -24,27 +24,67 @@ export async function answerFromCache(
 ): Promise<Response | null> {
   const asked = await toCacheable(parts, exchange, request)
   if (asked === null) return null
-  const { key } = asked
-  const missed = (isAsked: boolean): CacheNote => {
-    return { status: isAsked ? 'miss' : 'bypass', key, similarity: null, keeper: null }
-  }
-  exchange.cache = missed(asked.exactUse === 'use')
-  const kept = (answer: StoredAnswer, note: Pick<CacheNote, 'status' | 'key' | 'similarity'>) =>
-    deliverKept(parts, exchange, request, { answer, note: { ...note, keeper: null } })
+  const { lookup, meaning, kept } = await find(parts, exchange, request, asked)
+  if (kept !== null) return deliverKept(parts, exchange, request, kept)
+  const { answer, lead } = await join(parts, asked, request, lookup)
+  if (answer !== null) return deliverKept(parts, exchange, request, exactHit(asked, answer))
+  const keeper = keeperFor(parts, exchange, request, { asked, lookup, meaning, lead })
+  exchange.cache = { ...missOf(asked, meaning), keeper }
+  return null
+}
 
+/** Whether a cache has the answer, for a request that is not made: looks it up, notes what it finds, and keeps nothing. */
+export async function noteKeptAnswer(
+  parts: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+): Promise<boolean> {
+  const asked = await toCacheable(parts, exchange, request)
+  const kept = asked === null ? null : (await find(parts, exchange, request, asked)).kept
+  if (kept !== null) noteHit(exchange, kept)
+  return kept !== null
+}
+
+/** An answer that a cache has for the request. */
+interface KeptAnswer extends Pick<CacheNote, 'key' | 'similarity'> {
+  readonly status: 'exact-hit' | 'semantic-hit'
+  readonly answer: StoredAnswer
+}
+
+interface Found {
+  readonly lookup: Lookup | null
+  readonly meaning: SemanticFinding | null
+  readonly kept: KeptAnswer | null
+}
+
+async function find(
+  parts: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+  asked: CacheableRequest,
+): Promise<Found> {
+  exchange.cache = missOf(asked, null)
   const lookup = await lookUp(parts, exchange, asked, request)
   const known = asked.exactUse === 'use' ? (lookup?.answer ?? null) : null
-  if (known !== null) return kept(known, { status: 'exact-hit', key, similarity: null })
+  if (known !== null) return { lookup, meaning: null, kept: exactHit(asked, known) }
   const meaning = await meaningOf(parts, exchange, request, asked)
+  exchange.cache = missOf(asked, meaning)
   const nearest = meaning?.nearest ?? null
-  if (nearest !== null) return kept(nearest.answer, { ...nearest, status: 'semantic-hit' })
-  const { answer, lead } = await join(parts, asked, request, lookup)
-  if (answer !== null) return kept(answer, { status: 'exact-hit', key, similarity: null })
-  exchange.cache = {
-    ...missed(asked.exactUse === 'use' || (asked.semanticUse === 'use' && meaning !== null)),
-    keeper: keeperFor(parts, exchange, request, { asked, lookup, meaning, lead }),
-  }
-  return null
+  return { lookup, meaning, kept: nearest && { ...nearest, status: 'semantic-hit' } }
+}
+
+function exactHit({ key }: CacheableRequest, answer: StoredAnswer): KeptAnswer {
+  return { status: 'exact-hit', key, similarity: null, answer }
+}
+
+function missOf({ key, exactUse, semanticUse }: CacheableRequest, meaning: SemanticFinding | null): CacheNote {
+  const isAsked = exactUse === 'use' || (semanticUse === 'use' && meaning !== null)
+  return { status: isAsked ? 'miss' : 'bypass', key, similarity: null, keeper: null }
+}
+
+function noteHit(exchange: Exchange, { status, key, similarity }: KeptAnswer): void {
+  exchange.method = status === 'semantic-hit' ? 'semantic-hit' : 'cache-hit'
+  exchange.cache = { status, key, similarity, keeper: null }
 }
 
 /** Null where there is no exact cache for this request, or none that could be asked. */
@@ -124,11 +164,11 @@ function deliverKept(
   parts: RouterParts,
   exchange: Exchange,
   { streamKind }: InferenceRequest,
-  { answer, note }: { readonly answer: StoredAnswer; readonly note: CacheNote },
+  kept: KeptAnswer,
 ): Response {
+  const { answer } = kept
   const nowMs = parts.platform.now()
-  exchange.method = note.status === 'semantic-hit' ? 'semantic-hit' : 'cache-hit'
-  exchange.cache = note
+  noteHit(exchange, kept)
   exchange.firstByteAtMs = nowMs
   const headers = new Headers(answer.headers.map(([name, value]) => [name, value]))
   headers.set('age', String(Math.floor(ageMs(answer, nowMs) / 1000)))

@@ -6,6 +6,7 @@ import { RouterError } from '../errors/router-error.ts'
 import type { CandidateView } from '../routing/policy.ts'
 import type { Lease } from '../store/fleet-lease.ts'
 import type { PromptHold } from '../store/prompt-caches.ts'
+import type { Span } from '../tracing/request-trace.ts'
 import type { ByteReader } from '../upstream/relay.ts'
 import { type FailureClass, TLS_REASON } from '../upstream/retry.ts'
 import type { Answer, AttemptOutcome, Interruption } from '../upstream/send.ts'
@@ -28,6 +29,8 @@ export interface AnsweredAttempt {
   readonly opened: OpenedBody | null
   /** What was noted of the prompt when the attempt began; null where nobody asks where prompts are cached. */
   readonly held: PromptHold | null
+  /** Lasts as long as the answer; null where the request leaves none. */
+  readonly span: Span | null
 }
 
 /** A body to relay, with everything read of it so far. */
@@ -52,10 +55,11 @@ export type AttemptResult =
   | { readonly answered: AnsweredAttempt; readonly failure: null }
   | { readonly answered: null; readonly failure: AttemptFailure }
 
-/** Gives up an answer that is not passed on. */
-export function dropAnswer({ answer, lease }: Pick<AnsweredAttempt, 'answer' | 'lease'>): void {
+/** Gives up an answer that is not passed on. What is waited for after it came is no part of its attempt. */
+export function dropAnswer({ answer, lease, line, span }: Pick<AnsweredAttempt, 'answer' | 'lease' | 'line' | 'span'>) {
   answer.abort()
   lease.release()
+  span?.endAfter(line.ms)
 }
 
 /** Has the record say how an attempt ended. */

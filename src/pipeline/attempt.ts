@@ -51,7 +51,6 @@ export async function attempt(
 ): Promise<AttemptResult> {
   const { platform, mirror } = parts
   const { candidate, worker, prompt, model, trace } = options
-  const span = beginAttempt(exchange, options.forward)
   const held = prompt?.begin(model, candidate.id, trace.input.prefix) ?? null
   const lease = withHeld(mirror.acquire(candidate.id, exchange.context.waitUntil), held)
   const startedAtMs = platform.now()
@@ -64,8 +63,9 @@ export async function attempt(
     ms: 0,
   }
   exchange.attempts.push(line)
+  const span = beginAttempt(exchange, options.forward, line)
   const outcome = await sendAttempt(platform, toAttemptRequest(parts, exchange, request, { ...options, lease, span }))
-  const result = await read(parts, request, { ...options, outcome, lease, line, held })
+  const result = await read(parts, request, { ...options, outcome, lease, line, held, span })
   const endedAtMs = platform.now()
   const word = outcomeOfAttempt({ outcome, failure: result.failure, status: line.status }, endedAtMs)
   if (word !== null) lease.note(word)
@@ -101,12 +101,14 @@ function hasPrompt(outcome: AttemptOutcome): boolean {
 function read(
   { config }: RouterParts,
   request: InferenceRequest,
-  options: AttemptOptions & Pick<AnsweredAttempt, 'lease' | 'line' | 'held'> & { readonly outcome: AttemptOutcome },
+  options: AttemptOptions &
+    Pick<AnsweredAttempt, 'lease' | 'line' | 'held' | 'span'> & { readonly outcome: AttemptOutcome },
 ): AttemptResult | Promise<AttemptResult> {
-  const { outcome, lease, line, held, worker, candidate, model, trace, isGated } = options
+  const { outcome, lease, line, held, span, worker, candidate, model, trace, isGated } = options
   if (outcome.kind !== 'answer') return failed(toFailure(outcome, request.bodyFault()))
   line.status = outcome.response.status
-  const answered = { answer: outcome, lease, worker, candidate, model, trace, line, held, whole: null, opened: null }
+  const given = { worker, candidate, model, trace, lease, line, held, span }
+  const answered = { ...given, answer: outcome, whole: null, opened: null }
   return readAnswer(answered, request, { retry: config.retry, isGated })
 }
 

@@ -68,7 +68,9 @@ function edited(own: WorkerBody, { model, place, prompt, decided, reasoningFamil
   const told = prompt === null ? own : setSystemPrompt(parseJsonBody(own), place.system, prompt)
   const mode = reasoningOf(decided, model)
   if (ref === null || mode === null) return told
-  const family = Object.hasOwn(reasoningFamilies, ref.baseModel) ? reasoningFamilies[ref.baseModel] : undefined
+  // An adapter that is listed itself may have a template of its own; others are as their model is.
+  const listed = [ref.model, ref.baseModel].find((name) => Object.hasOwn(reasoningFamilies, name))
+  const family = listed === undefined ? undefined : reasoningFamilies[listed]
   return withReasoning(parseJsonBody(told), place.effort, { mode, family })
 }
 

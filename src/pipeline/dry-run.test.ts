@@ -65,6 +65,8 @@ async function parts(yaml: string, store: Partial<FleetStore> = {}) {
       onStoreFailed: forbidden('fail'),
     }),
     hookGroups: [],
+    responseCache: null,
+    semanticCache: null,
     clusters: null,
     lmcache: null,
     events: silent,

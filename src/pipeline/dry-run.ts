@@ -59,8 +59,8 @@ export async function dryRun(parts: RouterParts, exchange: Exchange, asked: DryR
   let error: RouterError | null = null
   try {
     await admit(parts, exchange, asked, notAsked)
-    const { request, facts } = await prepare(parts, exchange, asked.read(), stepsOf(parts, asked, notAsked))
-    chooseFor(parts, exchange, { request, facts, seed: asked.seed ?? drawSeed(parts) })
+    const prepared = await prepare(parts, exchange, asked.read(), stepsOf(parts, asked, notAsked))
+    if (prepared !== null) chooseFor(parts, exchange, { ...prepared, seed: asked.seed ?? drawSeed(parts) })
   } catch (cause) {
     if (!(cause instanceof RouterError)) throw cause
     error = cause

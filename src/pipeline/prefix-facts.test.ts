@@ -9,6 +9,7 @@ import { writePrompt } from '../routing/prompt-blocks.ts'
 import { PromptCaches } from '../store/prompt-caches.ts'
 import type { FleetMirror } from '../store/fleet-mirror.ts'
 import type { SharedPrefixes } from '../store/shared-prefixes.ts'
+import { RequestTrace } from '../tracing/request-trace.ts'
 import type { Exchange } from './exchange.ts'
 import { askOthers, RequestPrompt } from './prefix-facts.ts'
 
@@ -176,7 +177,7 @@ test('no word of a prompt is in any record', async () => {
 describe('what others say', () => {
   const written = writePrompt({ prompt: 'fox '.repeat(1_000) })
 
-  function prompted(find: SharedPrefixes['find']) {
+  function prompted(find: SharedPrefixes['find'], tracing: Exchange['tracing'] = null) {
     const told: string[] = []
     const asked: (readonly string[])[] = []
     const sharedPrefixes: SharedPrefixes = {
@@ -196,10 +197,32 @@ describe('what others say', () => {
     if (written === null) throw new Error('no prompt')
     const needs = { blockBytes: 512, prefillMsPerToken: 0.2 }
     const prompt = new RequestPrompt(parts, { needs, written, streams: true, api: '/v1/chat/completions' })
-    const exchange: Pick<Exchange, 'model' | 'steps' | 'tracing'> = { model: 'm', steps: [], tracing: null }
+    const exchange: Pick<Exchange, 'model' | 'steps' | 'tracing'> = { model: 'm', steps: [], tracing }
     const ask = () => askOthers(parts, prompt, { exchange, signal: new AbortController().signal })
     return { prompt, exchange, ask, told, asked }
   }
+
+  test('is asked within a span of the request that waits for it, unless nobody has to be asked', async () => {
+    for (const [outcome, spans] of [
+      ['ok', 1],
+      ['timeout', 1],
+      ['not_asked', 0],
+    ] as const) {
+      let nowMs = 5
+      const open = { now: () => nowMs, random: Math.random, traceId: '1'.repeat(32), parentSpanId: null }
+      const trace = new RequestTrace({ ...open, traceState: null, isSampled: true }, 'POST')
+      const { ask } = prompted(async () => ({ hint: null, outcome }), trace)
+      await ask()
+      nowMs = 9
+      const [root, ...calls] = trace.end(null)
+      expect(calls).toHaveLength(spans)
+      for (const call of calls) {
+        const attributes = { 'vllm.router.store_call': 'read_prefix_hints', 'vllm.router.outcome': outcome }
+        const error = outcome === 'ok' ? null : outcome
+        expect(call).toMatchObject({ name: 'store.call', parentSpanId: root?.spanId, attributes, error })
+      }
+    }
+  })
 
   test('is asked for where nobody is known here, and counts for that model alone', async () => {
     const { prompt, exchange, ask, asked } = prompted(async () => ({

@@ -1,7 +1,7 @@
 // One request from facts to answer. Stage order of the pipeline; what the HTTP surface throws or gets back is in terms of
 // this module, and hono stops before it.
 
-import { answerFromCache } from './answer-from-cache.ts'
+import { answerFromCache, noteKeptAnswer } from './answer-from-cache.ts'
 import { runAttempts } from './attempts.ts'
 import { gatherClusterFact } from './cluster-facts.ts'
 import { chooseModel } from './choose-model.ts'
@@ -27,10 +27,8 @@ import type { RouterParts } from './router-parts.ts'
 export async function run(parts: RouterParts, exchange: Exchange, received: InferenceRequest): Promise<Response> {
   const steps = { runHooks, turns: parts.mirror, takesTurns: true }
   const request = await toRouted(parts, exchange, received, steps)
-  if (parts.responseCache !== null || parts.semanticCache !== null) {
-    const kept = await answerFromCache(parts, exchange, request)
-    if (kept !== null) return kept
-  }
+  const kept = hasCache(parts) ? await answerFromCache(parts, exchange, request) : null
+  if (kept !== null) return kept
   const facts = await factsFor(parts, exchange, request, steps)
   return runAttempts(parts, exchange, request, facts)
 }
@@ -43,15 +41,23 @@ export interface PrepareSteps {
   readonly takesTurns: boolean
 }
 
-/** Everything before the decision: the request as it would go to a worker, and what the decision needs to know. */
+/**
+ * Everything before the decision: the request as it would go to a worker, and what the decision needs to know. Null where
+ * nothing is to be decided, as a cache has the answer.
+ */
 export async function prepare(
   parts: RouterParts,
   exchange: Exchange,
   received: InferenceRequest,
   steps: PrepareSteps,
-): Promise<{ readonly request: InferenceRequest; readonly facts: Facts }> {
+): Promise<{ readonly request: InferenceRequest; readonly facts: Facts } | null> {
   const request = await toRouted(parts, exchange, received, steps)
+  if (hasCache(parts) && (await noteKeptAnswer(parts, exchange, request))) return null
   return { request, facts: await factsFor(parts, exchange, request, steps) }
+}
+
+function hasCache({ responseCache, semanticCache }: RouterParts): boolean {
+  return responseCache !== null || semanticCache !== null
 }
 
 /** The request as it would go to a worker of its model, which is in the exchange then. */

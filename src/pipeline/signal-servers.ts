@@ -55,7 +55,9 @@ function createSignalServers(
   { signalServers, signalRules: { server: rules } }: SignalConfig,
   parts: SignalServerParts,
 ): SignalServers {
-  const embedding = createEmbeddingSource(signalServers.embedding, rules.embeddings, parts)
+  // Vectors are had of texts alone: rules about images are asked of nobody, and stay unknown.
+  const ofTexts = rules.embeddings.filter((rule) => rule.query_modality !== 'image')
+  const embedding = createEmbeddingSource(signalServers.embedding, ofTexts, parts)
   const labelled = labelFamilies(rules).flatMap((family) => withServer(family, signalServers, parts))
   return {
     sources: (exchange, clientSignal, span) => [

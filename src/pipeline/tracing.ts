@@ -70,7 +70,7 @@ export function endTrace(parts: RouterParts, exchange: Exchange, trace: RequestT
   const error = errorOf(end)
   const { root } = trace
   if (!trace.isSampled && (error === null || exchange.config.traces?.exportsErrors !== true)) return
-  describeRequest(exchange, root, end)
+  describeRequest(exchange, root, { ...end, error, endMs: parts.platform.now() })
   parts.spans?.add(trace.end(error), exchange.context.waitUntil)
 }
 
@@ -89,8 +89,19 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   '/v1/embeddings': 'embeddings',
 }
 
-function describeRequest(exchange: Exchange, root: Span, { status, errorCode, streamEnd }: ExchangeOutcome): void {
-  const { route, usage, trace, firstByteAtMs, firstTokenAtMs, wantsStream } = exchange
+interface DescribedEnd extends ExchangeOutcome {
+  readonly error: string | null
+  readonly endMs: number
+}
+
+function describeRequest(
+  exchange: Exchange,
+  root: Span,
+  { status, errorCode, streamEnd, error, endMs }: DescribedEnd,
+): void {
+  const { route, usage, trace, firstTokenAtMs } = exchange
+  // An answer that was read whole goes on at its end.
+  const firstByteAtMs = exchange.firstByteAtMs ?? (streamEnd === 'complete' ? endMs : null)
   // It is called by its method until the route is known.
   const method = root.name
   if (route !== null) root.rename(`${method} ${route}`)
@@ -98,7 +109,7 @@ function describeRequest(exchange: Exchange, root: Span, { status, errorCode, st
     'http.request.method': method,
     'http.route': route,
     'http.response.status_code': status === 0 ? null : status,
-    'error.type': errorCode ?? (status >= 500 ? String(status) : null),
+    'error.type': errorCode ?? (status >= 500 ? String(status) : error),
     'gen_ai.operation.name': OPERATIONS[route ?? ''],
     'gen_ai.request.model': exchange.originalModel,
     'gen_ai.response.model': exchange.model,
@@ -115,7 +126,7 @@ function describeRequest(exchange: Exchange, root: Span, { status, errorCode, st
     'vllm.router.cached_tokens': usage?.cachedTokens,
     'vllm.router.tenant': exchange.tenant?.name,
   })
-  if (wantsStream && firstByteAtMs !== null) root.note('first_byte', firstByteAtMs)
+  if (firstByteAtMs !== null) root.note('first_byte', firstByteAtMs)
   if (firstTokenAtMs !== null) root.note('first_token', firstTokenAtMs)
 }
 
@@ -150,14 +161,20 @@ export function beginForward({ tracing, route, model }: Exchange): Span | null {
 }
 
 /** The span of one attempt, to be continued by its worker. */
-export function beginAttempt({ tracing }: Exchange, forward: Span | null): Span | null {
+export function beginAttempt(
+  { tracing, config, attempts }: Exchange,
+  forward: Span | null,
+  { workerId }: Pick<AttemptLine, 'workerId'>,
+): Span | null {
   if (tracing?.isRecorded !== true || forward === null) return null
-  return tracing.begin(forward, SPAN_WORKER_ATTEMPT, { kind: 'client' })
+  const span = tracing.begin(forward, SPAN_WORKER_ATTEMPT, { kind: 'client' })
+  span.set({ 'vllm.router.attempt': attempts.length, 'server.address': shownWorker(config, workerId) })
+  return span
 }
 
 /**
- * What came of an attempt, for its own span and for that of all attempts, which is what the last of them was. One that
- * answered lasts as long as its answer, and ends with its request.
+ * What came of an attempt, for its own span and for that of all attempts, which is what the last of them was, but for one
+ * that another has overtaken. One that answered lasts as long as its answer: it ends with its request, or when it is dropped.
  */
 export function describeAttempt(span: Span, forward: Span | null, exchange: Exchange, line: AttemptLine): void {
   const { config, trace, method } = exchange
@@ -168,15 +185,17 @@ export function describeAttempt(span: Span, forward: Span | null, exchange: Exch
     'http.response.status_code': line.status,
     'worker.duration_ms': line.ms,
   }
-  const number = exchange.attempts.indexOf(line) + 1
-  span.set({ 'vllm.router.attempt': number, 'server.address': shownWorker(config, line.workerId), ...known })
   const error = errorOfAttempt(line)
-  for (const each of [span, forward]) each?.fail(error)
-  forward?.set(known)
+  for (const each of line.outcome === 'superseded' ? [span] : [span, forward]) {
+    each?.set(known)
+    each?.fail(error)
+  }
+  span.set({ 'error.type': error === null ? null : line.outcome === 'answered' ? String(line.status) : error })
   if (line.outcome !== 'answered') span.end()
 }
 
+/** Unlike the server's, a client's span has failed with a 4xx, too, by the conventions. */
 function errorOfAttempt({ outcome, reason, status }: AttemptLine): string | null {
   if (outcome !== 'answered') return reason ?? outcome
-  return status !== null && status >= 500 ? `status ${status}` : null
+  return status !== null && status >= 400 ? `status ${status}` : null
 }

@@ -4,7 +4,9 @@
 import type { Config } from '../config/config.ts'
 import type { MetricName } from '../observe/metrics/definitions.ts'
 import { keyOf, toFamilies } from '../observe/metrics/metric-store.ts'
+import { ExporterHealth } from '../observe/otlp/exporter-health.ts'
 import { postMetrics } from '../observe/otlp/post-metrics.ts'
+import type { ExporterChange } from '../pipeline/events.ts'
 import type { Platform } from '../platform.ts'
 import { CountBook, type Counts, type CountReply, type CountReport, type Levels } from '../store/fleet-counts.ts'
 
@@ -31,6 +33,8 @@ export interface FleetCountsOptions {
   readonly platform: Pick<Platform, 'after' | 'send'>
   /** What the fleet runs. */
   config(): Promise<Pick<Config, 'metricsPush'>>
+  /** The collector takes no messages, or does again. */
+  onExporterChange(change: ExporterChange): void
 }
 
 export class FleetCountsKeeper {
@@ -49,9 +53,13 @@ export class FleetCountsKeeper {
   /** Between two messages to the collector, as last read. */
   #intervalMs = FIRST_PUSH_MS
   #alarmAtMs = 0
+  readonly #health: ExporterHealth
+  /** Messages that the collector did not take, in this life. */
+  #failures = 0
 
   constructor(options: FleetCountsOptions) {
     this.#options = options
+    this.#health = new ExporterHealth('metrics', options.onExporterChange)
   }
 
   async report(report: CountReport): Promise<CountReply> {
@@ -97,6 +105,8 @@ export class FleetCountsKeeper {
     const metric: MetricName = 'vllm_router_metric_pushes_total'
     this.#book.table.add({ [metric]: { [keyOf([isTaken ? 'taken' : 'failed'])]: [1] } })
     this.#grown.add(metric)
+    this.#failures += isTaken ? 0 : 1
+    this.#health.note(isTaken, this.#failures)
   }
 
   #resumed(): Promise<Origin> {

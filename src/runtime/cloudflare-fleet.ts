@@ -27,6 +27,8 @@ import {
 } from '../upstream/pool-prober.ts'
 import { reasonText } from '../observe/log/cause-text.ts'
 import { toEntry } from '../observe/log/entry.ts'
+import { createLog } from '../observe/log/log.ts'
+import type { ExporterChange } from '../pipeline/events.ts'
 import { consoleLog } from './cloudflare-console.ts'
 import { FleetConfiguration, type LoadConfig } from './cloudflare-config.ts'
 import type { BundledConfig, ConfigStub } from './cloudflare-config-store.ts'
@@ -102,6 +104,7 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
     storage: this.ctx.storage,
     platform: this.#outgoing,
     config: () => this.#runningConfig(),
+    onExporterChange: (change) => this.ctx.waitUntil(this.#tellOfExporter(change)),
   })
   readonly #vectors = new VectorTable(this.ctx.storage)
 
@@ -321,6 +324,13 @@ export class FleetObject extends DurableObject<RouterEnv> implements FleetStub, 
   }
 
   /** What the fleet runs, as an object knows it that is not the root. */
+  async #tellOfExporter(change: ExporterChange): Promise<void> {
+    const config = await this.#runningConfig()
+    const write = consoleLog(this.env)
+    const log = createLog({ config: () => config, now: () => Date.now(), random: () => Math.random(), write })
+    log.exporterChanged(change)
+  }
+
   async #runningConfig(): Promise<Config> {
     const root = (await this.#object(rootName)) as unknown as ConfigStub // the same class
     const pointer = await root.configPointer()

@@ -155,6 +155,11 @@ export class Span {
     this.#endMs ??= this.#now()
   }
 
+  /** The same for one that turns out to have been over for a while. */
+  endAfter(durationMs: number): void {
+    this.#endMs ??= this.#start.startMs + durationMs
+  }
+
   /** `endMs` and `error` are for one that is open. */
   ended({
     traceId,

@@ -2,6 +2,8 @@
 // of the others by an object of its own. Those keep no time and no configuration; they are told whom to ask each time, so
 // none of them goes on by itself, and none asks for a configuration that has been replaced.
 
+import type { WorkerConfig } from '../config/config.ts'
+import { toSecret } from '../secret.ts'
 import type { WorkerObservation } from '../store/fleet-store.ts'
 import {
   createProber,
@@ -15,13 +17,17 @@ import {
   withJitter,
 } from './probe.ts'
 import type { ProbePlatform } from './probe-request.ts'
+import type { ProbeSettings } from './probe-worker.ts'
 
 /** The longest a round waits for whoever asks a slice: as long as that takes, and as much again for the way there. */
 const SLICE_MS = 2 * ROUND_MS
 
+/** A worker as another object is told of it, which can't be handed what hides itself. */
+type SentWorker = Omit<WorkerConfig, 'apiKey'> & { readonly apiKey: string | null }
+
 /** Whom to ask, and how: at most sixteen workers of a pool. */
 export interface SliceOrder {
-  readonly targets: ProbeTargets
+  readonly targets: ProbeSettings & { readonly workers: readonly SentWorker[] }
   /** Workers to ask whether or not it is their turn. */
   readonly doubted: ReadonlySet<string>
 }
@@ -51,8 +57,9 @@ export function createSliceProber(platform: ProbePlatform & { random(): number }
   let prober: Prober | null = null
   return {
     async probeSlice(order) {
-      targets = order.targets
-      prober ??= createProber(platform, () => targets ?? order.targets)
+      const told = { ...order.targets, workers: order.targets.workers.map(toWorker) }
+      targets = told
+      prober ??= createProber(platform, () => targets ?? told)
       const observations = await prober.round(order.doubted)
       return { observations, nextRoundMs: prober.nextRoundMs() }
     },
@@ -117,7 +124,7 @@ function toArrived({ order, report }: { readonly order: SliceOrder; readonly rep
   const ordered = new Map(order.targets.workers.map((worker) => [worker.id, worker]))
   return report.observations.flatMap((observation) => {
     const asked = ordered.get(observation.workerId)
-    return asked === undefined ? [] : [{ asked, observation }]
+    return asked === undefined ? [] : [{ asked: toWorker(asked), observation }]
   })
 }
 
@@ -125,8 +132,16 @@ function toOrders({ workers, health, modelRefreshMs }: ProbeTargets, doubted: Re
   const { intervalMs, timeoutMs, successThreshold, endpoint } = health
   const settings = { health: { intervalMs, timeoutMs, successThreshold, endpoint }, modelRefreshMs }
   return Array.from({ length: Math.ceil(workers.length / WORKERS_PER_PROBER) }, (_, at) => {
-    const own = workers.slice(at * WORKERS_PER_PROBER, (at + 1) * WORKERS_PER_PROBER)
+    const own = workers.slice(at * WORKERS_PER_PROBER, (at + 1) * WORKERS_PER_PROBER).map(toSent)
     const inDoubt = own.filter(({ id }) => doubted.has(id)).map(({ id }) => id)
     return { targets: { workers: own, ...settings }, doubted: new Set(inDoubt) }
   })
+}
+
+function toSent({ apiKey, ...worker }: WorkerConfig): SentWorker {
+  return { ...worker, apiKey: apiKey?.reveal() ?? null }
+}
+
+function toWorker({ apiKey, ...worker }: SentWorker): WorkerConfig {
+  return { ...worker, apiKey: toSecret(apiKey) }
 }

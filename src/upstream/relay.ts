@@ -145,7 +145,9 @@ class Relay {
 
   #interrupted(controller: Controller, cause: Interruption): void {
     if (cause.kind === 'timeout') return this.#breakOff(controller, 'timeout')
-    if (this.#over(this.#endOfLeaving())) controller.error(new Error('the client closed the connection'))
+    if (!this.#over(this.#endOfLeaving())) return
+    // Not at once: a server that is about to cancel the stream, in this very event, prints what it finds broken instead.
+    queueMicrotask(() => controller.error(new Error('the client closed the connection')))
   }
 
   /** A client that leaves after the terminator has all it came for: some libraries hang up as soon as they read it. */

@@ -17,6 +17,9 @@ const WAIT_MS = 10_000
 const HOSTILE = 'x\u2028{"event":"forged"}\u202e\u009b31m'
 const ACTED_ON = /(?!\n)[\p{Cc}\u2028-\u202e\u2066-\u2069]/u
 
+/** What Deno itself says on standard error, once. */
+const NOTICE = /^Deno\.serve: request\.signal aborts on successful responses/
+
 type Line = Readonly<Record<string, unknown>>
 
 export function logsConformance(runtime: RuntimeName): void {
@@ -140,10 +143,25 @@ export function logsConformance(runtime: RuntimeName): void {
       const id = await post({ model: 'm' }, { authorization: 'Bearer guessed-key' })
       expect(await ofRequest(id)).toMatchObject({ level: 'info', status: 401, error: 'invalid_api_key', route: CHAT })
       expect(await ofRequest(id)).not.toHaveProperty('decision_id')
-      const before = lines().length
+      const before = named('request').length
       await ask(`${fleet.url}/health`)
       await ofRequest(await post({ model: 'm' }))
-      expect(lines()).toHaveLength(before + 1)
+      expect(named('request')).toHaveLength(before + 1)
+    })
+
+    test('tells of a client that leaves by its line, and not as a failure', async () => {
+      await fleet.worker('a').setFaults({ stall_mid_stream: { after_events: 2 }, times: 1 })
+      const leaving = new AbortController()
+      const body = { model: 'm', stream: true, max_tokens: 9, messages: [{ role: 'user', content: PROMPT }] }
+      const answer = await fetch(fleet.url + CHAT, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'x-request-id': 'log-leaves' },
+        body: JSON.stringify(body),
+        signal: leaving.signal,
+      })
+      await answer.body?.getReader().read()
+      leaving.abort()
+      expect(await ofRequest('log-leaves')).toMatchObject({ level: 'info', stream_end: 'client_aborted' })
     })
 
     test('tells once that nobody takes the spans, however many', async () => {
@@ -187,6 +205,12 @@ export function logsConformance(runtime: RuntimeName): void {
       const bad = await post({ model: 'nobody-serves-this' })
       expect(await ofRequest(bad)).toMatchObject({ sample_ratio: 1 })
       expect(lines().filter(({ request_id: of }) => of === good)).toEqual([])
+    })
+
+    test('is all that is printed', () => {
+      const output = fleet.router.output()
+      const since = output.slice(output.indexOf('{"time":')).split('\n')
+      expect(since.filter((text) => text !== '' && !text.startsWith('{"time":') && !NOTICE.test(text))).toEqual([])
     })
 
     test('holds neither a prompt nor a key', () => {

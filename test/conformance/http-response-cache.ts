@@ -73,6 +73,26 @@ function hitsConformance({ fleet, admin, chat, twice, body, refuseDubious }: Res
     expect(told.text).toContain('answered from a cache')
   })
 
+  test('a dry run says whether a cache has the answer, and tells nobody else’s', async () => {
+    const asked = body('tried')
+    const wouldBe = async (tenant: string, headers = {}) => {
+      const tried = (await admin.post('/admin/explain', { tenant, headers, body: asked })).json()
+      return { ...tried.record, said: tried.sentences[0] }
+    }
+    expect(await wouldBe('acme')).toMatchObject({ method: 'policy', cache_status: 'miss', worker: 'sim' })
+    await chat(asked)
+    expect(await wouldBe('acme')).toMatchObject({
+      method: 'cache-hit',
+      cache_status: 'exact-hit',
+      cache_key: expect.stringMatching(/^[0-9a-f]{64}$/),
+      said: 'This request would be answered from a cache; no worker would be asked.',
+    })
+    expect((await wouldBe('acme'))['worker']).toBeUndefined()
+    expect(await wouldBe('zeta')).toMatchObject({ cache_status: 'miss', worker: 'sim' })
+    // So an operator sees where it would go without the cache.
+    expect(await wouldBe('acme', { 'cache-control': 'no-cache' })).toMatchObject({ worker: 'sim' })
+  })
+
   test('operators see how much is kept', async () => {
     await chat(body('counted'))
     const { cache } = (await admin.get('/admin/stats')).json()

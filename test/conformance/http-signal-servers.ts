@@ -213,4 +213,20 @@ function unknowns(fleet: LiveFleet<'one'>, servers: () => Servers): void {
     expect(readings['domain:sciences']?.is).toBe('unknown')
     servers().subjects.behave('well')
   })
+
+  // The last of them: nobody is asked for a while from here on.
+  test('a classifier that keeps failing is left alone, and its signals say so', async () => {
+    servers().subjects.behave('status-500')
+    const because = async (text: string) => (await ask(fleet, text)).readings['domain:sciences']?.because
+    let turn = 0
+    await until(
+      async () => (await because(`${MATHS} Turn ${(turn += 1)}.`)) === 'breaker_open',
+      HEALS_MS,
+      () => 'the breaker never opened',
+    )
+    const questions = servers().subjects.questions().length
+    expect(await because(`${MATHS} At last.`)).toBe('breaker_open')
+    expect(servers().subjects.questions()).toHaveLength(questions)
+    servers().subjects.behave('well')
+  })
 }

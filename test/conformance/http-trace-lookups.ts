@@ -176,6 +176,12 @@ export function traceLookupsConformance(runtime: RuntimeName): void {
       const tree = await treeOf(record['request_id'])
       expect(spanOf(tree, 'lmcache.lookup').error).toBe('unreachable')
       expect(tree.span.error).toBeNull()
+      // It is written with the next lines, at debug with whole records.
+      const { router } = bench.fleet
+      const inLog = () =>
+        router.output().includes('"event":"lmcache_failed"') && router.output().includes('"step":"lookup"')
+      await until(inLog, 10_000, () => `no lookup in:\n${router.output().slice(-4_000)}`)
+      for (const word of ['traced0', 'counted10', 'failed0', 'failed1']) expect(router.output()).not.toContain(word)
     })
   })
 }

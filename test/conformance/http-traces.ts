@@ -47,7 +47,7 @@ export function tracesConformance(runtime: RuntimeName): void {
       expect(outline(tree)).toBe(PLAIN)
       const [decide, forward] = tree.below
       const attempt = forward?.below[0]?.span
-      expect(tree.span).toMatchObject({ kind: 2, parentSpanId: '', error: null })
+      expect(tree.span).toMatchObject({ kind: 2, parentSpanId: '', error: null, events: [{ name: 'first_byte' }] })
       expect(tree.span.attributes).toMatchObject({
         'http.request.method': 'POST',
         'http.route': CHAT,
@@ -162,21 +162,28 @@ export function tracesConformance(runtime: RuntimeName): void {
     // Last of the kinds: a worker that has failed is passed over for a while, and those before count on turns.
     test('one that is tried again', async () => {
       await fleet.worker('a').setFaults({ status: 503, times: 1 })
-      const attemptsAtA = () => fleet.worker('a').state().requests.length
       let id = ''
-      // The two workers take turns, but one that has just failed may be passed over for a while.
+      // The two workers take turns, but one that has just failed may be passed over for a while. Probes are no attempts.
+      const wasAtA = () =>
+        fleet
+          .worker('a')
+          .state()
+          .requests.some(({ headers }) => headers['x-request-id'] === id)
       await until(
         async () => {
-          const before = attemptsAtA()
           id = nextId()
           expect((await post(id, { model: 'm' })).status).toBe(200)
-          return attemptsAtA() > before
+          return wasAtA()
         },
         30_000,
         () => 'no request got to the worker that fails',
       )
       const tree = await collector().treeOf(id)
       expect(outline(tree)).toBe(RETRIED)
+      const [failed, next] = tree.below[1]?.below ?? []
+      // Each attempt ends when it ends.
+      expect(failed?.span.endNs).toBeLessThanOrEqual(next?.span.startNs ?? 0n)
+      expect(next?.span.endNs).toBe(tree.span.endNs)
       // What it came to in the end, under the names that the Rust router has.
       expect(tree.below[1]?.span.attributes).toMatchObject({
         'routing.route': CHAT,
@@ -242,6 +249,15 @@ export function tracesConformance(runtime: RuntimeName): void {
       })
     })
 
+    test('are shares of limits, where isolates share them', async () => {
+      const id = nextId()
+      await post(id, { model: 'n' }, SEARCH_KEY, sampled)
+      const tree = await collector().treeOf(id)
+      const calls = tree.below.flatMap(({ span }) => span.attributes['vllm.router.store_call'] ?? [])
+      // Where one process has all there is, nobody has to be asked.
+      expect(calls).toEqual([...(runtime === 'workerd' ? ['lease_limits'] : []), 'take_turn'])
+    })
+
     test('are those about stored responses, too', async () => {
       const id = nextId()
       await postJson(
@@ -259,7 +275,8 @@ export function tracesConformance(runtime: RuntimeName): void {
   })
 
   describe(`a collector that fails on ${runtime}`, () => {
-    const { collector, post, nextId } = tracedFleet(runtime, {})
+    // It is known by OpenTelemetry's variables alone.
+    const { collector, post, nextId } = tracedFleet(runtime, null)
 
     test.each([500, 0])('costs no request anything: %d', async (status) => {
       collector().answerWith(status)
@@ -278,7 +295,7 @@ const ids = (collector: OtlpReceiver) =>
   collector.spans().flatMap(({ attributes }) => attributes['vllm.router.request_id'] ?? [])
 
 /** A router that sends its spans to a collector; two workers, tenants, and a hook that rejects. */
-function tracedFleet(runtime: RuntimeName, traceConfig: object, policy: unknown = 'round_robin') {
+function tracedFleet(runtime: RuntimeName, traceConfig: object | null, policy: unknown = 'round_robin') {
   let receiver: OtlpReceiver | null = null
   let server: HookServer | null = null
   let count = 0
@@ -307,9 +324,15 @@ function tracedFleet(runtime: RuntimeName, traceConfig: object, policy: unknown 
           },
         ],
         policy,
-        trace_config: { otlp_traces_endpoint: `127.0.0.1:${receiver.port}`, ...traceConfig },
+        ...(traceConfig === null
+          ? {}
+          : { trace_config: { otlp_traces_endpoint: `127.0.0.1:${receiver.port}`, ...traceConfig } }),
         metrics: { public: true },
       }
+    },
+    // Read once the collector has an address.
+    get env() {
+      return traceConfig === null ? { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver?.url}/v1/traces` } : {}
     },
   })
   afterAll(async () => {

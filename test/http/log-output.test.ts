@@ -11,8 +11,8 @@ import { freePort, until } from '../support/launch.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/vllm-edge-router.js', import.meta.url))
 
-/** At debug they log more than any pipe holds. */
-const FILLING = 240
+/** At debug they log a KiB each: nearly twice what a pipe and the reader's own buffer hold. */
+const FILLING = 200
 const AT_A_TIME = 20
 
 let directory = ''
@@ -26,9 +26,9 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 /** A router whose standard output is read until it has started. */
 async function startRouter(runtime: string): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   const port = await freePort()
-  const args = ['serve', '--config', join(directory, 'config.yaml'), '--port', String(port), '--runtime', runtime]
-  const env = { ...process.env, ROUTER_LOG_LEVEL: 'debug' }
-  const child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  const flags = { config: join(directory, 'config.yaml'), port: String(port), runtime, 'log-level': 'debug' }
+  const args = ['serve', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])]
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
   let output = ''
   child.stdout.on('data', (text: Buffer) => (output += text.toString()))
   await until(

@@ -117,7 +117,7 @@ function read(type: string, bytes: Buffer): readonly ReceivedSpan[] {
 
 type Json = ReturnType<typeof JSON.parse>
 
-function readJson(message: Json): readonly ReceivedSpan[] {
+export function readJson(message: Json): readonly ReceivedSpan[] {
   return message.resourceSpans.flatMap(({ resource, scopeSpans }: Json) =>
     scopeSpans.flatMap(({ spans }: Json) =>
       spans.map((span: Json): ReceivedSpan => {

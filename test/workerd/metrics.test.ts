@@ -4,6 +4,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
+import type { ExporterChange } from '../../src/pipeline/events.ts'
 import { FleetCountsKeeper } from '../../src/runtime/cloudflare-fleet-counts.ts'
 import { countsName } from '../../src/store/durable-fleet-counts.ts'
 import type { CountReport } from '../../src/store/fleet-counts.ts'
@@ -140,9 +141,13 @@ describe('a collector', () => {
   } as const
 
   /** The part of the object that counts, in a life of its own; `messages` is what a collector got. */
-  async function keeperOf(status: () => number, act: (keeper: FleetCountsKeeper, messages: string[]) => Promise<void>) {
+  async function keeperOf(
+    status: () => number,
+    act: (keeper: FleetCountsKeeper, messages: string[], told: ExporterChange[]) => Promise<void>,
+  ) {
     await runInDurableObject(counts(), async (_object, { storage }) => {
       const messages: string[] = []
+      const told: ExporterChange[] = []
       const platform = {
         after: () => () => {},
         send: async (_url: string, { body }: { body: unknown }) => {
@@ -151,7 +156,8 @@ describe('a collector', () => {
         },
       }
       const config = async (): Promise<Pick<Config, 'metricsPush'>> => ({ metricsPush: push })
-      await act(new FleetCountsKeeper({ storage, platform, config }), messages)
+      const onExporterChange = (change: ExporterChange) => void told.push(change)
+      await act(new FleetCountsKeeper({ storage, platform, config, onExporterChange }), messages, told)
     })
   }
 
@@ -178,7 +184,7 @@ describe('a collector', () => {
       async (keeper, messages) => {
         await keeper.report(countsOf(1))
         await keeper.alarm()
-        expect(messages.map(valueOf)).toEqual([{ cache_misses_total: 1, active_workers: 3 }])
+        expect(messages.map(valueOf)).toMatchObject([{ cache_misses_total: 1, active_workers: 3 }])
         await keeper.report(countsOf(2))
         await keeper.alarm()
         expect(messages).toHaveLength(1)
@@ -192,17 +198,21 @@ describe('a collector', () => {
     )
   })
 
-  test('that fails gets the whole with the next', async () => {
+  test('that fails gets the whole with the next, and the log says so once', async () => {
     let status = 503
     await keeperOf(
       () => status,
-      async (keeper, messages) => {
+      async (keeper, messages, told) => {
         await keeper.report(countsOf(1))
-        await keeper.alarm()
+        for (let failed = 0; failed < 2; failed += 1) {
+          await keeper.alarm()
+          advance(30_000)
+        }
+        expect(told).toEqual([{ signal: 'metrics', state: 'failing', lost: 1 }])
         status = 200
-        advance(30_000)
         await keeper.alarm()
-        expect(valueOf(messages[1])).toMatchObject({ cache_misses_total: 1 })
+        expect(valueOf(messages[2])).toMatchObject({ cache_misses_total: 1 })
+        expect(told.slice(1)).toEqual([{ signal: 'metrics', state: 'recovered', lost: 2 }])
       },
     )
   })

@@ -1,7 +1,7 @@
 // The first sentence: who got the request, by whose choice, and what was answered.
 
 import { errorWords } from '../error-words.ts'
-import type { DryRun, Explainer, ExplainedRecord } from '../subject.ts'
+import { type DryRun, type Explainer, type ExplainedRecord, isCacheHit } from '../subject.ts'
 import { capitalized, milliseconds, named } from '../words.ts'
 
 export const summary: Explainer = ({ record, dryRun }) =>
@@ -25,11 +25,11 @@ function withWorker({ error, status }: ExplainedRecord, went: string, after: str
 }
 
 function withoutWorker(record: ExplainedRecord, after: string): string {
-  const { error, status, method } = record
+  const { error, status } = record
   if (error !== undefined) {
     return `the request reached no worker: it was refused with ${statusOf(status)} ${named(error)}${after}, ${errorWords(error)}`
   }
-  if (method === 'cache-hit' || method === 'semantic-hit') {
+  if (isCacheHit(record)) {
     return `the request was answered from a cache, no worker was asked: ${statusOf(status)}${after}`
   }
   return `the request was answered by the router itself: ${statusOf(status)}${after}`
@@ -55,8 +55,9 @@ function unknownEnd({ lifecycle_state: state }: ExplainedRecord): readonly strin
 
 function dryRunSentences(record: ExplainedRecord, { message }: DryRun): readonly string[] {
   const { worker, status, error } = record
-  const would =
-    worker === undefined
+  const would = isCacheHit(record)
+    ? 'This request would be answered from a cache; no worker would be asked.'
+    : worker === undefined
       ? `This request would be refused with ${status ?? 'an error'}${error === undefined ? '' : ` ${named(error)}`}.`
       : `This request would go to ${named(worker)}${byWhom(record)}.`
   const said = message === undefined ? [] : [`Its caller would read: ${message}`]

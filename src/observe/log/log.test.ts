@@ -190,3 +190,20 @@ describe('a worker', () => {
     ])
   })
 })
+
+test('calls of admin routes have entries, and scrapes that are answered only at debug', () => {
+  const call = { requestId: 'r', method: 'GET', by: 'ops' }
+  const toldAt = (level: LogLevel) => {
+    const { log, entries } = logAt(level)
+    log.adminCalled({ ...call, route: '/metrics', status: 200 })
+    log.adminCalled({ ...call, route: '/metrics', status: 403 })
+    log.adminCalled({ ...call, route: '/admin/stats', status: 200 })
+    return entries.map((entry) => [entry.level, entry['route'], entry['status']])
+  }
+  const others = [
+    ['info', '/metrics', 403],
+    ['info', '/admin/stats', 200],
+  ]
+  expect(toldAt('info')).toEqual(others)
+  expect(toldAt('debug')).toEqual([['debug', '/metrics', 200], ...others])
+})

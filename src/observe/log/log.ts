@@ -35,9 +35,14 @@ export interface Writer {
 
 const RANK = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>
 
+/** Whether entries of this level are written. */
+export function isWanted(level: LogLevel, { log }: Pick<Config, 'log'>): boolean {
+  return RANK[level] >= RANK[log.level]
+}
+
 export function createLog(options: LogOptions): Log {
   const { config, now, write } = options
-  const writes = (level: LogLevel) => RANK[level] >= RANK[config().log.level]
+  const writes = (level: LogLevel) => isWanted(level, config())
   const writer: Writer = {
     options,
     writes,
@@ -110,7 +115,11 @@ function controlEvents({ tell }: Writer): ControlEvents {
       tell('error', 'config_refused', { by, origin, errors: errors.length, findings: told })
     },
     configStoreFailed: (cause) => tell('error', 'config_store_failed', { why: reasonText(cause) }),
-    adminCalled: ({ requestId, method, route, by, status }) =>
-      tell(status >= 500 ? 'error' : 'info', 'admin', { method, route, by, status, request_id: requestId }),
+    adminCalled({ requestId, method, route, by, status }) {
+      // Prometheus comes every few seconds.
+      const isScrape = route === '/metrics' && status < 400
+      const level = status >= 500 ? 'error' : isScrape ? 'debug' : 'info'
+      tell(level, 'admin', { method, route, by, status, request_id: requestId })
+    },
   }
 }

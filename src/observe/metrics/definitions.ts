@@ -100,6 +100,11 @@ export const METRICS = {
   vllm_router_lmcache_blind: gauge('1 while LMCache’s control plane does not know what workers hold, else 0.'),
   vllm_router_cache_hits_total: counter('Answers from a response cache: exact or semantic.', 'kind'),
   vllm_router_cache_misses_total: counter('Requests that a response cache did not have.'),
+  vllm_router_cache_failures_total: counter(
+    'Calls to places that caches keep things in and that did not answer: timeout or error.',
+    'backend',
+    'why',
+  ),
   vllm_router_cache_similarity: histogram('How near the questions were whose answers were given again.', SIMILARITY),
   vllm_router_token_cache_hits_total: counter('Prompts whose token ids a cache had, or the beginning of them.'),
   vllm_router_token_cache_misses_total: counter('Prompts that were tokenised because no cache had their ids.'),

@@ -84,22 +84,31 @@ export class MetricStore {
   /** Every metric, those without a series yet among them. */
   families(): readonly Family[] {
     return familiesOf(
-      (name) => this.#counts.of(name),
+      (name) => fromZero(name, this.#counts.of(name)),
       (name) => this.#levels.get(name) ?? [],
     )
   }
 }
 
-/** Counts and levels from elsewhere as metrics; what this version does not know is left out. */
-export function toFamilies(counts: Counts, levels: Levels): readonly Family[] {
+/** Counts, where they can be had, and levels from elsewhere as metrics; what this version does not know is left out. */
+export function toFamilies(counts: Counts | null, levels: Levels): readonly Family[] {
   return familiesOf(
-    (name) => Object.entries(counts[name] ?? {}),
+    (name) => (counts === null ? [] : fromZero(name, Object.entries(counts[name] ?? {}))),
     (name) => Object.entries(levels[name] ?? {}),
   )
 }
 
+type Row = readonly [key: string, row: readonly number[]]
+
+/** A counter without labels stands at nought before its first event: an alert sees no growth in a series that begins with it. */
+function fromZero(name: MetricName, rows: Iterable<Row>): readonly Row[] {
+  const { type, labels } = METRICS[name]
+  const known = [...rows]
+  return known.length === 0 && type === 'counter' && labels.length === 0 ? [['', [0]]] : known
+}
+
 function familiesOf(
-  rowsOf: (name: string) => Iterable<readonly [key: string, row: readonly number[]]>,
+  rowsOf: (name: MetricName) => Iterable<Row>,
   levelsOf: (name: string) => Iterable<readonly [key: string, value: number]>,
 ): readonly Family[] {
   return ALL_METRIC_NAMES.map((name) => {

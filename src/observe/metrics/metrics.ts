@@ -128,7 +128,7 @@ function ofFleet(sources: MetricSources, platform: MetricPlatform, counts: Fleet
     },
     async expose() {
       const [all, now] = [await reporter.all(), await levels()]
-      const text = toText(toFamilies(all ?? {}, now))
+      const text = toText(toFamilies(all, now))
       // Without them, rather than with this isolate's alone: to a scraper those would be counters that began anew.
       return all === null ? `# What the fleet has counted can't be had at the moment.\n${text}` : text
     },

@@ -35,7 +35,7 @@ export function createRequestMetrics(
     limitStoreFailed: () => store.add('vllm_router_limit_store_failures_total', []),
     storeRecovered() {}, // The log says so.
     exporterChanged() {}, // Counted by what is sent and dropped.
-    cacheFailed() {}, // Counted in /admin/stats.
+    cacheFailed: ({ backend, why }) => store.add('vllm_router_cache_failures_total', [backend, why]),
     cacheRecovered() {}, // The log says so.
     hookFailed() {}, // The record says so, with how it ended.
     keyServiceFailed: ({ service }) => store.add('vllm_router_key_service_failures_total', [String(service)]),

@@ -199,6 +199,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       'embeddings_duration_seconds',
     ],
   },
+  'a place for answers that is gone': {
+    config: { cache: { backend: 'kv' } },
+    options: () => ({ platform: () => ({ answerNamespace: { get: rejecting, put: rejecting, delete: rejecting } }) }),
+    act: async (bed) => void (await chat(bed, { temperature: 0 })),
+    changes: ['cache_failures_total'],
+  },
   'a cluster': {
     config: CLUSTERS(['a']),
     act: (bed) => turnsOf(() => chat(bed)),
