@@ -191,19 +191,20 @@ export function countedLmcache({ fleet, chat, warm }: Pick<LmcacheBench, 'fleet'
 
   let run = 0
 
-  test('a prompt that LMCache knows moves these series and no others', async () => {
+  test('a prompt that LMCache knows moves these series and no others', { timeout: 90_000 }, async () => {
     let [worker, added]: [string, Added] = ['', {}]
-    // What the controller heard of may have been the rest of an earlier prompt; then once more, with another.
+    // What the controller heard of may have been the rest of an earlier prompt, and nobody may have asked yet how full
+    // caches are; then once more, with another.
     await until(
       async () => {
         const prompt = promptOf(`counted${(run += 1)}`, 3)
         worker = await warm(prompt)
         let method = ''
         added = await addedBy(async () => ({ method } = await chat(prompt)))
-        return method === 'lmcache-prefix'
+        return method === 'lmcache-prefix' && added['lookups_total{step="occupancy",outcome="ok"}'] === 1
       },
-      30_000,
-      () => 'the controller knows no prompt',
+      60_000,
+      () => `the controller knows no prompt, or nothing: ${JSON.stringify(added)}`,
     )
     const step = (name: string) => ({
       [`lookups_total{step="${name}",outcome="ok"}`]: 1,
