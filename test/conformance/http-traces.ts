@@ -123,11 +123,15 @@ export function tracesConformance(runtime: RuntimeName): void {
     })
 
     test('one that a limit refuses', async () => {
-      await post(nextId(), { model: 'n' }, SEARCH_KEY)
-      const id = nextId()
-      await post(id, { model: 'n' }, SEARCH_KEY)
+      let id = ''
+      await until(
+        async () => (await post((id = nextId()), { model: 'n' }, SEARCH_KEY)).status === 429,
+        10_000,
+        () => 'no limit refuses it',
+      )
       const tree = await collector().treeOf(id)
-      expect(outline(tree)).toBe(`POST ${CHAT}`)
+      // On Cloudflare an isolate may have had to ask what is left of the limit.
+      expect(outline(tree).replaceAll('\n  store.call', '')).toBe(`POST ${CHAT}`)
       expect(tree.span.attributes).toMatchObject({
         'error.type': 'rate_limit_exceeded',
         'vllm.router.tenant': 'search',
