@@ -3,13 +3,13 @@
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Of each project, the suites of the runtimes first. */
+/** Of each project, the suites of the runtimes first, and what lasts a given time. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
     const rank = ({ project, moduleId }: TestSpecification) => [
       project.config.sequence.groupOrder,
-      moduleId.includes('/test/runtimes/') ? 0 : 1,
+      /\/test\/runtimes\/|\/soak\./.test(moduleId) ? 0 : 1,
     ]
     return sorted.toSorted((a, b) => {
       const [groupA = 0, placeA = 0] = rank(a)
