@@ -28,6 +28,8 @@ export interface CoordinationFigures {
   readonly busiest: number
   /** Records a second that the busiest object of the decision log takes. */
   readonly busiestRecords: number
+  /** Batches a second that objects of the decision log take, all together. */
+  readonly batchesPerSecond: number
   readonly requestsPerSecond: number
   readonly failedShare: number
   /** CPU milliseconds of root, replicas' root calls and tenants' objects, by 1,000 requests. */
@@ -62,6 +64,7 @@ export async function simulate(deployment: Deployment, measuredMs: number): Prom
     callsPerSecond: perSecond([...objects.calls.values()].reduce((sum, calls) => sum + calls, 0)),
     busiest: perSecond(Math.max(0, ...objects.calls.values())),
     busiestRecords: perSecond(Math.max(0, ...objects.records.values())),
+    batchesPerSecond: perSecond(objects.batches),
     requestsPerSecond: perSecond(done),
     failedShare: failed / Math.max(1, done + failed),
     objectCpuMsPer1000: (objects.cpuMs / Math.max(1, done)) * 1_000,

@@ -3,6 +3,7 @@
 
 import type { DecisionRecord } from '../../src/record/schema.ts'
 import { createDurableLimitStore } from '../../src/store/durable-limits.ts'
+import { DECISION_SHARDS } from '../../src/store/decision-shard.ts'
 import { DurableDecisions } from '../../src/store/durable-decisions.ts'
 import { createDurableFleetStore } from '../../src/store/durable-object.ts'
 import { FleetLink } from '../../src/store/fleet-link.ts'
@@ -60,8 +61,9 @@ export function startIsolate(options: IsolateOptions): Isolate {
     lease.note({ kind: 'ok' })
     lease.release()
     admitted.release()
-    // What a record holds is the shards' affair; here its id says where it goes.
-    const kept = decisions.append([{ decision_id: idFrom(random) } as DecisionRecord], [])
+    // What else a record holds is the objects' affair.
+    const timestamp = new Date(clock.now()).toISOString()
+    const kept = decisions.append([{ decision_id: idFrom(random), timestamp } as DecisionRecord], [])
     if (kept !== null) beside(kept)
     if (isStored(turn, options.storedShare)) {
       const owner = { workerId, tenant: TENANT }
@@ -104,7 +106,7 @@ function openClients({ clock, objects, counts, random }: IsolateOptions, complai
     namespace: objects.decisions,
     pool: POOL,
     settings: () => SHARD_SETTINGS,
-    group: () => placeAmong(place, counts.decision_groups),
+    place: () => placeAmong(place, counts.decision_groups * DECISION_SHARDS),
     readSegment: async () => null,
     onChange: complain,
     now,

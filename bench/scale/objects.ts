@@ -5,6 +5,7 @@ import { createFleetRelay, type FleetRelay } from '../../src/store/fleet-relay.t
 import { FleetState } from '../../src/store/fleet-state.ts'
 import type { FleetSnapshot, HolderReport } from '../../src/store/fleet-store.ts'
 import type { DecisionShard } from '../../src/store/decision-shard.ts'
+import type { RecordBatch } from '../../src/store/record-batch.ts'
 import { type FleetStub, rootName } from '../../src/store/durable-object.ts'
 import type { TenantStub } from '../../src/store/durable-limits.ts'
 import { createMemoryLimitStore, type MemoryLimitStore } from '../../src/store/memory-limits.ts'
@@ -38,8 +39,9 @@ const unused = async (): Promise<never> => {
 export class SimulatedObjects {
   /** Calls by object since the last `reset`. */
   readonly calls = new Map<string, number>()
-  /** Records handed over since the last `reset`, by object. */
+  /** Records handed over since the last `reset`, by object, and the batches that they came in. */
   readonly records = new Map<string, number>()
+  batches = 0
   /** CPU milliseconds that objects used since the last `reset`. */
   cpuMs = 0
   readonly #clock: VirtualClock
@@ -78,8 +80,7 @@ export class SimulatedObjects {
   })
 
   readonly decisions = (name: string): DecisionShard => ({
-    append: (lines) =>
-      this.#call(name, () => void this.records.set(name, (this.records.get(name) ?? 0) + lines.length)),
+    append: (batches) => this.#call(name, () => this.#take(name, batches)),
     putView: () => this.#call(name, () => {}),
     noteOpen: () => this.#call(name, () => {}),
     query: unused,
@@ -93,7 +94,14 @@ export class SimulatedObjects {
   reset(): void {
     this.calls.clear()
     this.records.clear()
+    this.batches = 0
     this.cpuMs = 0
+  }
+
+  #take(name: string, batches: readonly RecordBatch[]): void {
+    this.batches += batches.length
+    const records = batches.reduce((sum, { ids }) => sum + ids.length, 0)
+    this.records.set(name, (this.records.get(name) ?? 0) + records)
   }
 
   #probe(ids: readonly string[]): void {

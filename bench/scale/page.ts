@@ -4,6 +4,7 @@ import type { Comparison } from '../compare.ts'
 import { type Machine, machineLines } from '../machine.ts'
 import { markdownTable, percent, type Row, spreadText } from '../pages.ts'
 import type { CoordinationFigures } from './coordination.ts'
+import { ALARMS_PER_EXPORT, ROWS_PER_BATCH, ROWS_PER_DELETED_SEGMENT, ROWS_PER_SEGMENT } from './decision-rows.ts'
 import type { IsolatesFigures } from './over-http.ts'
 import { costPerMillion, PRICES } from './prices.ts'
 import { MAX_CALLS_PER_SECOND, type ObjectCounts } from './rule.ts'
@@ -76,7 +77,7 @@ function coordination({ byDefault }: ScaleResults): readonly string[] {
     "Simulated in virtual time with the code that runs: each isolate has the Worker's own clients (copies of the fleet, turns, a tenant's",
     "limits, the decision log's queue, owners of stored responses), the objects run the code of replicas, root and limits; a call takes 10 ms. Every",
     'request belongs to one tenant with limits and leaves a record; one in twenty stores a response; requests take 0.4 s. Longer ones lease no more',
-    'often; while one lasts beyond five seconds its isolate tells the decision log so every twenty seconds, in one call to each object for all of them.',
+    'often; while one lasts beyond five seconds its isolate tells the decision log so every twenty seconds, in one call for all of them.',
     `Calls a second of the busiest object of each kind; in bold what is over ${MAX_CALLS_PER_SECOND}.`,
     '',
     markdownTable(COORDINATION_HEAD, byDefault.map(coordinationRow)),
@@ -102,7 +103,7 @@ function rule(byRule: readonly CoordinationFigures[]): readonly string[] {
     '|---|---|---|',
     '| `replicas` | copies of the fleet, one call a second from an isolate | N / 350 |',
     "| `tenant_shards` | parts of one tenant's limits, two calls a second from an isolate that is busy with it | 2.1 N / 350 |",
-    '| `decision_groups` | groups of eight that keep decision records, one call a second and object from an isolate | N / 350, R / 175,000, and R / 8,000 for the records themselves |',
+    '| `decision_groups` | groups of eight that keep decision records, one call a second from an isolate to one of them | N / 2,800, and R / 16,000 for the records themselves |',
     '| `shards` | owners of stored responses; hints | 2 K / 350 |',
     '',
     'The root is asked twice a second by a replica and by nobody else; `strict: true` of round robin is the exception, one call a request, and is for',
@@ -159,8 +160,9 @@ function costs({ byRule, workerdCpuMs }: ScaleResults): readonly string[] {
     '',
     markdownTable(head, rows),
     '',
-    'Rows written are the decision log: a row, three indexes, and the line taken out once it is in the bucket; another four when `retention_days` deletes',
-    'it. A deployment without the binding `DECISION_LOG` pays neither these, nor their calls, nor R2. The log line is Workers Logs with one line a request.',
+    `Rows written are the decision log: ${ROWS_PER_BATCH} for a batch, as it comes and as it goes once the bucket has it, ${ROWS_PER_SEGMENT} and ${ALARMS_PER_EXPORT} alarms for a segment; another`,
+    `${ROWS_PER_DELETED_SEGMENT} when \`retention_days\` deletes the segment. A deployment without the binding \`DECISION_LOG\` pays neither these, nor their calls, nor R2. The log line`,
+    'is Workers Logs with one line a request.',
     '',
   ]
 }

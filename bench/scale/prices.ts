@@ -1,7 +1,8 @@
 // Cloudflare's prices on the Workers Paid plan beyond what is included, in US dollars, and what a deployment pays by them.
 
-import { OBJECT_KINDS } from './objects.ts'
 import type { CoordinationFigures } from './coordination.ts'
+import { ALARMS_PER_EXPORT, ROWS_PER_BATCH, ROWS_PER_SEGMENT } from './decision-rows.ts'
+import { OBJECT_KINDS } from './objects.ts'
 
 export const PRICES = {
   /** When they were read, and where. */
@@ -25,9 +26,8 @@ export const PRICES = {
 /** What an object is billed for while it is in memory. */
 const OBJECT_GB = 0.128
 
-/** A record is a row with three indexes, and loses its line once that is in the bucket. */
-const ROWS_PER_RECORD = 5
-
+/** Simulated records are small: batches of real ones are full sooner. */
+const BATCH_BYTES = 512 * 1_024
 const SEGMENT_BYTES = 4 * 1_024 * 1_024
 const RECORD_BYTES = 1_500
 const EXPORT_SECONDS = 10
@@ -44,19 +44,23 @@ export interface Cost {
 }
 
 /** Dollars per million requests. */
-export function costPerMillion({ deployment, kinds, callsPerSecond }: CoordinationFigures, cpuMs: number): Cost {
+export function costPerMillion(figures: CoordinationFigures, cpuMs: number): Cost {
+  const { deployment, kinds, callsPerSecond, batchesPerSecond } = figures
   const { requestsPerSecond } = deployment
   const perMillion = (perSecond: number) => perSecond / requestsPerSecond
   const objects = OBJECT_KINDS.reduce((sum, kind) => sum + kinds[kind].objects, 0)
   const recordsPerObject = requestsPerSecond / Math.max(1, kinds.decisions.objects)
   const segmentsPerObject = Math.max(1 / EXPORT_SECONDS, (recordsPerObject * RECORD_BYTES) / SEGMENT_BYTES)
   const r2WritesPerSecond = segmentsPerObject * kinds.decisions.objects
+  const alarmsPerSecond = (kinds.decisions.objects / EXPORT_SECONDS) * ALARMS_PER_EXPORT
+  const batches = Math.max(batchesPerSecond, (requestsPerSecond * RECORD_BYTES) / BATCH_BYTES)
+  const rowsPerSecond = batches * ROWS_PER_BATCH + r2WritesPerSecond * ROWS_PER_SEGMENT + alarmsPerSecond
   return {
     worker: PRICES.workerRequests,
     cpu: cpuMs * PRICES.workerCpuMs,
     objects: perMillion(callsPerSecond) * PRICES.objectRequests,
     duration: perMillion(objects * OBJECT_GB) * PRICES.objectGbSeconds,
-    rows: ROWS_PER_RECORD * PRICES.rowsWritten,
+    rows: perMillion(rowsPerSecond) * PRICES.rowsWritten,
     r2: perMillion(r2WritesPerSecond) * PRICES.r2Writes,
     logs: PRICES.logEvents,
     r2WritesPerSecond,

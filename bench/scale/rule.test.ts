@@ -16,7 +16,7 @@ describe('the rule', () => {
 
   test('gives a large deployment more of each', () => {
     const counts = objectCountsFor({ requestsPerSecond: 100_000, isolates: 1_024, keyedPerSecond: 5_000 })
-    expect(counts).toEqual({ replicas: 4, shards: 29, tenant_shards: 7, decision_groups: 13 })
+    expect(counts).toEqual({ replicas: 4, shards: 29, tenant_shards: 7, decision_groups: 7 })
   })
 
   // Few requests each: what is asked comes from isolates, and two seconds of them are enough to see it.

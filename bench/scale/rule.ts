@@ -8,8 +8,8 @@ export const MAX_CALLS_PER_SECOND = 500
 /** What the rule reckons with, so that chance and news besides have room. */
 const PLANNED_CALLS_PER_SECOND = 350
 
-/** A record is three rows of SQLite; an object that also writes segments should take no more. */
-const PLANNED_RECORDS_PER_SECOND = 1_000
+/** Isolates choose their objects by chance, so that one can have three times as many; and it writes segments besides. */
+const PLANNED_RECORDS_PER_SECOND = 2_000
 
 const OBJECTS_PER_GROUP = 8
 
@@ -45,6 +45,6 @@ export function objectCountsFor({ requestsPerSecond, isolates, keyedPerSecond }:
     replicas: Math.max(DEFAULT_COUNTS.replicas, enough(isolates * SYNCS_PER_SECOND)),
     shards: Math.max(DEFAULT_COUNTS.shards, enough(2 * keyedPerSecond)),
     tenant_shards: Math.max(DEFAULT_COUNTS.tenant_shards, enough(isolates * LEASES_PER_SECOND)),
-    decision_groups: Math.max(DEFAULT_COUNTS.decision_groups, enough(sendsPerSecond), byRecords),
+    decision_groups: Math.max(DEFAULT_COUNTS.decision_groups, enough(sendsPerSecond / OBJECTS_PER_GROUP), byRecords),
   }
 }

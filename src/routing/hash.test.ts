@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { blockHashes, hash64, hashState, rendezvousPlace } from './hash.ts'
+import { blockHashes, hash32, hash64, hashState, rendezvousPlace } from './hash.ts'
 
 describe('hash64', () => {
   test('these digits, on every engine', () => {
@@ -11,6 +11,7 @@ describe('hash64', () => {
     expect(hash64('session-1')).toBe('600dd101e59581d1')
     expect(hash64('naïve 🙂')).toBe('b56362b7c090f17d')
     expect(hash64('\ud800')).toBe('b49a36260717bcbf')
+    expect(hash32('a')).toBe(0xeb43ae96)
   })
 
   test('16 hexadecimal digits for any text', () => {

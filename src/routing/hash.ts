@@ -33,6 +33,11 @@ export function hash64(text: string): string {
   return toHex(state.high) + toHex(state.low)
 }
 
+/** The upper half of `hash64`. */
+export function hash32(text: string): number {
+  return finish(hashState(text)).high >>> 0
+}
+
 /**
  * One 64-bit hash for each whole block of `bytes`: of the block, of all before it, and of `from`. `blockBytes` is a
  * multiple of four. One pass, whatever the number of blocks.
@@ -60,9 +65,37 @@ export function blockHashes(bytes: Uint8Array, blockBytes: number, from: HashSta
  * `key` is the state after the key's text.
  */
 export function rendezvousPlace(key: HashState, candidateId: string): number {
-  const state = finish(hashState(candidateId, key))
+  return placeOf(hashState(candidateId, key))
+}
+
+/** The place that a state stands for. */
+export function placeOf(state: HashState): number {
+  const { high, low } = finish(state)
   // 52 bits and a half: neither end can be reached, so the logarithm of a place is finite and below zero.
-  return ((state.high >>> 0) * 0x10_0000 + (state.low >>> 12) + 0.5) / 0x10_0000_0000_0000
+  return ((high >>> 0) * 0x10_0000 + (low >>> 12) + 0.5) / 0x10_0000_0000_0000
+}
+
+/** What `hashState` reads of a text, two UTF-16 units at a time. */
+export function blocksOf(text: string): Int32Array {
+  const blocks = new Int32Array(Math.ceil(text.length / 2))
+  for (let at = 0; at < blocks.length; at += 1) {
+    const second = 2 * at + 1 < text.length ? text.charCodeAt(2 * at + 1) : 0
+    blocks[at] = text.charCodeAt(2 * at) | (second << 16)
+  }
+  return blocks
+}
+
+/** The state after blocks `from` to `to`, without the length that ends a text. */
+export function stateAfter(blocks: Int32Array, from: number, to: number, state: HashState): HashState {
+  let { high, low } = state
+  for (let at = from; at < to; at += 1) {
+    const block = blocks[at] ?? 0
+    high = Math.imul(high ^ block, 0x9e3779b1)
+    high = (high << 15) | (high >>> 17)
+    low = Math.imul(low ^ block, 0x85ebca77)
+    low = (low << 13) | (low >>> 19)
+  }
+  return { high, low }
 }
 
 function finish(state: HashState): HashState {

@@ -1,9 +1,8 @@
-// The Durable Object `DecisionLog`: keeps its share of the decision records, and by alarm writes them to the bucket. What
+// The Durable Object `DecisionLog`: keeps the decision records of some isolates, and by alarm writes them to the bucket. What
 // it has acknowledged is on disk until the bucket has it.
 
 import { DurableObject } from 'cloudflare:workers'
 import { type OpenRecord, toOrphanRecord } from '../record/open-record.ts'
-import type { DecisionRecord } from '../record/schema.ts'
 import { toStoredRecord } from '../record/read-record.ts'
 import type { ViewDocument } from '../record/view-document.ts'
 import { isInTime, matches } from '../store/decision-filters.ts'
@@ -25,14 +24,18 @@ import type {
   UnexportedPart,
 } from '../store/decision-shard.ts'
 import { isSampled } from '../store/export-sample.ts'
+import { keepOnly, parseFacets, type RecordBatch, toBatches, toBatchLine } from '../store/record-batch.ts'
+import { RecentIds } from '../store/recent-ids.ts'
 import { parseView } from '../store/view-files.ts'
 import { toEntry } from '../observe/log/entry.ts'
 import type { LogEventName } from '../log-events.ts'
 import { consoleLog } from './cloudflare-console.ts'
 import type { RouterEnv } from './cloudflare-env.ts'
 import { forgetOld, RETENTION_MS, viewKey } from './cloudflare-decision-retention.ts'
+import { DecisionIndex, type FoundRecord } from './cloudflare-decision-index.ts'
+import { OpenRequests } from './cloudflare-decision-open.ts'
 import { DecisionSegments, SEGMENT_BYTES } from './cloudflare-decision-segments.ts'
-import { type DecisionRow, DecisionTables, type IncomingRow } from './cloudflare-decision-tables.ts'
+import { DecisionTables } from './cloudflare-decision-tables.ts'
 
 /** What may wait for a bucket that does not take it. Beyond it isolates are refused, and count what they lose. */
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
@@ -43,11 +46,11 @@ const ORPHAN_MS = 90_000
 /** Segments that one alarm writes before it sets the next. */
 const SEGMENTS_AT_ONCE = 8
 
-/** Rows that are looked at for one page, and lines that are fetched from the bucket. */
-const MAX_ROWS = 20_000
+/** Records that are looked at for one page, and lines that are fetched from the bucket. */
+const MAX_LOOKED_AT = 20_000
 const MAX_FETCHED = 200
 
-const UNEXPORTED_ROWS = 500
+const UNEXPORTED_RECORDS = 500
 
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 300_000
@@ -67,10 +70,12 @@ const DEFAULTS: ShardSettings = {
 
 export class DecisionLog extends DurableObject<RouterEnv> implements DecisionShard {
   readonly #tables = new DecisionTables(this.ctx.storage.sql)
+  readonly #index = new DecisionIndex(this.#tables)
+  readonly #open = new OpenRequests(this.ctx.storage.sql)
+  readonly #recent = recentIdsOf(this.#tables)
   readonly #segments: DecisionSegments
   #settings: ShardSettings
   #waitingBytes = this.#tables.waiting().bytes
-  #openCount: number
   #alarmAtMs: number | null = null
   #failures = 0
   #failing: string | null = null
@@ -85,28 +90,22 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     const kept = this.#tables.setting('export')
     // Written below, by this class.
     this.#settings = kept === null ? DEFAULTS : (JSON.parse(kept) as ShardSettings)
-    this.#openCount = this.#countOpen()
   }
 
-  async append(lines: readonly string[], settings: ShardSettings): Promise<void> {
+  async append(batches: readonly RecordBatch[], settings: ShardSettings): Promise<void> {
     if (this.#waitingBytes > MAX_WAITING_BYTES) throw new Error(`no room: ${this.#failing ?? 'the bucket is too slow'}`)
     this.#adopt(settings)
     // Without an `await` in between all of them reach the disk together, or none does.
-    this.#take(lines)
+    for (const batch of batches) this.#take(batch)
     await this.#arm(this.#waitingBytes >= SEGMENT_BYTES && this.#failures === 0 ? 0 : settings.exportIntervalMs)
   }
 
   async noteOpen(records: readonly OpenRecord[], settings: ShardSettings): Promise<void> {
     this.#adopt(settings)
     const nowMs = Date.now()
-    for (const record of records) {
-      const { decision_id: id } = record
-      const isClosed = this.#tables.sql.exec('SELECT 1 FROM decisions WHERE decision_id = ?', id).toArray().length > 0
-      if (isClosed) continue
-      this.#tables.sql.exec('INSERT OR REPLACE INTO open_requests VALUES (?, ?, ?)', id, nowMs, JSON.stringify(record))
-    }
-    this.#openCount = this.#countOpen()
-    if (this.#openCount > 0) await this.#arm(ORPHAN_MS)
+    const isOver = (id: string) => this.#recent.has(id) || this.#open.isGivenUp(id)
+    for (const record of records) if (!isOver(record.decision_id)) this.#open.note(record, nowMs)
+    if (this.#open.count > 0) await this.#arm(ORPHAN_MS)
   }
 
   async putView(hash: string, text: string, settings: ShardSettings): Promise<void> {
@@ -125,28 +124,28 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
   async query(query: DecisionQuery): Promise<DecisionPage> {
     const { filters, after, limit } = query
     const range = { sinceMs: filters.sinceMs ?? 0, untilMs: filters.untilMs ?? Number.MAX_SAFE_INTEGER }
-    const found: DecisionRow[] = []
+    const found: FoundRecord[] = []
     let end: Position | null = null
     let looked = 0
     let fetched = 0
-    for (const row of this.#tables.newestFirst(after, range)) {
-      if (found.length >= limit || looked >= MAX_ROWS || fetched >= MAX_FETCHED) break
-      end = { timeMs: row.time, id: row.decision_id }
+    const isFull = () => found.length >= limit || looked >= MAX_LOOKED_AT || fetched >= MAX_FETCHED
+    for (const record of this.#index.newestFirst(after, range)) {
+      if (isFull()) break
+      end = { timeMs: record.timeMs, id: record.id }
       looked += 1
-      if (!matches(filters, row)) continue
-      found.push(row)
-      if (row.has_line === 0) fetched += 1
+      if (!matches(filters, record.facets)) continue
+      found.push(record)
+      if (record.block.kind === 'segment') fetched += 1
     }
-    const isCut = found.length >= limit || looked >= MAX_ROWS || fetched >= MAX_FETCHED
-    const closed = { records: (await this.#segments.linesOf(found)).flatMap(toRecord), end: isCut ? end : null }
-    return mergePages([closed, { records: listed(this.#open(), query), end: null }], limit)
+    const closed = { records: (await this.#segments.linesOf(found)).flatMap(toRecord), end: isFull() ? end : null }
+    return mergePages([closed, { records: listed(this.#open.list(), query), end: null }], limit)
   }
 
   async find(id: string): Promise<ReadableRecord | null> {
-    const row = this.#tables.find(id)
-    const open = this.#open().find((record) => record.decision_id === id || record.request_id === id) ?? null
-    if (row === null || (open !== null && row.decision_id !== id)) return open
-    return (await this.#segments.linesOf([row])).flatMap(toRecord)[0] ?? null
+    const found = this.#index.find(id)
+    const open = this.#open.list().find((record) => record.decision_id === id || record.request_id === id) ?? null
+    if (found === null || (open !== null && found.id !== id)) return open
+    return (await this.#segments.linesOf([found])).flatMap(toRecord)[0] ?? null
   }
 
   async findView(hash: string): Promise<ViewDocument | null> {
@@ -157,17 +156,17 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
   async survey(range: TimeRange): Promise<ShardSurvey> {
     return {
       segments: this.#tables.storedSegments(range).map(({ key, first_ms: firstMs }) => ({ key, firstMs })),
-      exportedThrough: this.#bucket() === null ? 0 : this.#tables.counter('settled'),
-      takenThrough: this.#tables.counter('taken'),
+      exportedThrough: this.#bucket() === null ? 0 : this.#tables.progress.settled,
+      takenThrough: this.#tables.progress.taken,
     }
   }
 
   async unexported({ range, after, through }: UnexportedPart): Promise<UnexportedLines> {
-    const rows = this.#tables.between(after, through, UNEXPORTED_ROWS)
-    const wanted = rows.filter(
-      ({ time, is_exported: isExported }) => isInTime(range, time) && (isExported === 1 || this.#bucket() === null),
+    const records = this.#index.between(after, through, UNEXPORTED_RECORDS).slice(0, UNEXPORTED_RECORDS)
+    const wanted = records.filter(
+      ({ timeMs, id }) => isInTime(range, timeMs) && (this.#bucket() === null || this.#isExported(id)),
     )
-    return { lines: await this.#segments.linesOf(wanted), after: rows.at(-1)?.seq ?? through }
+    return { lines: await this.#segments.linesOf(wanted), after: records.at(-1)?.seq ?? through }
   }
 
   async status(): Promise<DecisionLogStatus> {
@@ -175,8 +174,8 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     const hasBucket = this.#bucket() !== null
     return {
       kind: 'durable_object',
-      stored: this.#tables.counter('taken'),
-      exported: this.#tables.counter('exported'),
+      stored: this.#tables.progress.taken,
+      exported: this.#tables.progress.exported,
       waiting: hasBucket ? lines : 0,
       lagMs: hasBucket && sinceMs !== null ? Math.max(0, Date.now() - sinceMs) : 0,
       lost: 0,
@@ -199,24 +198,51 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     if (this.#failures > 0) await this.#arm(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)))
     else if (hasMore) await this.#arm(0)
     else if (waiting.lines > 0) await this.#arm(this.#settings.exportIntervalMs)
-    else if (this.#openCount > 0) await this.#arm(ORPHAN_MS)
+    else if (this.#open.count > 0) await this.#arm(ORPHAN_MS)
     else if (this.#willOutgrow()) await this.#arm(RETENTION_MS)
   }
 
   /** What is there ages by itself; too much it becomes only by what has come. */
   #willOutgrow(): boolean {
     const { retentionMs, retentionBytes } = this.#settings
-    return (retentionMs !== null && this.#tables.counter('taken') > 0) || (retentionBytes !== null && this.#isUntidy)
+    return (retentionMs !== null && this.#tables.progress.taken > 0) || (retentionBytes !== null && this.#isUntidy)
   }
 
-  #take(lines: readonly string[]): void {
-    const rows = lines.flatMap((line) => toIncomingRow(line, (id) => this.#isExported(id)))
-    if (this.#openCount > 0) for (const { facets } of rows) this.#forgetOpen(facets.decision_id)
-    for (const { bytes } of this.#tables.insert(rows)) this.#waitingBytes += bytes
+  #take(batch: RecordBatch): void {
+    const fresh = this.#withoutKnown(batch)
+    if (fresh === null) return
+    this.#keep(fresh)
+    this.#open.forget(fresh.ids)
+  }
+
+  #keep(batch: RecordBatch): void {
+    this.#tables.insert(batch)
+    this.#recent.add(batch.ids, batch.lastMs)
+    this.#waitingBytes += batch.content.length
+  }
+
+  /** Null when all have come before. */
+  #withoutKnown(batch: RecordBatch): RecordBatch | null {
+    const { ids, firstMs } = batch
+    const mayBeKnown = (id: string) => this.#recent.has(id) || this.#open.isGivenUp(id)
+    const isFresh = !this.#recent.mayHaveForgotten(firstMs) && !ids.some(mayBeKnown) && new Set(ids).size === ids.length
+    if (isFresh) return batch
+    const seen = new Set<string>()
+    return keepOnly(batch, ([id, timeMs]) => {
+      const isNew = !seen.has(id) && !this.#isKnown(id, timeMs)
+      seen.add(id)
+      return isNew
+    })
+  }
+
+  #isKnown(id: string, timeMs: number): boolean {
+    // What is known of a request that was given up is replaced by the truth, if it can be.
+    if (this.#open.isGivenUp(id)) return !this.#tables.takeOut(id)
+    return this.#recent.has(id) || (this.#recent.mayHaveForgotten(timeMs) && this.#tables.isKept(id, timeMs))
   }
 
   #isExported(decisionId: string): boolean {
-    return this.#bucket() !== null && isSampled(decisionId, this.#settings.exportSample)
+    return isSampled(decisionId, this.#settings.exportSample)
   }
 
   /** Returns whether there is more to do at once. */
@@ -227,8 +253,9 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
       this.#isUntidy ||= hasMore
     }
     await this.#exportViews()
-    hasMore = this.#segments.trim() || hasMore
+    this.#segments.trim()
     if (Date.now() - this.#tidiedAtMs < RETENTION_MS) return hasMore
+    this.#open.tidy(Date.now())
     const hasOld = await forgetOld(this.#tables, this.#bucket(), this.#settings, Date.now())
     if (!hasOld) {
       this.#tidiedAtMs = Date.now()
@@ -254,32 +281,12 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
 
   /** Their isolates are gone: nobody else will say how these ended. */
   #closeOrphans(): void {
-    const { sql } = this.#tables
     const nowMs = Date.now()
-    const lost = sql.exec<{ record: string }>(
-      'SELECT record FROM open_requests WHERE seen_ms < ?',
-      nowMs - ORPHAN_MS + 1,
-    )
-    for (const { record } of lost.toArray()) {
-      // Written by `noteOpen`.
-      const orphan = toOrphanRecord(JSON.parse(record) as OpenRecord, nowMs)
-      this.#take([JSON.stringify(orphan)])
+    const lost = this.#open.unheardSince(nowMs - ORPHAN_MS)
+    for (const batch of toBatches(lost.map((open) => toBatchLine(toOrphanRecord(open, nowMs))))) {
+      this.#keep(batch)
+      this.#open.giveUp(batch.ids, nowMs)
     }
-  }
-
-  #open(): readonly OpenRecord[] {
-    if (this.#openCount === 0) return []
-    const rows = this.#tables.sql.exec<{ record: string }>('SELECT record FROM open_requests')
-    return Array.from(rows, ({ record }) => JSON.parse(record) as OpenRecord) // written by `noteOpen`
-  }
-
-  #forgetOpen(decisionId: string): void {
-    const { rowsWritten } = this.#tables.sql.exec('DELETE FROM open_requests WHERE decision_id = ?', decisionId)
-    if (rowsWritten > 0) this.#openCount -= 1
-  }
-
-  #countOpen(): number {
-    return this.#tables.sql.exec<{ count: number }>('SELECT COUNT(*) AS count FROM open_requests').one().count
   }
 
   /** An alarm of the next life of this object needs them too. */
@@ -325,29 +332,21 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
   }
 }
 
-/** Empty for what can't be found again: an isolate of another version may have made it. */
-function toIncomingRow(line: string, isExported: (decisionId: string) => boolean): IncomingRow[] {
-  // Made by an isolate from a record; of another version, perhaps.
-  const record = JSON.parse(line) as Partial<DecisionRecord>
-  const timeMs = Date.parse(record.timestamp ?? '')
-  const id = record.decision_id
-  if (id === undefined || Number.isNaN(timeMs)) return []
-  return [
-    {
-      facets: record as IncomingRow['facets'],
-      timeMs,
-      line,
-      bytes: byteLengthOf(line) + 1,
-      isExported: isExported(id),
-      isOrphan: record.lifecycle_state === 'unknown',
-    },
-  ]
-}
-
-const ENCODER = new TextEncoder()
-
-function byteLengthOf(text: string): number {
-  return ENCODER.encode(text).length
+/** Of what is on disk with its lines; of older records, whether they came is known by their time. */
+function recentIdsOf(tables: DecisionTables): RecentIds {
+  const { sql } = tables
+  const [newest] = sql.exec<{ last_ms: number }>(
+    'SELECT last_ms FROM segments WHERE first_seq < ? ORDER BY last_ms DESC LIMIT 1',
+    tables.firstInBatch(),
+  )
+  const recent = new RecentIds(newest?.last_ms ?? Number.NEGATIVE_INFINITY)
+  for (const { facets, last_ms: lastMs } of tables.batches(0, Number.MAX_SAFE_INTEGER)) {
+    recent.add(
+      parseFacets(facets).map(([id]) => id),
+      lastMs,
+    )
+  }
+  return recent
 }
 
 function toRecord(line: string) {

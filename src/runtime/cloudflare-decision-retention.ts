@@ -12,8 +12,6 @@ const MAX_INDEXED = 8_000_000
 /** Segments that are deleted at a time: as many keys as the bucket takes in one call. */
 const MAX_SEGMENTS = 1_000
 
-const MAX_ROWS = 20_000
-
 /** Isolates name a document once an hour while they use it. */
 const VIEW_SLACK_MS = 2 * 3_600_000
 
@@ -29,7 +27,8 @@ export async function forgetOld(
     // The bucket first: what is forgotten here can't be found there any more.
     await bucket.delete(outdated.map(({ key }) => key))
     for (const { first_seq: first, last_seq: last } of outdated) {
-      tables.sql.exec('DELETE FROM decisions WHERE seq >= ? AND seq <= ?', first, last)
+      tables.sql.exec('DELETE FROM batches WHERE first_seq >= ? AND last_seq <= ?', first, last)
+      tables.sql.exec('DELETE FROM segment_index WHERE first_seq = ?', first)
       tables.sql.exec('DELETE FROM segments WHERE first_seq = ?', first)
     }
   }
@@ -60,20 +59,18 @@ function outdatedSegments(
   return outdated
 }
 
-/** Rows of the oldest records, those of whole segments; the segments stay. */
-function forgetIndex(tables: DecisionTables): boolean {
-  const last = tables.segmentOf(tables.counter('taken') - MAX_INDEXED)
-  if (last === null || last.is_stored === 0) return false
-  const { sql } = tables
-  const { oldest } = sql.exec<{ oldest: number | null }>('SELECT MIN(seq) AS oldest FROM decisions').one()
-  if (oldest === null || oldest >= last.first_seq) return false
-  // A part of a segment's rows would say nothing of where its lines are.
-  const through = tables.segmentOf(oldest + MAX_ROWS)?.first_seq ?? last.first_seq
-  sql.exec('DELETE FROM decisions WHERE seq < ?', Math.min(through, last.first_seq))
-  return through < last.first_seq
+/** What is known of the oldest segments; these stay. */
+function forgetIndex({ sql, progress }: DecisionTables): boolean {
+  const { rowsWritten } = sql.exec(
+    `DELETE FROM segment_index WHERE first_seq IN (SELECT first_seq FROM segment_index WHERE first_seq <= ?
+      ORDER BY first_seq LIMIT ?)`,
+    progress.taken - MAX_INDEXED,
+    MAX_SEGMENTS,
+  )
+  return rowsWritten >= MAX_SEGMENTS
 }
 
-/** Records that no segment has, and documents that nobody has named since. */
+/** Records that are in no segment, and documents that nobody has named since. */
 async function forgetByTime(
   tables: DecisionTables,
   bucket: R2Bucket | null,
@@ -81,7 +78,7 @@ async function forgetByTime(
   beforeMs: number,
 ): Promise<void> {
   const { sql } = tables
-  sql.exec('DELETE FROM decisions WHERE time < ? AND is_exported = 0 AND seq <= ?', beforeMs, tables.counter('settled'))
+  sql.exec('DELETE FROM batches WHERE last_ms < ? AND last_seq <= ?', beforeMs, tables.progress.settled)
   const unused = sql
     .exec<{ hash: string }>('SELECT hash FROM views WHERE used_ms < ? LIMIT ?', beforeMs - VIEW_SLACK_MS, MAX_SEGMENTS)
     .toArray()

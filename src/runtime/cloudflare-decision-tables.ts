@@ -1,26 +1,27 @@
-// The tables of a `DecisionLog` object. A row for each record says what it is found by; its line is there until the export
-// has it and newer records have come, after that it is in the segment that holds its number. Rows written are paid for, so
-// a record is written when it comes, once more when its line goes, and when it is forgotten.
+// The tables of a `DecisionLog` object. Rows written are what such an object costs, so records come and go many to a row:
+// a row for each batch that an isolate sends, which goes when a segment in the bucket has it, and a row beside each segment
+// that says what is in it.
 
-import type { DecisionFacets } from '../store/decision-filters.ts'
-import type { Position, TimeRange } from '../store/decision-log.ts'
+import type { TimeRange } from '../store/decision-log.ts'
+import { facetsStartOf, keepOnly, lineSizes, type RecordBatch } from '../store/record-batch.ts'
 
-/** A record as the tables find it. A type, not an interface: those of SQL have an index signature. */
-export type DecisionRow = {
-  readonly [Name in keyof DecisionFacets]-?: Exclude<DecisionFacets[Name], undefined>
-} & {
-  readonly seq: number
-  readonly decision_id: string
-  readonly time: number
-  /** 0 once the line is in the export alone. */
-  readonly has_line: number
-  /** With the line feed. */
+/** Records that came together, without their lines. Records are numbered as they come. */
+export interface BatchRow extends Record<string, SqlStorageValue> {
+  readonly first_seq: number
+  readonly last_seq: number
+  readonly first_ms: number
+  readonly last_ms: number
+  readonly lines: number
+  /** Of the lines. */
   readonly bytes: number
-  /** 0 for one that the export leaves out. */
-  readonly is_exported: number
+  readonly facets: string
+  /** For each record how far its number is from the first, and how long its line is: 32 bits each. */
+  readonly places: ArrayBuffer
 }
 
-/** Records of a range of numbers, in the order of these: all of them that are exported. */
+const BATCH_COLUMNS = 'first_seq, last_seq, first_ms, last_ms, lines, bytes, facets, places'
+
+/** Batches in the bucket, without what is not to be exported. */
 export interface SegmentRow extends Record<string, SqlStorageValue> {
   readonly first_seq: number
   readonly last_seq: number
@@ -32,198 +33,175 @@ export interface SegmentRow extends Record<string, SqlStorageValue> {
   readonly is_stored: number
 }
 
-/** A record as it comes. */
-export interface IncomingRow {
-  readonly facets: DecisionFacets & { readonly decision_id: string }
-  readonly timeMs: number
-  readonly line: string
-  readonly bytes: number
-  readonly isExported: boolean
-  /** That it was closed because nobody had heard of it. */
-  readonly isOrphan: boolean
+/** What is in a segment: facets and places as of a batch. */
+export interface SegmentIndex extends Record<string, SqlStorageValue> {
+  /** Hashes of the decision id and the request id of each record, 32 bits each. */
+  readonly ids: ArrayBuffer
+  readonly places: ArrayBuffer
+  readonly facets: string
 }
 
 /** Numbers that outlive the rows they count. */
-const COUNTERS = {
+interface Progress {
   /** Number of the newest record. */
-  taken: 0,
-  /** Up to this number records are in segments, or are not to be exported. */
-  planned: 0,
-  /** Up to this number the bucket has them. */
-  settled: 0,
-  /** Up to this number lines are in the bucket alone. */
-  trimmed: 0,
+  readonly taken: number
+  /** Up to this number the bucket has them, or they are not to be exported. */
+  readonly settled: number
   /** Lines in the bucket, all in all. */
-  exported: 0,
+  readonly exported: number
 }
 
-export type Counter = keyof typeof COUNTERS
-
-const FACETS = [
-  'request_id',
-  'session_id',
-  'model',
-  'original_model',
-  'worker',
-  'tenant',
-  'policy',
-  'method',
-  'status',
-  'decision',
-  'error',
-] as const satisfies readonly (keyof DecisionFacets)[]
-
-/** Everything but the line, which is as long as all else. */
-const COLUMNS = `seq, decision_id, time, ${FACETS.join(', ')}, line IS NOT NULL AS has_line, bytes, is_exported`
-
 const SCHEMA = [
-  `CREATE TABLE IF NOT EXISTS decisions (seq INTEGER PRIMARY KEY, decision_id TEXT NOT NULL UNIQUE, time INTEGER NOT NULL,
-    ${FACETS.map((name) => `${name} ${name === 'status' ? 'INTEGER' : 'TEXT'}`).join(', ')},
-    line TEXT, bytes INTEGER NOT NULL, is_exported INTEGER NOT NULL, is_orphan INTEGER NOT NULL)`,
-  'CREATE INDEX IF NOT EXISTS decisions_by_request ON decisions (request_id)',
-  'CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (time, decision_id)',
+  `CREATE TABLE IF NOT EXISTS batches (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, lines INTEGER NOT NULL, bytes INTEGER NOT NULL, facets TEXT NOT NULL, places BLOB NOT NULL,
+    content BLOB NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS segments (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, key TEXT NOT NULL,
     first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, lines INTEGER NOT NULL, bytes INTEGER NOT NULL,
     is_stored INTEGER NOT NULL)`,
-  'CREATE TABLE IF NOT EXISTS open_requests (decision_id TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, record TEXT NOT NULL)',
+  'CREATE INDEX IF NOT EXISTS segments_by_time ON segments (last_ms, first_ms)',
+  // Apart, so that segments can be walked through without it.
+  `CREATE TABLE IF NOT EXISTS segment_index (first_seq INTEGER PRIMARY KEY, ids BLOB NOT NULL, places BLOB NOT NULL,
+    facets TEXT NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS views (hash TEXT PRIMARY KEY, document TEXT NOT NULL, used_ms INTEGER NOT NULL,
     is_stored INTEGER NOT NULL)`,
-  'CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)',
+  `CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY, taken INTEGER NOT NULL, settled INTEGER NOT NULL,
+    exported INTEGER NOT NULL)`,
   'CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)',
 ]
 
-const INSERT = `INSERT OR IGNORE INTO decisions
-  (seq, decision_id, time, ${FACETS.join(', ')}, line, bytes, is_exported, is_orphan)
-  VALUES (?, ?, ?, ${FACETS.map(() => '?').join(', ')}, ?, ?, ?, ?)`
-
 export class DecisionTables {
   readonly sql: SqlStorage
-  readonly #counters = { ...COUNTERS }
+  #progress: Progress
 
   constructor(sql: SqlStorage) {
     this.sql = sql
+    dropRowsPerRecord(sql)
     for (const statement of SCHEMA) sql.exec(statement)
-    for (const { name, value } of sql.exec<{ name: string; value: number }>('SELECT name, value FROM counters')) {
-      if (name in COUNTERS) this.#counters[name as Counter] = value
-    }
+    this.#progress = readProgress(sql)
   }
 
-  counter(name: Counter): number {
-    return this.#counters[name]
+  get progress(): Progress {
+    return this.#progress
   }
 
-  setCounter(name: Counter, value: number): void {
-    if (this.#counters[name] === value) return
-    this.sql.exec('INSERT OR REPLACE INTO counters VALUES (?, ?)', name, value)
-    this.#counters[name] = value
+  advance(changes: Partial<Progress>): void {
+    const progress = { ...this.#progress, ...changes }
+    const { taken, settled, exported } = progress
+    if (settled === this.#progress.settled && exported === this.#progress.exported) return
+    this.sql.exec(
+      `INSERT INTO progress VALUES (0, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET taken = excluded.taken, settled = excluded.settled, exported = excluded.exported`,
+      taken,
+      settled,
+      exported,
+    )
+    this.#progress = progress
   }
 
-  /** Returns those that are new. What is known of a request that was given up is replaced by the truth, if it can be. */
-  insert(rows: readonly IncomingRow[]): readonly IncomingRow[] {
-    let seq = this.counter('taken')
-    const taken = rows.filter((row) => {
-      const isNew = this.#insert(row, seq + 1) || (this.#forgetOrphan(row) && this.#insert(row, seq + 1))
-      if (isNew) seq += 1
-      return isNew
+  /** One row written. Their numbers follow from the rows until these go. */
+  insert({ ids, firstMs, lastMs, facets, content }: RecordBatch): void {
+    const first = this.#progress.taken + 1
+    const last = this.#progress.taken + ids.length
+    this.sql.exec(
+      'INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      first,
+      last,
+      firstMs,
+      lastMs,
+      ids.length,
+      content.length,
+      facets,
+      toPlaces(content),
+      content,
+    )
+    this.#progress = { ...this.#progress, taken: last }
+  }
+
+  /** Whether a record of this id and time is in a batch or a segment. */
+  isKept(id: string, timeMs: number): boolean {
+    const start = facetsStartOf(id, timeMs)
+    const tables = ['batches', 'segments JOIN segment_index USING (first_seq)']
+    return tables.some((table) => {
+      const known = `SELECT 1 FROM ${table} WHERE first_ms <= ? AND last_ms >= ? AND instr(facets, ?) > 0 LIMIT 1`
+      return this.sql.exec(known, timeMs, timeMs, start).toArray().length > 0
     })
-    this.setCounter('taken', seq)
-    return taken
   }
 
-  #insert({ facets, timeMs, line, bytes, isExported, isOrphan }: IncomingRow, seq: number): boolean {
-    const values = FACETS.map((name) => facets[name] ?? null)
-    const { rowsWritten } = this.sql.exec(
-      INSERT,
-      seq,
-      facets.decision_id,
-      timeMs,
-      ...values,
-      line,
-      bytes,
-      isExported ? 1 : 0,
-      isOrphan ? 1 : 0,
+  /** Takes a record out of its batch, if that is not settled to be exported; returns whether it did. */
+  takeOut(id: string): boolean {
+    const [batch] = this.sql.exec<BatchRow>(
+      `SELECT ${BATCH_COLUMNS} FROM batches WHERE first_seq > ? AND instr(facets, ?) > 0 LIMIT 1`,
+      this.planned(),
+      facetsStartOf(id),
     )
-    return rowsWritten > 0
-  }
-
-  /** What is settled to be exported stays as it is. */
-  #forgetOrphan({ facets, isOrphan }: IncomingRow): boolean {
-    if (isOrphan) return false
-    const { rowsWritten } = this.sql.exec(
-      'DELETE FROM decisions WHERE decision_id = ? AND is_orphan = 1 AND seq > ?',
-      facets.decision_id,
-      this.counter('planned'),
-    )
-    return rowsWritten > 0
-  }
-
-  /** Records behind a position, newest first. Read lazily: whoever has enough stops. */
-  newestFirst(after: Position | null, { sinceMs, untilMs }: TimeRange): Iterable<DecisionRow> {
-    const { timeMs, id } = after ?? { timeMs: Number.MAX_SAFE_INTEGER, id: '' }
-    return this.sql.exec<DecisionRow>(
-      `SELECT ${COLUMNS} FROM decisions WHERE (time, decision_id) < (?, ?) AND time >= ? AND time < ?
-        ORDER BY time DESC, decision_id DESC`,
-      timeMs,
-      id,
-      sinceMs,
-      untilMs,
-    )
-  }
-
-  find(id: string): DecisionRow | null {
-    const [byDecision] = this.sql.exec<DecisionRow>(`SELECT ${COLUMNS} FROM decisions WHERE decision_id = ?`, id)
-    if (byDecision !== undefined) return byDecision
-    const [byRequest] = this.sql.exec<DecisionRow>(
-      `SELECT ${COLUMNS} FROM decisions WHERE request_id = ? ORDER BY time DESC, decision_id DESC LIMIT 1`,
-      id,
-    )
-    return byRequest ?? null
-  }
-
-  /** Records by their numbers, behind the first and up to the second, in order. */
-  between(after: number, through: number, limit: number): readonly DecisionRow[] {
-    return this.sql
-      .exec<DecisionRow>(
-        `SELECT ${COLUMNS} FROM decisions WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
-        after,
-        through,
-        limit,
+    if (batch === undefined) return false
+    const { facets, first_seq: first } = batch
+    const left = keepOnly({ facets, content: this.content(first) }, ([other]) => other !== id)
+    if (left === null) this.sql.exec('DELETE FROM batches WHERE first_seq = ?', first)
+    else {
+      this.sql.exec(
+        `UPDATE batches SET first_ms = ?, last_ms = ?, lines = ?, bytes = ?, facets = ?, places = ?, content = ?
+          WHERE first_seq = ?`,
+        left.firstMs,
+        left.lastMs,
+        left.ids.length,
+        left.content.length,
+        left.facets,
+        toPlaces(left.content),
+        left.content,
+        first,
       )
-      .toArray()
+    }
+    return true
   }
 
-  /** Null when it is in the export alone, or nowhere any more. */
-  line(seq: number): string | null {
-    return (
-      this.sql.exec<{ line: string | null }>('SELECT line FROM decisions WHERE seq = ?', seq).toArray()[0]?.line ?? null
+  /** Up to this number records are in segments, stored or not, or are not to be exported. */
+  planned(): number {
+    const [newest] = this.sql.exec<{ last_seq: number }>(
+      'SELECT last_seq FROM segments ORDER BY first_seq DESC LIMIT 1',
     )
+    return Math.max(this.#progress.settled, newest?.last_seq ?? 0)
   }
 
   /** What the bucket has yet to get. */
   waiting(): { readonly lines: number; readonly bytes: number; readonly sinceMs: number | null } {
     const { lines, bytes, sinceMs } = this.sql
-      .exec<{ lines: number; bytes: number | null; sinceMs: number | null }>(
-        'SELECT COUNT(*) AS lines, SUM(bytes) AS bytes, MIN(time) AS sinceMs FROM decisions WHERE seq > ?',
-        this.counter('settled'),
+      .exec<{ lines: number | null; bytes: number | null; sinceMs: number | null }>(
+        'SELECT SUM(lines) AS lines, SUM(bytes) AS bytes, MIN(first_ms) AS sinceMs FROM batches WHERE first_seq > ?',
+        this.#progress.settled,
       )
       .one()
-    return { lines, bytes: bytes ?? 0, sinceMs }
+    return { lines: lines ?? 0, bytes: bytes ?? 0, sinceMs }
   }
 
-  /** The segment that a record belongs to; null when it is in none yet. */
-  segmentOf(seq: number): SegmentRow | null {
-    const [segment] = this.sql.exec<SegmentRow>(
-      'SELECT * FROM segments WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
-      seq,
+  /** In order, from the first number through the second. Read lazily: whoever has enough stops. */
+  batches(first: number, last: number): Iterable<BatchRow> {
+    return this.sql.exec<BatchRow>(
+      `SELECT ${BATCH_COLUMNS} FROM batches WHERE first_seq >= ? AND last_seq <= ? ORDER BY first_seq`,
+      first,
+      last,
     )
-    return segment === undefined || segment.last_seq < seq ? null : segment
+  }
+
+  /** The lines of a batch, each with its line feed. */
+  content(first: number): Uint8Array {
+    const { content } = this.sql
+      .exec<{ content: ArrayBuffer }>('SELECT content FROM batches WHERE first_seq = ?', first)
+      .one()
+    return new Uint8Array(content)
+  }
+
+  /** Number of the first record that is in a batch; those before it are in segments alone. */
+  firstInBatch(): number {
+    const [oldest] = this.sql.exec<{ first_seq: number }>('SELECT first_seq FROM batches ORDER BY first_seq LIMIT 1')
+    return oldest?.first_seq ?? Number.MAX_SAFE_INTEGER
   }
 
   /** The oldest segment that the bucket has yet to get. */
   plannedSegment(): SegmentRow | null {
     const [segment] = this.sql.exec<SegmentRow>(
       'SELECT * FROM segments WHERE first_seq > ? AND is_stored = 0 ORDER BY first_seq LIMIT 1',
-      this.counter('settled'),
+      this.#progress.settled,
     )
     return segment ?? null
   }
@@ -247,4 +225,29 @@ export class DecisionTables {
   setSetting(name: string, value: string): void {
     this.sql.exec('INSERT OR REPLACE INTO settings VALUES (?, ?)', name, value)
   }
+}
+
+function readProgress(sql: SqlStorage): Progress {
+  const [kept] = sql.exec<{ taken: number; settled: number; exported: number }>(
+    'SELECT taken, settled, exported FROM progress',
+  )
+  const { newest } = sql
+    .exec<{ newest: number | null }>(
+      `SELECT MAX(last_seq) AS newest FROM (SELECT MAX(last_seq) AS last_seq FROM batches
+        UNION ALL SELECT MAX(last_seq) FROM segments)`,
+    )
+    .one()
+  const { taken, settled, exported } = kept ?? { taken: 0, settled: 0, exported: 0 }
+  return { taken: Math.max(taken, newest ?? 0), settled, exported }
+}
+
+function toPlaces(content: Uint8Array): Uint32Array {
+  return Uint32Array.from(lineSizes(content).flatMap((bytes, at) => [at, bytes]))
+}
+
+/** Versions before 0.1.0 had a row for each record; the segments that they wrote stay. */
+function dropRowsPerRecord(sql: SqlStorage): void {
+  if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'decisions'").toArray().length === 0) return
+  sql.exec('DELETE FROM segments WHERE is_stored = 0')
+  for (const table of ['decisions', 'counters', 'open_requests']) sql.exec(`DROP TABLE IF EXISTS ${table}`)
 }

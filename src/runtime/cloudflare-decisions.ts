@@ -3,11 +3,14 @@
 import type { Config } from '../config/config.ts'
 import { toDecisionLogEntry } from '../observe/log/decision-log-entry.ts'
 import type { DecisionLogStore } from '../store/decision-log.ts'
-import type { DecisionShard, ShardSettings } from '../store/decision-shard.ts'
+import { DECISION_SHARDS, type DecisionShard, type ShardSettings } from '../store/decision-shard.ts'
 import { DurableDecisions } from '../store/durable-decisions.ts'
 import { consoleLog } from './cloudflare-console.ts'
 import { placeAmong } from '../store/isolate-place.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
+
+/** How long an isolate keeps to an object. */
+const TURN_MS = 3_600_000
 
 /** Null for a Worker without the binding: its isolates remember their last decisions, and that is all. */
 export function decisionLogOf(env: RouterEnv, pool: string, config: () => Config): DecisionLogStore | null {
@@ -21,13 +24,16 @@ export function decisionLogOf(env: RouterEnv, pool: string, config: () => Config
     namespace: (name) => objects.get(objects.idFromName(name)) as unknown as DecisionShard,
     pool,
     settings: () => toShardSettings(config()),
-    group: () => placeAmong(place, config().fleet.decisionGroups),
+    place: () => placeAmong(turned(place, now()), config().fleet.decisionGroups * DECISION_SHARDS),
     readSegment: async (key) => (await bucket?.get(key))?.text() ?? null,
     onChange: (change) => log(toDecisionLogEntry(now(), change)),
     now,
     after,
   })
 }
+
+/** Objects each have an even share of what may be kept, so a lone isolate must not fill one alone. */
+const turned = (place: number, nowMs: number): number => (place + Math.floor(nowMs / TURN_MS) / DECISION_SHARDS) % 1
 
 function toShardSettings({ decisionLog }: Config): ShardSettings {
   const { exportPath, exportIntervalMs, retentionMs, retentionBytes, exportSample } = decisionLog

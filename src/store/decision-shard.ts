@@ -3,15 +3,16 @@
 import { hash64 } from '../routing/hash.ts'
 import type { OpenRecord } from '../record/open-record.ts'
 import type { ViewDocument } from '../record/view-document.ts'
+import type { RecordBatch } from './record-batch.ts'
 import type { DecisionLogStatus, DecisionPage, DecisionQuery, ReadableRecord, TimeRange } from './decision-log.ts'
 
-/** Objects that an isolate hands its records to; each takes an even share of the ids. There may be several such groups. */
+/** Objects that isolates hand their records to, each isolate to one. There may be several such groups. */
 export const DECISION_SHARDS = 8
 
 export const decisionShardName = (pool: string, shard: number): string => `${pool}/decisions/${shard}`
 
-/** Which of the objects of a group keeps the record, or the view document, of this id. */
-export const decisionShardOf = (id: string): number => Number.parseInt(hash64(id).slice(-4), 16) % DECISION_SHARDS
+/** Which of the objects of the first group keeps the view document of this hash. */
+export const viewShardOf = (hash: string): number => Number.parseInt(hash64(hash).slice(-4), 16) % DECISION_SHARDS
 
 /** How an object exports what it holds. Comes with every batch, so that a change of the configuration arrives with it. */
 export interface ShardSettings {
@@ -26,16 +27,15 @@ export interface ShardSettings {
 }
 
 /** What of the settings for all shards is one shard's. */
-export function toShare(settings: ShardSettings, groups: number): ShardSettings {
+export function toShare(settings: ShardSettings, shards: number): ShardSettings {
   const { retentionBytes } = settings
-  const shards = groups * DECISION_SHARDS
   return { ...settings, retentionBytes: retentionBytes === null ? null : Math.floor(retentionBytes / shards) }
 }
 
 /** The methods of a `DecisionLog` object that others call. */
 export interface DecisionShard {
-  /** Resolves once the lines are on disk; a line of a known id is kept once. */
-  append(lines: readonly string[], settings: ShardSettings): Promise<void>
+  /** Resolves once the records are on disk; one of a known id is kept once. */
+  append(batches: readonly RecordBatch[], settings: ShardSettings): Promise<void>
   noteOpen(records: readonly OpenRecord[], settings: ShardSettings): Promise<void>
   putView(hash: string, text: string, settings: ShardSettings): Promise<void>
   query(query: DecisionQuery): Promise<DecisionPage>

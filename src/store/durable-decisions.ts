@@ -1,6 +1,5 @@
-// DecisionLogStore over the Durable Objects of class `DecisionLog`, as an isolate sees it: records go to shards by the
-// hash of their ids, readers ask every shard and merge. A large fleet has several groups of shards: an isolate keeps to one,
-// so that the calls to an object don't grow with the number of isolates.
+// DecisionLogStore over the Durable Objects of class `DecisionLog`, as an isolate sees it: an isolate hands its records to
+// one of them, readers ask all and merge.
 
 import type { OpenRecord } from '../record/open-record.ts'
 import type { DecisionRecord } from '../record/schema.ts'
@@ -18,16 +17,17 @@ import {
   DECISION_SHARDS,
   type DecisionShard,
   decisionShardName,
-  decisionShardOf,
   type ShardSettings,
   type ShardSurvey,
   toShare,
+  viewShardOf,
 } from './decision-shard.ts'
 import { exportSegment } from './exported-segment.ts'
 import type { DecisionLogChange } from './log-health.ts'
+import type { IsolatePlace } from './isolate-place.ts'
+import { toBatchLine } from './record-batch.ts'
 import { SendQueue, type SentLine } from './send-queue.ts'
-import { type IsolatePlace, ONLY_PLACE } from './isolate-place.ts'
-import { groupByShard, messageOf, ShardSender } from './shard-sender.ts'
+import { messageOf, ShardSender } from './shard-sender.ts'
 
 export interface DurableDecisionsOptions {
   /** The object of a name. Stubs belong to one request, so each call asks anew. */
@@ -35,8 +35,8 @@ export interface DurableDecisionsOptions {
   readonly pool: string
   /** Of the configuration that runs now; `retentionBytes` for all shards together. */
   settings(): ShardSettings
-  /** Which group of shards this isolate keeps to. */
-  group?(): IsolatePlace
+  /** Where among all objects this isolate stands; the first of eight unless told. */
+  place?(): IsolatePlace
   /** A segment of the export as text; null where it is gone. */
   readSegment(key: string): Promise<string | null>
   /** Told when records can't be handed over, when they begin to be lost, and when all is well again. */
@@ -48,48 +48,51 @@ export interface DurableDecisionsOptions {
 export class DurableDecisions implements DecisionLogStore {
   readonly #options: DurableDecisionsOptions
   readonly #queue: SendQueue
+  readonly #sender: ShardSender
 
   constructor(options: DurableDecisionsOptions) {
     const { now, after, onChange } = options
     this.#options = options
-    const sender = new ShardSender({ shard: (number) => this.#own(number), settings: () => this.#share(), now })
+    const sender = new ShardSender({
+      shard: (number) => this.#shard(number),
+      place: () => this.#place(),
+      settings: () => toShare(options.settings(), this.#place().count),
+      now,
+    })
+    this.#sender = sender
     this.#queue = new SendQueue({ now, after, onChange, send: (lines) => sender.send(lines) })
   }
 
   append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> | null {
     return this.#queue.add(
       records.map((record): SentLine => {
-        const { decision_id: id, view_hash: hash } = record
+        const { view_hash: hash } = record
         const view = hash === undefined ? undefined : views.find((document) => document.view_hash === hash)
-        return { id, line: JSON.stringify(record), view: view ?? null }
+        return { ...toBatchLine(record), view: view ?? null }
       }),
     )
   }
 
-  readonly noteOpen = async (records: readonly OpenRecord[]): Promise<void> => {
-    const byShard = groupByShard(records, ({ decision_id: id }) => id)
-    const share = this.#share()
-    await Promise.all(Array.from(byShard, ([shard, own]) => this.#own(shard).noteOpen(own, share)))
-  }
+  readonly noteOpen = (records: readonly OpenRecord[]): Promise<void> => this.#sender.noteOpen(records)
 
   async query(query: DecisionQuery): Promise<DecisionPage> {
     return mergePages(await Promise.all(this.#shards().map((shard) => shard.query(query))), query.limit)
   }
 
   async find(id: string) {
-    const home = decisionShardOf(id)
-    const byDecision = await Promise.all(this.#homes(home).map((shard) => shard.find(id)))
-    const sought = byDecision.find((record) => record?.decision_id === id) ?? null
-    if (sought !== null) return sought
-    const others = this.#shards().filter((_, shard) => shard % DECISION_SHARDS !== home)
-    const found = [...byDecision, ...(await Promise.all(others.map((shard) => shard.find(id))))]
-    const records = found.filter((record) => record !== null)
+    const answers = await Promise.allSettled(this.#shards().map((shard) => shard.find(id)))
+    const records = answers.flatMap((answer) => (answer.status === 'fulfilled' ? (answer.value ?? []) : []))
+    // Somebody's request may have the id of another's decision.
+    const byDecision = records.filter((record) => record.decision_id === id)
+    if (byDecision.length > 0) return mergePages([{ records: byDecision, end: null }], 1).records[0] ?? null
+    // An object that was not reached may have it, or a newer one of its request.
+    const failed = answers.find((answer) => answer.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
     return mergePages([{ records, end: null }], 1).records[0] ?? null
   }
 
-  async findView(hash: string): Promise<ViewDocument | null> {
-    const found = await Promise.all(this.#homes(decisionShardOf(hash)).map((shard) => shard.findView(hash)))
-    return found.find((view) => view !== null) ?? null
+  findView(hash: string): Promise<ViewDocument | null> {
+    return this.#shard(viewShardOf(hash)).findView(hash)
   }
 
   async *exportRange(range: TimeRange): AsyncIterable<string> {
@@ -140,27 +143,12 @@ export class DurableDecisions implements DecisionLogStore {
     return this.#options.namespace(decisionShardName(this.#options.pool, shard))
   }
 
-  /** By its number within the group of this isolate. */
-  #own(number: number): DecisionShard {
-    return this.#shard(this.#group().index * DECISION_SHARDS + number)
-  }
-
-  /** Of every group the one that would have an id. */
-  #homes(home: number): readonly DecisionShard[] {
-    return this.#shards().filter((_, shard) => shard % DECISION_SHARDS === home)
-  }
-
   #shards(): readonly DecisionShard[] {
-    return Array.from({ length: this.#group().count * DECISION_SHARDS }, (_, shard) => this.#shard(shard))
+    return Array.from({ length: this.#place().count }, (_, shard) => this.#shard(shard))
   }
 
-  #group(): IsolatePlace {
-    return this.#options.group?.() ?? ONLY_PLACE
-  }
-
-  /** Of the settings, what is one shard's. */
-  #share(): ShardSettings {
-    return toShare(this.#options.settings(), this.#group().count)
+  #place(): IsolatePlace {
+    return this.#options.place?.() ?? { index: 0, count: DECISION_SHARDS }
   }
 }
 

@@ -6,7 +6,7 @@ import { BATCH_LINES, MAX_QUEUED, SEND_PAUSE_MS, SendQueue, type SendOutcome, ty
 const ALL_TAKEN: SendOutcome = { refused: new Set(), failure: null }
 
 function lineOf(id: string, line = `{"decision_id":"${id}"}`): SentLine {
-  return { id, line, view: null }
+  return { id, timeMs: 0, facets: '', line, view: null }
 }
 
 /** Lets promises that have settled be heard of. */

@@ -5,6 +5,7 @@
 
 import type { ViewDocument } from '../record/view-document.ts'
 import { type DecisionLogChange, LogHealth } from './log-health.ts'
+import type { BatchLine } from './record-batch.ts'
 
 export interface SendQueueOptions {
   now(): number
@@ -16,9 +17,7 @@ export interface SendQueueOptions {
   send(lines: readonly SentLine[]): Promise<SendOutcome>
 }
 
-export interface SentLine {
-  readonly id: string
-  readonly line: string
+export interface SentLine extends BatchLine {
   /** The document that the record names; null when it names none. */
   readonly view: ViewDocument | null
 }
@@ -30,7 +29,7 @@ export interface SendOutcome {
 
 /** Between two sends of an isolate, unless many wait. */
 export const SEND_PAUSE_MS = 1_000
-/** So many are sent without a pause. Each send is a call to every shard, so fewer cost more than they save. */
+/** So many are sent without a pause. Each send is a call and a row of an object, so fewer cost more than they save. */
 export const BATCH_LINES = 500
 const BATCH_LENGTH = 512 * 1024
 

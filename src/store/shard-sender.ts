@@ -1,11 +1,17 @@
-// Hands an isolate's records over to the objects that keep them: to each its share in one call, the view documents that
-// records name before them.
+// Hands an isolate's records over to the objects that keep them: all that it has to one object, the view documents that they
+// name before them.
 
-import { type DecisionShard, decisionShardOf, type ShardSettings } from './decision-shard.ts'
+import type { OpenRecord } from '../record/open-record.ts'
+import { type DecisionShard, type ShardSettings, viewShardOf } from './decision-shard.ts'
+import type { IsolatePlace } from './isolate-place.ts'
+import { ObjectChoice } from './object-choice.ts'
+import { toBatches } from './record-batch.ts'
 import type { SendOutcome, SentLine } from './send-queue.ts'
 
 export interface ShardSenderOptions {
   shard(number: number): DecisionShard
+  /** Where among all objects this isolate stands. */
+  place(): IsolatePlace
   /** Of one shard. */
   settings(): ShardSettings
   now(): number
@@ -19,11 +25,13 @@ const MAX_VIEWS = 100
 
 export class ShardSender {
   readonly #options: ShardSenderOptions
+  readonly #choice: ObjectChoice
   /** When each view document was handed over. */
   readonly #viewsSentAtMs = new Map<string, number>()
 
   constructor(options: ShardSenderOptions) {
     this.#options = options
+    this.#choice = new ObjectChoice(options.place)
   }
 
   async send(lines: readonly SentLine[]): Promise<SendOutcome> {
@@ -31,25 +39,36 @@ export class ShardSender {
     const failures: unknown[] = []
     const missing = await this.#sendViews(lines, share, failures)
     const isHeldBack = ({ view }: SentLine) => view !== null && missing.has(view.view_hash)
-    const refused = new Set(lines.filter(isHeldBack))
-    const byShard = groupByShard(
-      lines.filter((line) => !isHeldBack(line)),
-      ({ id }) => id,
-    )
+    const refused = new Set(missing.size === 0 ? [] : lines.filter(isHeldBack))
+    const sent = refused.size === 0 ? lines : lines.filter((line) => !refused.has(line))
+    const nowMs = this.#options.now()
     await Promise.all(
-      Array.from(byShard, async ([number, own]) => {
+      Array.from(this.#choice.group(sent, nowMs), async ([number, own]) => {
+        this.#choice.asked(number, own, nowMs)
         try {
-          await this.#options.shard(number).append(
-            own.map(({ line }) => line),
-            share,
-          )
+          await this.#options.shard(number).append(toBatches(own), share)
+          this.#choice.taken(number, own)
         } catch (cause) {
           failures.push(cause)
+          this.#choice.failed(number)
           for (const line of own) refused.add(line)
         }
       }),
     )
     return { refused, failure: failures.length === 0 ? null : messageOf(failures[0]) }
+  }
+
+  /** The record of a request goes to the object that was told of it. */
+  async noteOpen(records: readonly OpenRecord[]): Promise<void> {
+    const share = this.#options.settings()
+    const named = records.map((record) => ({ id: record.decision_id, record }))
+    await Promise.all(
+      Array.from(this.#choice.group(named, this.#options.now()), ([number, own]) => {
+        this.#choice.bind(number, own)
+        const told = own.map(({ record }) => record)
+        return this.#options.shard(number).noteOpen(told, share)
+      }),
+    )
   }
 
   /** Returns the hashes of those that could not be handed over. */
@@ -66,7 +85,7 @@ export class ShardSender {
         const sentAtMs = this.#viewsSentAtMs.get(hash)
         if (sentAtMs !== undefined && nowMs - sentAtMs < VIEW_AGAIN_MS) return
         try {
-          await this.#options.shard(decisionShardOf(hash)).putView(hash, JSON.stringify(view), share)
+          await this.#options.shard(viewShardOf(hash)).putView(hash, JSON.stringify(view), share)
           if (this.#viewsSentAtMs.size >= MAX_VIEWS) this.#viewsSentAtMs.clear()
           this.#viewsSentAtMs.set(hash, nowMs)
         } catch (cause) {
@@ -77,18 +96,6 @@ export class ShardSender {
     )
     return missing
   }
-}
-
-/** What goes to each shard. */
-export function groupByShard<Item>(items: readonly Item[], idOf: (item: Item) => string): ReadonlyMap<number, Item[]> {
-  const groups = new Map<number, Item[]>()
-  for (const item of items) {
-    const shard = decisionShardOf(idOf(item))
-    const group = groups.get(shard)
-    if (group === undefined) groups.set(shard, [item])
-    else group.push(item)
-  }
-  return groups
 }
 
 export function messageOf(cause: unknown): string {

@@ -67,8 +67,9 @@ describe('the log of an isolate', () => {
     await Promise.all(answers.map(({ response }) => response.arrayBuffer()))
     await Promise.all(answers.map(({ beside }) => beside))
     expect(await storedRecords()).toHaveLength(301)
-    // Three sends that were full, or two and the rest, each to all shards at most.
-    expect(appends.length).toBeLessThanOrEqual(4 * DECISION_SHARDS)
+    // Three sends that were full, or two and the rest, all to one object.
+    expect(appends.length).toBeLessThanOrEqual(4)
+    expect(new Set(appends).size).toBe(1)
   })
 
   test('that can not be reached costs no request anything', async () => {

@@ -3,8 +3,12 @@
 import { runDurableObjectAlarm } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import type { DecisionLog } from '../../src/runtime/cloudflare-decision-log.ts'
+import { hash64 } from '../../src/routing/hash.ts'
+import type { DecisionRecord } from '../../src/record/schema.ts'
+import type { DecisionLogStore } from '../../src/store/decision-log.ts'
 import { DECISION_SHARDS, decisionShardName, type ShardSettings } from '../../src/store/decision-shard.ts'
 import { DurableDecisions } from '../../src/store/durable-decisions.ts'
+import { type RecordBatch, toBatches, toBatchLine } from '../../src/store/record-batch.ts'
 import { bucketFaults } from './faulty-bucket.ts'
 
 let pools = 0
@@ -19,13 +23,44 @@ export const SETTINGS: ShardSettings = {
 
 export interface LogRig {
   readonly pool: string
-  readonly store: DurableDecisions
+  /** Eight isolates, each with an object of its own; `isolateOf` says which has a request. */
+  readonly store: DecisionLogStore & Pick<DurableDecisions, 'noteOpen'>
   shard(number: number): DurableObjectStub<DecisionLog>
   /** Runs the alarms of all shards until nothing waits, or nothing more can be written. */
   settle(): Promise<void>
   /** Every line of every segment, as it is in the bucket. */
   exportedLines(): Promise<readonly string[]>
   keys(): Promise<readonly string[]>
+}
+
+/** Which of the isolates has the request of a decision. */
+export const isolateOf = (decisionId: string): number =>
+  Number.parseInt(hash64(decisionId).slice(-4), 16) % DECISION_SHARDS
+
+/** As an isolate hands them over. */
+export const batchesOf = (records: readonly DecisionRecord[]): readonly RecordBatch[] =>
+  toBatches(records.map(toBatchLine))
+
+/** Requests spread over the isolates, readers ask one of them. */
+function asOne(isolates: readonly DurableDecisions[]): LogRig['store'] {
+  const [reader] = isolates
+  if (reader === undefined) throw new Error('no isolates')
+  const own = <Item extends { readonly decision_id: string }>(items: readonly Item[], isolate: number) =>
+    items.filter(({ decision_id: id }) => isolateOf(id) === isolate)
+  return {
+    async append(records, views) {
+      await Promise.all(isolates.map(async (isolate, at) => isolate.append(own(records, at), views)))
+    },
+    async noteOpen(records) {
+      await Promise.all(isolates.map((isolate, at) => isolate.noteOpen(own(records, at))))
+    },
+    query: (query) => reader.query(query),
+    find: (id) => reader.find(id),
+    findView: (hash) => reader.findView(hash),
+    exportRange: (range) => reader.exportRange(range),
+    status: () => reader.status(),
+    close: () => reader.close(),
+  }
 }
 
 export function createLog(given: Partial<ShardSettings> = {}): LogRig {
@@ -38,19 +73,25 @@ export function createLog(given: Partial<ShardSettings> = {}): LogRig {
     env.DECISION_LOG.get(env.DECISION_LOG.idFromName(name)) as unknown as DurableObjectStub<DecisionLog>
   // A bucket is one for all tests: each log has a prefix of its own.
   const settings = { ...SETTINGS, prefix: `${pool}/`, ...given }
-  const store = new DurableDecisions({
-    namespace: stub as never,
-    pool,
-    settings: () => settings,
-    readSegment: async (key) => (await env.DECISIONS.get(key))?.text() ?? null,
-    onChange: () => {},
-    now: () => Date.now(),
-    // The pauses of an isolate are counted, not measured: here they pass at once.
-    after(_delayMs, task) {
-      const timer = setTimeout(task, 0)
-      return () => clearTimeout(timer)
-    },
-  })
+  const isolates = Array.from(
+    { length: DECISION_SHARDS },
+    (_, index) =>
+      new DurableDecisions({
+        namespace: stub as never,
+        pool,
+        settings: () => settings,
+        place: () => ({ index, count: DECISION_SHARDS }),
+        readSegment: async (key) => (await env.DECISIONS.get(key))?.text() ?? null,
+        onChange: () => {},
+        now: () => Date.now(),
+        // The pauses of an isolate are counted, not measured: here they pass at once.
+        after(_delayMs, task) {
+          const timer = setTimeout(task, 0)
+          return () => clearTimeout(timer)
+        },
+      }),
+  )
+  const store = asOne(isolates)
   const shard = (number: number) => stub(decisionShardName(pool, number))
   const shards = Array.from({ length: DECISION_SHARDS }, (_, number) => number)
 

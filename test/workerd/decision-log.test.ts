@@ -5,7 +5,7 @@ import { evictAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DecisionLog } from '../../src/runtime/cloudflare-decision-log.ts'
-import { DECISION_SHARDS, decisionShardOf } from '../../src/store/decision-shard.ts'
+import { DECISION_SHARDS } from '../../src/store/decision-shard.ts'
 import { isSampled } from '../../src/store/export-sample.ts'
 import {
   BEGIN_MS,
@@ -15,7 +15,7 @@ import {
   recordNumbers,
   viewOf,
 } from '../support/made-up-records.ts'
-import { createLog, type LogRig, SETTINGS } from './decision-log-rig.ts'
+import { batchesOf, createLog, isolateOf, type LogRig, SETTINGS } from './decision-log-rig.ts'
 import { bucketFaults } from './faulty-bucket.ts'
 import { type LoggedEntry, watchLog } from './watch-log.ts'
 
@@ -43,7 +43,7 @@ const events = () => told.slice(toldBefore).map(({ event }) => event)
 /** The first of these records that one shard keeps. */
 function idsOfShard(shard: number, count: number): readonly number[] {
   const numbers = Array.from({ length: count * DECISION_SHARDS * 4 }, (_, n) => n)
-  return numbers.filter((n) => decisionShardOf(decisionId(n)) === shard).slice(0, count)
+  return numbers.filter((n) => isolateOf(decisionId(n)) === shard).slice(0, count)
 }
 
 describe('what was acknowledged', () => {
@@ -150,14 +150,78 @@ describe('what was acknowledged', () => {
 
   test('comes twice where an answer was lost, and is kept once', async () => {
     const log = createLog()
-    const lines = idsOfShard(3, 20).map((n) => JSON.stringify(recordNumber(n)))
+    const records = idsOfShard(3, 20).map((n) => recordNumber(n))
+    const lines = records.map((record) => JSON.stringify(record))
     const settings = { ...SETTINGS, prefix: `${log.pool}/` }
-    await log.shard(3).append(lines.slice(0, 15), settings)
-    await log.shard(3).append(lines.slice(5), settings)
+    await log.shard(3).append(batchesOf(records.slice(0, 15)), settings)
+    await log.shard(3).append(batchesOf(records.slice(5)), settings)
     await log.settle()
-    await log.shard(3).append(lines, settings)
+    await log.shard(3).append(batchesOf(records), settings)
     await log.settle()
     expect(await log.exportedLines()).toEqual(lines)
+  })
+})
+
+describe('what came long ago', () => {
+  /** Three thousand records of one object, of which a thousand are left in it. */
+  async function fillShard(log: LogRig) {
+    const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+    const records = recordNumbers(0, 3_000)
+    for (let from = 0; from < 3_000; from += 250) {
+      await log.shard(3).append(batchesOf(records.slice(from, from + 250)), settings)
+    }
+    return { settings, records }
+  }
+
+  test('is known when it comes again, in another life of its object', async () => {
+    const log = createLog()
+    const { settings, records } = await fillShard(log)
+    await log.settle()
+    await evictAllDurableObjects()
+    await log.shard(3).append(batchesOf([...records.slice(100, 150), recordNumber(3_000)]), settings)
+    await log.settle()
+    expect(await exportedIds(log)).toEqual(ids(0, 3_001))
+    expect(await log.shard(3).status()).toMatchObject({ stored: 3_001, exported: 3_001 })
+  })
+
+  test('is handed to whoever surveyed it before the bucket had it', async () => {
+    const log = createLog()
+    const { settings } = await fillShard(log)
+    const range = { sinceMs: BEGIN_MS + 10_000, untilMs: BEGIN_MS + 2_900_000 }
+    const { exportedThrough, takenThrough } = await log.shard(3).survey(range)
+    const lines: string[] = []
+    for (let after = exportedThrough, round = 0; after < takenThrough; round += 1) {
+      const part = await log.shard(3).unexported({ range, after, through: takenThrough })
+      lines.push(...part.lines)
+      ;({ after } = part)
+      if (round !== 1) continue
+      // Meanwhile it is written, and newer ones take its place.
+      await log.shard(3).append(batchesOf(recordNumbers(3_000, 4_100)), settings)
+      await log.settle()
+    }
+    expect(lines.map(idOf)).toEqual(ids(10, 2_900))
+  })
+})
+
+describe('an object of a version that had a row for each record', () => {
+  test('begins anew, beside the segments that it wrote', async () => {
+    const log = createLog()
+    await log.store.append([recordNumber(0)], [])
+    await log.settle()
+    const shard = log.shard(isolateOf(decisionId(0)))
+    await runInDurableObject(shard, (_object, { storage: { sql } }) => {
+      for (const table of ['decisions', 'counters', 'open_requests']) sql.exec(`CREATE TABLE ${table} (seq INTEGER)`)
+      for (const table of ['batches', 'segment_index', 'progress', 'under_way']) sql.exec(`DROP TABLE ${table}`)
+      sql.exec('INSERT INTO segments VALUES (2, 5, ?, 0, 1, 4, 400, 0)', 'never written')
+    })
+    await evictAllDurableObjects()
+    await shard.append(batchesOf([recordNumber(1)]), { ...SETTINGS, prefix: `${log.pool}/` })
+    await log.settle()
+    expect((await exportedIds(log)).sort()).toEqual([...ids(0, 2)].sort())
+    const exported: string[] = []
+    for await (const lines of log.store.exportRange({ sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER }))
+      exported.push(lines)
+    expect(exported.join('').trimEnd().split('\n').map(idOf).sort()).toEqual([...ids(0, 2)].sort())
   })
 })
 
@@ -254,7 +318,7 @@ describe('the bucket', () => {
       for (let n = 0; n < 300 && refusal === null; n += 1) {
         const record = recordNumber(n, { request_text: long })
         try {
-          await log.shard(0).append([JSON.stringify(record)], settings)
+          await log.shard(0).append(batchesOf([record]), settings)
           taken.push(record.decision_id)
         } catch (error) {
           refusal = error
@@ -271,24 +335,21 @@ describe('the bucket', () => {
   test('that nobody has bound leaves the last records, and no more', async () => {
     const { UNBOUND_DECISION_LOG: objects } = env
     const shard = objects.get(objects.idFromName('pool/decisions/0')) as unknown as DurableObjectStub<DecisionLog>
-    for (let from = 0; from < 7_000; from += 500) {
-      await shard.append(
-        recordNumbers(from, from + 500).map((record) => JSON.stringify(record)),
-        SETTINGS,
-      )
+    for (let from = 0; from < 14_000; from += 500) {
+      await shard.append(batchesOf(recordNumbers(from, from + 500)), SETTINGS)
     }
     while (await runDurableObjectAlarm(shard));
-    expect(await shard.status()).toMatchObject({ stored: 7_000, exported: 0, waiting: 0, failing: null })
-    expect(await shard.find(decisionId(6_999))).toEqual(recordNumber(6_999))
+    expect(await shard.status()).toMatchObject({ stored: 14_000, exported: 0, waiting: 0, failing: null })
+    expect(await shard.find(decisionId(6_000))).toEqual(recordNumber(6_000))
     expect(await shard.find(decisionId(5_999))).toBeNull()
     const left = await runInDurableObject(shard, (_object, state) =>
-      state.storage.sql.exec<{ count: number }>('SELECT COUNT(*) AS count FROM decisions').one(),
+      state.storage.sql.exec<{ lines: number }>('SELECT SUM(lines) AS lines FROM batches').one(),
     )
-    expect(left).toEqual({ count: 1_000 })
+    expect(left).toEqual({ lines: 8_000 })
   })
 })
 
-describe('what is kept for a time only', () => {
+describe('what is kept for a time only', { timeout: 60_000 }, () => {
   const DAY_MS = 86_400_000
 
   /** Records of one day, written and exported on that day. */
