@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const file = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -18,6 +19,9 @@ if (isCheckout && !stripsTypes && existsSync(localNode)) {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.once('exit', (code) => process.exit(code ?? 1))
 } else {
+  // What Node has compiled once it need not compile at the next start. Beside the package, where nobody writes but who
+  // installed it: the shared directory for temporary files is no place for code. Nothing is kept where it can't be written.
+  nodeModule.enableCompileCache?.(file('../node_modules/.cache/vllm-edge-router'))
   const { main } = await import(isCheckout ? '../src/runtime/main.ts' : '../dist/runtime/main.js')
   await main()
 }

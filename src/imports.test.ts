@@ -125,6 +125,16 @@ describe('imports', () => {
     expect(new Set(users.map(place))).toEqual(new Set(['app.ts', 'middleware', 'routes']))
   })
 
+  test('what formats records and reports is built by whoever asks for it, and by no router that starts', () => {
+    const schemas = new Set(['record/schema.ts', 'replay/report-schema.ts'].map((path) => join(root, path)))
+    const builders = sourceFiles().filter((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      const loaded = [...text.matchAll(/^(?:import|export) (?!type\b)[^']*? from '(\.[^']+)'/gm)]
+      return loaded.some(([, target = '']) => schemas.has(join(root, dirname(file), target)))
+    })
+    expect(builders).toEqual(['index.ts'])
+  })
+
   test('no source outside runtime/ uses a module of Node', () => {
     const users = sourceFiles().filter((file) => /from 'node:/.test(readFileSync(join(root, file), 'utf8')))
     expect(users.filter((file) => place(file) !== 'runtime')).toEqual([])

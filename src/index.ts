@@ -12,14 +12,8 @@ export * as headers from './pipeline/routing-headers.ts'
 export { ALL_EXPLAINABILITY_HEADERS } from './pipeline/routing-headers.ts'
 export type { Platform, RequestContext, SendFailure } from './platform.ts'
 export { type ReadRecord, readRecord } from './record/read-record.ts'
-export {
-  ALL_FIELDS,
-  type DecisionRecord,
-  decisionRecordSchema,
-  LIFECYCLE_STATES,
-  RECORD_SCHEMA_VERSION,
-  REQUIRED_FIELDS,
-} from './record/schema.ts'
+export { LIFECYCLE_STATES, RECORD_SCHEMA_VERSION, REQUIRED_FIELDS } from './record/format.ts'
+export { ALL_FIELDS, type DecisionRecord, decisionRecordSchema } from './record/schema.ts'
 export { isDecisionRecord, type StoredRecord } from './record/stored-record.ts'
 export type { Router } from './router.ts'
 export { decide, type Decision, type DecisionInput, type FleetView, VETO } from './routing/decide.ts'

@@ -9,6 +9,8 @@ export interface StartCommand {
   readonly program: string
   readonly args: readonly string[]
   readonly port: number
+  /** Variables it is started with besides those of this process. */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 export interface FirstAnswer {
@@ -20,9 +22,9 @@ const RETRY_MS = 2
 const LIMIT_MS = 60_000
 
 /** Starts it, asks until it answers 200, and ends it. */
-export async function timeFirstAnswer({ program, args, port }: StartCommand): Promise<FirstAnswer> {
+export async function timeFirstAnswer({ program, args, port, variables }: StartCommand): Promise<FirstAnswer> {
   const startedMs = performance.now()
-  const child = spawn(program, args, { stdio: 'ignore' })
+  const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...variables } })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const { pid = 0 } = child
   try {

@@ -12,6 +12,7 @@ import { freePort, startPartner } from '../processes.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
 import { launcher, RUNTIMES, type RuntimeName } from '../targets.ts'
 import { type FirstAnswer, type StartCommand, timeFirstAnswer } from './first-answer.ts'
+import { installInto } from './installed.ts'
 import { workerStartCpuMs } from './worker-cpu.ts'
 
 const HELP = `npm run bench:startup -- [options]: time from start to the first answered chat, router and pass-through in turn
@@ -37,18 +38,29 @@ const HEAD: Row = ['', 'ms to the first answer', 'CPU ms until then']
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+interface Bench {
+  readonly upstreamPort: number
+  readonly config: string
+  /** The installed router's command. */
+  readonly bin: string
+}
+
 async function commandsOf(
   runtime: RuntimeName,
-  { upstreamPort, config }: { readonly upstreamPort: number; readonly config: string },
+  { upstreamPort, config, bin }: Bench,
 ): Promise<Readonly<Record<string, StartCommand>>> {
   const { program, leading } = launcher(runtime, null)
   const [port, barePort] = [await freePort(), await freePort()]
-  const serve = [file('../../bin/vllm-edge-router.js'), 'serve', '--config', config, '--port', String(port)]
   const trailing = runtime === 'workerd' ? ['--runtime', 'workerd', '--direct'] : []
+  const serve = [...leading, bin, 'serve', '--config', config, '--port', String(port), ...trailing]
   const bare = [file(`../pass-through/${runtime}.js`), String(barePort), `http://127.0.0.1:${upstreamPort}`]
+  const router = { program, args: serve, port }
   return {
     [`${runtime} pass-through`]: { program, args: [...leading, ...bare], port: barePort },
-    [`${runtime} router`]: { program, args: [...leading, ...serve, ...trailing], port },
+    [`${runtime} router`]: router,
+    ...(runtime === 'node'
+      ? { 'node router, nothing kept': { ...router, variables: { NODE_DISABLE_COMPILE_CACHE: '1' } } }
+      : {}),
   }
 }
 
@@ -60,10 +72,13 @@ async function measureStarts(runtimes: readonly RuntimeName[], rounds: number): 
     const [upstreamPort = 0] = await upstream.ask<readonly number[]>(1)
     const config = join(directory, 'config.yaml')
     writeFileSync(config, `workers: [{ url: "http://127.0.0.1:${upstreamPort}" }]\n`)
-    for (let round = 0; round < rounds; round += 1) {
+    const bench = { upstreamPort, config, bin: installInto(directory) }
+    // The first is not counted: it leaves what the next ones find.
+    for (let round = -1; round < rounds; round += 1) {
       for (const runtime of runtimes) {
-        for (const [name, command] of Object.entries(await commandsOf(runtime, { upstreamPort, config }))) {
-          starts.set(name, [...(starts.get(name) ?? []), await timeFirstAnswer(command)])
+        for (const [name, command] of Object.entries(await commandsOf(runtime, bench))) {
+          const answer = await timeFirstAnswer(command)
+          if (round >= 0) starts.set(name, [...(starts.get(name) ?? []), answer])
         }
       }
     }
@@ -90,8 +105,9 @@ function toPage(rows: readonly Row[], worker: Spread, rounds: number): string {
     '',
     ...machineLines(describeMachine(...RUNTIMES)).map((line) => `- ${line}`),
     '',
-    'From the start of the program until it has answered a chat: the router has read its configuration and asked its worker by then. On workerd the',
-    'program bundles the Worker from its source, and starts workerd, first; deployed it does neither.',
+    'From the start of the program until it has answered a chat: the router has read its configuration and asked its worker by then. The router is the',
+    'package as npm installs it. On workerd the program starts workerd first; deployed it does not. Node keeps what it has compiled for the next start;',
+    'with nothing kept, as in a container that was never started, it takes as long as the row of that name.',
     '',
     markdownTable(HEAD, rows),
     '',

@@ -47,7 +47,8 @@ export interface Host {
   readonly args: readonly string[]
   /** The runtime this process is. */
   readonly runtime: Exclude<RuntimeName, 'workerd'>
-  readonly serverRuntime: ServerRuntime
+  /** What only commands need that listen, or ask workers. */
+  loadServerRuntime(): Promise<ServerRuntime>
   env(name: string): string | undefined
   /** The text of a file; rejects with a readable message when it can't be read. */
   readFile(path: string): Promise<string>

@@ -1,17 +1,9 @@
-// The command line: which command, and the help that lists them.
+// The command line: which command, and the help that lists them. A command's code is loaded when it is run: what the others
+// are made of is most of this program.
 
 import { ROUTER_VERSION } from '../version.ts'
 import { EXIT, type Host } from './host.ts'
-import { askWorkers } from '../server.ts'
-import { explain } from './explain.ts'
-import { init } from './init.ts'
-import { loadPolicies } from './plugins.ts'
-import { replay } from './replay.ts'
-import { serve } from './serve.ts'
 import type { SimulatorHost } from './run-simulator.ts'
-import { runSimLmcache } from './sim-lmcache.ts'
-import { runSimWorker } from './sim-worker.ts'
-import { runValidate } from './validate.ts'
 
 interface Command {
   readonly about: string
@@ -19,27 +11,49 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  init: { about: 'write a configuration to begin with', run: init },
-  serve: { about: 'route requests to a fleet of vLLM workers', run: serve },
+  init: {
+    about: 'write a configuration to begin with',
+    run: async (host, args) => (await import('./init.ts')).init(host, args),
+  },
+  serve: {
+    about: 'route requests to a fleet of vLLM workers',
+    run: async (host, args) => (await import('./serve.ts')).serve(host, args),
+  },
   validate: { about: 'check a configuration and say everything that is wrong with it', run: validate },
-  explain: { about: 'say in words why a request went where it went, or where one would go', run: explain },
-  replay: { about: 'make recorded decisions again under another configuration', run: replay },
+  explain: {
+    about: 'say in words why a request went where it went, or where one would go',
+    run: async (host, args) => (await import('./explain.ts')).explain(host, args),
+  },
+  replay: {
+    about: 'make recorded decisions again under another configuration',
+    run: async (host, args) => (await import('./replay.ts')).replay(host, args),
+  },
   'sim-worker': {
     about: 'run a simulated vLLM worker, for demos and tests',
-    run: (host, args) => runSimWorker(args, simulatorHost(host, host.startSimulatedWorker)),
+    async run(host, args) {
+      const { runSimWorker } = await import('./sim-worker.ts')
+      return runSimWorker(args, simulatorHost(host, host.startSimulatedWorker))
+    },
   },
   'sim-lmcache': {
     about: 'run a simulated LMCache controller, for demos and tests',
-    run: (host, args) => runSimLmcache(args, simulatorHost(host, host.startSimulatedController)),
+    async run(host, args) {
+      const { runSimLmcache } = await import('./sim-lmcache.ts')
+      return runSimLmcache(args, simulatorHost(host, host.startSimulatedController))
+    },
   },
 }
 
-function validate(host: Host, args: readonly string[]): Promise<number> {
+async function validate(host: Host, args: readonly string[]): Promise<number> {
+  const { runValidate } = await import('./validate.ts')
   return runValidate({
     args,
     readFile: host.readFile,
-    loadPolicies: (modules) => loadPolicies(host, modules),
-    askWorkers: (workers) => askWorkers(host.serverRuntime, workers),
+    loadPolicies: async (modules) => (await import('./plugins.ts')).loadPolicies(host, modules),
+    async askWorkers(workers) {
+      const { askWorkers } = await import('../server.ts')
+      return askWorkers(await host.loadServerRuntime(), workers)
+    },
     env: host.env,
     write: host.writeOut,
     writeError: host.writeError,

@@ -56,7 +56,7 @@ describe('replay', { timeout: 60_000 }, () => {
     let stdout = ''
     let stderr = ''
     const host: Host = {
-      ...(await createProcessHost()),
+      ...createProcessHost(),
       isErrorTerminal: false,
       writeOut: (text) => (stdout += text),
       writeError: (text) => (stderr += text),

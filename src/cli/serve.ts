@@ -119,7 +119,7 @@ async function serveHere(
   const server = await startServer({
     config,
     source,
-    runtime: host.serverRuntime,
+    runtime: await host.loadServerRuntime(),
     logFiles: host.logFiles,
     openReplayStore: (store) => host.openReplayStore(store),
     connectRedis: host.connectRedis,

@@ -30,11 +30,14 @@ export interface CheckedSection<Data> {
   readonly problems: readonly Problem[]
 }
 
+// Compiling a schema costs more than it can save: a configuration is read once, and seldom again.
+const UNCOMPILED = { jitless: true } as const
+
 /** Checks a section; its problems carry paths from the top of the file. */
 export function checkSection<Schema extends z.ZodType>(section: Section<Schema>): CheckedSection<z.output<Schema>> {
   const { schema, known } = section
   const value = rereadPlaceholders(section)
-  const result = schema.safeParse(value, { error: describeIssue })
+  const result = schema.safeParse(value, { error: describeIssue, ...UNCOMPILED })
   // The walk below follows the schema's own structure, which the type system can't.
   const part = (result.success ? result.data : validPart(schema, value)) as Partly<z.output<Schema>> | undefined
   if (result.success) return { data: result.data, part, problems: [] }
@@ -44,8 +47,9 @@ export function checkSection<Schema extends z.ZodType>(section: Section<Schema>)
 
 // `port: ${PORT}` is text until the schema wants a number there; `api_key: ${KEY}` stays text whatever it is.
 function rereadPlaceholders<Schema extends z.ZodType>({ schema, value, base, wholes }: Section<Schema>): unknown {
-  const first = schema.safeParse(value)
-  if (first.success || wholes.size === 0) return value
+  if (wholes.size === 0) return value
+  const first = schema.safeParse(value, UNCOMPILED)
+  if (first.success) return value
   return first.error.issues.reduce<unknown>((tree, { path }) => {
     const at = path.map((segment) => (typeof segment === 'number' ? segment : String(segment)))
     const text = valueAt(tree, at)

@@ -27,18 +27,19 @@ const operator = z.preprocess(
   z.enum(['AND', 'OR', 'NOT']),
 )
 
+const conditionShape = {
+  type: z.enum(SIGNAL_FAMILIES).optional(),
+  name: signalName().optional(),
+  operator: operator.optional(),
+}
+
 function conditionSchema(depth: number): z.ZodType<Condition> {
-  const leaf = {
-    type: z.enum(SIGNAL_FAMILIES).optional(),
-    name: signalName().optional(),
-    operator: operator.optional(),
-  }
   if (depth === MAX_DEPTH) {
     const tooDeep = z.never({ error: `is more than ${MAX_DEPTH} conditions deep; split the rule` })
-    return z.strictObject({ ...leaf, conditions: tooDeep.optional() }).check(checkCondition)
+    return z.strictObject({ ...conditionShape, conditions: tooDeep.optional() }).check(checkCondition)
   }
   const conditions = list(conditionSchema(depth + 1), '[{type: keyword, name: urgent}]').optional()
-  return z.strictObject({ ...leaf, conditions }).check(checkCondition)
+  return z.strictObject({ ...conditionShape, conditions }).check(checkCondition)
 }
 
 function checkCondition({ value, issues }: z.core.ParsePayload<Condition>): void {

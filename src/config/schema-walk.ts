@@ -7,22 +7,24 @@ import type { Path } from './finding.ts'
 
 type Schema = z.core.$ZodType
 
-/** Text that no message, log or page may show. */
-export function secretString() {
-  // A key travels in a header, so a line break left over from a file would break every request.
-  return z
-    .string('must be text in quotes')
-    .min(1, 'is empty; remove the line if there is no key')
-    .regex(/^[\x21-\x7e]*$/, 'has a space, a line break or a character beyond ASCII, which no key may have')
-    .refine(isNotHidden, HIDDEN_MESSAGE)
-    .meta({ secret: true })
-}
-
 // A configuration that was read from the admin API and sent back would set every key to these three characters.
 export const HIDDEN_MESSAGE = `is ${HIDDEN}, which is how the admin API shows a secret; write the secret itself, or a \${NAME}`
 
 export function isNotHidden(value: string): boolean {
   return value !== HIDDEN
+}
+
+// A key travels in a header, so a line break left over from a file would break every request.
+const SECRET = z
+  .string('must be text in quotes')
+  .min(1, 'is empty; remove the line if there is no key')
+  .regex(/^[\x21-\x7e]*$/, 'has a space, a line break or a character beyond ASCII, which no key may have')
+  .refine(isNotHidden, HIDDEN_MESSAGE)
+  .meta({ secret: true })
+
+/** Text that no message, log or page may show. */
+export function secretString() {
+  return SECRET
 }
 
 /** The value of a header that may hold a secret; unlike a key, it may have spaces inside (`Basic dXNlcg==`). */

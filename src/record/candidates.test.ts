@@ -6,7 +6,7 @@ import { decide } from '../routing/decide.ts'
 import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
 import type { CandidateView, Policy, Verdict } from '../routing/policy.ts'
 import { toRecordedCandidates } from './candidates.ts'
-import { MAX_RECORDED_CANDIDATES } from './schema.ts'
+import { MAX_RECORDED_CANDIDATES } from './format.ts'
 
 function policyThat(score: Policy['score']): Policy {
   return { name: 'under_test', needs: {}, score }
@@ -77,6 +77,19 @@ describe('a large fleet', () => {
     )
     expect(candidates.at(-1)?.worker).toBe(decision.chosen?.id)
     expect(omitted).toBe(36)
+  })
+
+  test('the best in whatever order they come, and whoever is as good as the last of them', () => {
+    for (const step of [1, 3, 7, 77]) {
+      const scores = Array.from({ length: 200 }, (_, at) => 0 - ((at * step) % 199))
+      const { candidates } = recorded(
+        fleetOf(200),
+        policyThat(() => scores.map((score) => ({ score }))),
+      )
+      const listed = candidates?.map(({ score }) => score ?? Number.NaN) ?? []
+      const best = scores.toSorted((one, other) => other - one).slice(0, MAX_RECORDED_CANDIDATES)
+      expect(listed.toSorted((one, other) => other - one)).toEqual(best)
+    }
   })
 
   test('among equals always the chosen one', () => {

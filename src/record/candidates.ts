@@ -3,7 +3,8 @@
 
 import { type Decision, type FleetView, type ScoredCandidate, VETO } from '../routing/decide.ts'
 import { toRecordedNow } from './candidate-now.ts'
-import { type DecisionRecord, MAX_RECORDED_CANDIDATES, type RecordedCandidate } from './schema.ts'
+import { MAX_RECORDED_CANDIDATES } from './format.ts'
+import type { DecisionRecord, RecordedCandidate } from './schema.ts'
 
 export type RecordedCandidates = Pick<DecisionRecord, 'candidates' | 'candidates_omitted' | 'others'>
 
@@ -68,9 +69,20 @@ function listedOf({ candidates, chosen }: Decision): ReadonlySet<string> {
 
 /** The best, and those as good as the last of them. */
 function bestOf(candidates: readonly ScoredCandidate[]): readonly ScoredCandidate[] {
-  const ranks = Float64Array.from(candidates, rankOf).sort()
-  const least = ranks[ranks.length - MAX_RECORDED_CANDIDATES] ?? -Infinity
+  const least = leastOfBest(candidates.map(rankOf), MAX_RECORDED_CANDIDATES)
   return candidates.filter((candidate) => rankOf(candidate) >= least)
+}
+
+/** The least of the `count` highest; sorting all of a large fleet for them would cost more than its decision. */
+function leastOfBest(ranks: readonly number[], count: number): number {
+  const best = new Float64Array(count).fill(-Infinity)
+  for (const rank of ranks) {
+    if (rank <= (best[0] ?? 0)) continue
+    let at = 1
+    for (; at < count && (best[at] ?? 0) < rank; at += 1) best[at - 1] = best[at] ?? 0
+    best[at - 1] = rank
+  }
+  return best[0] ?? -Infinity
 }
 
 /** Those that the policy left out come after those it could have chosen. */

@@ -5,8 +5,9 @@ import { expect, test } from 'vitest'
 import { decide } from '../routing/decide.ts'
 import { BUILT_IN_POLICIES } from '../routing/policies/index.ts'
 import { toDecisionInput, toFleetView } from './fleet-view.ts'
+import { MAX_RECORDED_CANDIDATES, REQUIRED_FIELDS } from './format.ts'
 import { readRecord } from './read-record.ts'
-import { ALL_FIELDS, decisionRecordSchema, MAX_RECORDED_CANDIDATES, REQUIRED_FIELDS } from './schema.ts'
+import { ALL_FIELDS, decisionRecordSchema } from './schema.ts'
 import { fromViewDocument, isIntact, viewDocumentSchema } from './view-document.ts'
 
 const page = readFileSync(new URL('../../docs/records.md', import.meta.url), 'utf8')

@@ -1,6 +1,7 @@
 // How an exchange ended, in one word for whoever reads its record.
 
-import type { DecisionRecord, ClosedState } from './schema.ts'
+import type { ClosedState } from './format.ts'
+import type { DecisionRecord } from './schema.ts'
 
 /** What the word follows from. */
 export interface ExchangeOutcome {

@@ -2,7 +2,7 @@
 // a replay, so what others use is checked by hand; `decisionRecordSchema` checks everything, at many times the cost.
 
 import { FIELD_RULES, type FieldRule } from './field-rules.ts'
-import { RECORD_SCHEMA_VERSION, REQUIRED_FIELDS } from './schema.ts'
+import { RECORD_SCHEMA_VERSION, REQUIRED_FIELDS } from './format.ts'
 import type { StoredRecord } from './stored-record.ts'
 
 /** Longest line that is parsed, in UTF-16 units; a record has about 1,500. */

@@ -4,14 +4,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { RECORD_SCHEMA_FILE, recordJsonSchema } from '../../scripts/record-schema.ts'
 import { fullRecord } from '../../test/support/full-record.ts'
+import { RECORD_SCHEMA_VERSION, REQUIRED_FIELDS } from './format.ts'
 import { readRecord } from './read-record.ts'
-import {
-  ALL_FIELDS,
-  type DecisionRecord,
-  decisionRecordSchema,
-  RECORD_SCHEMA_VERSION,
-  REQUIRED_FIELDS,
-} from './schema.ts'
+import { ALL_FIELDS, type DecisionRecord, decisionRecordSchema } from './schema.ts'
 
 test('the names of version 4, which may be added to and never taken from', () => {
   expect(RECORD_SCHEMA_VERSION).toBe(4)

@@ -2,22 +2,7 @@
 // router's versions 1 to 3. The names are a contract; docs/decision-record.schema.json is made from this file.
 
 import * as z from 'zod'
-
-export const RECORD_SCHEMA_VERSION = 4
-
-/** Most candidates that a record describes one by one. */
-export const MAX_RECORDED_CANDIDATES = 64
-
-/** How an exchange ended. */
-const CLOSED_STATES = ['completed', 'failed', 'aborted', 'unknown'] as const
-
-/** Where an exchange stands, or how it ended. */
-export const LIFECYCLE_STATES = ['in_progress', ...CLOSED_STATES] as const
-
-export type ClosedState = (typeof CLOSED_STATES)[number]
-
-/** How the body of an answer ended. */
-export const STREAM_ENDS = ['complete', 'truncated', 'client_aborted', 'upstream_error', 'timeout'] as const
+import { CLOSED_STATES, RECORD_SCHEMA_VERSION, type REQUIRED_FIELDS, STREAM_ENDS } from './format.ts'
 
 /** What a tenant's use is limited by, in the words of its configuration. */
 const RECORDED_LIMITS = ['requests', 'concurrency', 'tokens'] as const
@@ -145,7 +130,7 @@ const requiredShape = {
   lifecycle_state: z.enum(CLOSED_STATES).describe('How the exchange ended.'),
   config_hash: hash.describe('Of the configuration that it was decided under.'),
   attempts: z.array(attempt).describe('Every attempt at a worker, in order.'),
-}
+} satisfies Record<(typeof REQUIRED_FIELDS)[number], z.ZodType>
 
 const optionalShape = {
   original_model: z.string().optional().describe('The model that was asked for.'),
@@ -227,9 +212,6 @@ const optionalShape = {
 }
 
 const shape = { ...requiredShape, ...optionalShape }
-
-/** Fields that every record of this version has. */
-export const REQUIRED_FIELDS: readonly (keyof typeof requiredShape)[] = keysOf(requiredShape)
 
 /** Every field of this version. */
 export const ALL_FIELDS: readonly (keyof typeof shape)[] = keysOf(shape)

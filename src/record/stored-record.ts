@@ -1,6 +1,7 @@
 // A record as files hold it, whichever router wrote it: the fields of this version, most of them missing in older ones.
 
-import { type DecisionRecord, RECORD_SCHEMA_VERSION } from './schema.ts'
+import { RECORD_SCHEMA_VERSION } from './format.ts'
+import type { DecisionRecord } from './schema.ts'
 
 /** What records of every version have. */
 type Common = Pick<DecisionRecord, 'timestamp' | 'route' | 'status' | 'duration_ms'>

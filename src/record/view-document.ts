@@ -99,6 +99,7 @@ function areSame(some: readonly SlowCandidate[], others: readonly SlowCandidate[
   for (let at = 0; at < some.length; at += 1) {
     const one = some[at]
     const other = others[at]
+    if (one === other) continue
     if (one?.id !== other?.id || one?.models !== other?.models || one?.labels !== other?.labels) return false
     if (one?.weight !== other?.weight || one?.rank !== other?.rank || one?.workerId !== other?.workerId) return false
   }

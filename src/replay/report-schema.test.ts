@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { REPLAY_REPORT_SCHEMA_FILE, replayReportJsonSchema } from '../../scripts/replay-report-schema.ts'
 import { madeUpReport } from '../../test/support/made-up-report.ts'
-import { REPORT_VERSION, replayOutputSchema, replayReportSchema } from './report-schema.ts'
+import { replayOutputSchema, replayReportSchema } from './report-schema.ts'
+import { REPORT_VERSION } from './report-version.ts'
 
 const LINES = { read: 0, blank: 0, unreadable: 0, reasons: [] }
 

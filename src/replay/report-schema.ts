@@ -3,8 +3,7 @@
 
 import * as z from 'zod'
 import { ASSUMPTIONS, CAUSES } from './outcome.ts'
-
-export const REPORT_VERSION = 1
+import { REPORT_VERSION } from './report-version.ts'
 
 const count = z.int().min(0)
 const milliseconds = z.number().min(0)

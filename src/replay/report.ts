@@ -3,7 +3,8 @@
 import type { Counts } from './counts.ts'
 import type { NamedConfig } from './named-config.ts'
 import type { PrefixCacheOptions, PrefixCaches } from './prefix-cache.ts'
-import { REPORT_VERSION, type ReplayLines, type ReplayOutput, type ReplayReport } from './report-schema.ts'
+import type { ReplayLines, ReplayOutput, ReplayReport } from './report-schema.ts'
+import { REPORT_VERSION } from './report-version.ts'
 import { sentenceFor } from './sentence.ts'
 import type { GroupKey, Tally } from './tally.ts'
 

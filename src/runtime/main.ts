@@ -5,7 +5,7 @@ import { createProcessHost } from './process-host.ts'
 
 /** Runs the command line of this process and sets its exit code. */
 export async function main(): Promise<void> {
-  const host = await createProcessHost()
+  const host = createProcessHost()
   const code = await runCommandLine(host)
   await host.flushLines()
   // Sockets kept alive by clients or workers must not keep the process.

@@ -16,13 +16,13 @@ import { openSocketCommands } from './socket-redis.ts'
 import { runUnder } from './run-under.ts'
 import { codeOf, createTextFiles } from './text-files.ts'
 
-export async function createProcessHost(): Promise<Host> {
+export function createProcessHost(): Host {
   const runtime = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
   const lines = openStandardOutput((lost) => toJsonLine(toEntry(Date.now(), 'warn', 'log_lost', { lines: lost })))
   return {
     args: process.argv.slice(2),
     runtime,
-    serverRuntime: await loadServerRuntime(runtime),
+    loadServerRuntime: () => loadServerRuntime(runtime),
     env: (name) => process.env[name],
     async readFile(path) {
       try {
@@ -79,7 +79,9 @@ export async function createProcessHost(): Promise<Host> {
 /** Each runtime's file is loaded on that runtime alone; the others would not even parse their globals. */
 async function loadServerRuntime(runtime: Host['runtime']): Promise<ServerRuntime> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const module: { serverRuntime(): ServerRuntime } = await import(`./${runtime}.${extension}`)
+  // A name that is made here, so that no bundler puts every file of this folder into the package.
+  const file = `./${runtime}.${extension}`
+  const module: { serverRuntime(): ServerRuntime } = await import(file)
   return module.serverRuntime()
 }
 

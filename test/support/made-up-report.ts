@@ -1,6 +1,7 @@
 // The report of a replay that never was.
 
-import { REPORT_VERSION, type ReplayReport } from '../../src/replay/report-schema.ts'
+import type { ReplayReport } from '../../src/replay/report-schema.ts'
+import { REPORT_VERSION } from '../../src/replay/report-version.ts'
 
 export function madeUpReport(given: Partial<ReplayReport>): ReplayReport {
   return {

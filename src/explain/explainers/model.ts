@@ -1,6 +1,6 @@
 // Which model was asked for, and which one it was routed to.
 
-import { RECORD_SCHEMA_VERSION } from '../../record/schema.ts'
+import { RECORD_SCHEMA_VERSION } from '../../record/format.ts'
 import { sourceOf } from '../key-source.ts'
 import type { Explainer, ExplainedRecord } from '../subject.ts'
 import { amount, listed, named } from '../words.ts'
