@@ -21,21 +21,23 @@ const ANSWER_LIMIT_MS = 300_000
  * The fetch handler of the first `count` steps.
  * @param {string} upstream where requests go, without a path
  * @param {number} count how many of `STEPS`; 0 is the bare pass-through
- * @param {(bytes: Uint8Array<ArrayBuffer>) => BodyInit} [toBody] what the runtime is given in place of bytes
+ * @param {object} [runtime] what a runtime does its own way
+ * @param {(bytes: Uint8Array<ArrayBuffer>) => BodyInit} [runtime.toBody] what it is given in place of bytes
+ * @param {typeof fetch} [runtime.send] how it sends requests
  */
-export function ladderHandler(upstream, count, toBody = (bytes) => bytes) {
+export function ladderHandler(upstream, count, { toBody = (bytes) => bytes, send = fetch } = {}) {
   const [readsRequest, readsAnswer, ownHeaders, watchesClient, limitsTime, parses, logs] = STEPS.map(
     (_, at) => at < count,
   )
   const decoder = new TextDecoder()
 
-  async function send(request, url, body, id) {
+  async function pass(request, url, body, id) {
     const headers = ownHeaders ? headersOf(request.headers, id) : request.headers
     const init = { method: request.method, headers, body, redirect: 'manual' }
-    if (!watchesClient) return fetch(url, init)
+    if (!watchesClient) return send(url, init)
     const controller = new AbortController()
     request.signal.addEventListener('abort', () => controller.abort())
-    return fetch(url, { ...init, signal: controller.signal })
+    return send(url, { ...init, signal: controller.signal })
   }
 
   return async function handle(request) {
@@ -43,13 +45,13 @@ export function ladderHandler(upstream, count, toBody = (bytes) => bytes) {
     const { url } = request
     const target = upstream + url.slice(url.indexOf('/', 8))
     // What only reads is asked with GET, to see that a server is up.
-    if (!readsRequest || request.method === 'GET') return send(request, target, request.body, id)
+    if (!readsRequest || request.method === 'GET') return pass(request, target, request.body, id)
     const bodyLimit = limitsTime ? setTimeout(() => {}, BODY_LIMIT_MS) : undefined
     const bytes = new Uint8Array(await request.arrayBuffer())
     clearTimeout(bodyLimit)
     const asked = parses ? JSON.parse(decoder.decode(bytes)) : null
     const answerLimit = limitsTime ? setTimeout(() => {}, ANSWER_LIMIT_MS) : undefined
-    const answer = await send(request, target, toBody(bytes), id)
+    const answer = await pass(request, target, toBody(bytes), id)
     if (!readsAnswer || answer.headers.get('content-type') === 'text/event-stream') {
       clearTimeout(answerLimit)
       return answer

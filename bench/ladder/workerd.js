@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { networkBinding } from '../../src/runtime/workerd-network.ts'
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from '../../src/runtime/workerd-process.ts'
 
 const [port, upstream, count] = process.argv.slice(2)
@@ -11,8 +12,8 @@ import { ladderHandler } from './steps.js'
 
 let handle
 export default {
-  fetch(request, { UPSTREAM, COUNT }) {
-    handle ??= ladderHandler(UPSTREAM, COUNT)
+  fetch(request, { UPSTREAM, COUNT, NETWORK }) {
+    handle ??= ladderHandler(UPSTREAM, COUNT, { send: (url, init) => NETWORK.fetch(url, init) })
     return handle(request)
   },
 }
@@ -28,6 +29,8 @@ const miniflare = new Miniflare(
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: [...COMPATIBILITY_FLAGS],
     bindings: { UPSTREAM: upstream, COUNT: Number(count) },
+    // Past the Worker that Miniflare puts before the global `fetch`, as the router's requests go.
+    serviceBindings: { NETWORK: networkBinding() },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: Number(port) }],
     // As under `serve`: what the Worker logs is read here and written again.
     handleStructuredLogs: ({ message }) => void process.stdout.write(`${message}\n`),

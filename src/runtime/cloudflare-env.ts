@@ -26,6 +26,8 @@ export interface RouterEnv {
   readonly ROUTER_SERVE?: string
   /** Then also the address that `serve` listens on. */
   readonly ROUTER_HOST?: string
+  /** And where requests leave through, past what stands before the global `fetch` there. */
+  readonly ROUTER_OUTBOUND?: Pick<typeof globalThis, 'fetch'>
   /** Secrets and variables that `${NAME}` refers to, and service or VPC bindings. */
   readonly [name: string]: unknown
 }
@@ -35,6 +37,7 @@ const UNDONE_BY_FETCH = /^(?:gzip|br)$/
 
 /** What both the Worker and its objects need to send requests. */
 export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send' | 'binding' | 'modelBinding'> {
+  const outbound = env.ROUTER_OUTBOUND ?? globalThis
   return {
     now: () => Date.now(),
     after(delayMs, task) {
@@ -43,7 +46,10 @@ export function outgoing(env: RouterEnv): Pick<Platform, 'now' | 'after' | 'send
     },
     // workerd has no connect phase of its own to time; `first_byte` covers it.
     async send(url, { method, headers, body, signal }) {
-      return toDecoded(await fetch(url, { method, headers, body, signal, redirect: 'manual' }), UNDONE_BY_FETCH)
+      return toDecoded(
+        await outbound.fetch(url, { method, headers, body, signal, redirect: 'manual' }),
+        UNDONE_BY_FETCH,
+      )
     },
     binding(name) {
       const candidate = env[name]

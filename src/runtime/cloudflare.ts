@@ -26,7 +26,7 @@ import { type ConfigStub, createCloudflareConfigStore } from './cloudflare-confi
 import { DecisionLog } from './cloudflare-decision-log.ts'
 import { decisionLogOf } from './cloudflare-decisions.ts'
 import { outgoing, type RouterEnv } from './cloudflare-env.ts'
-import { consoleLog } from './cloudflare-console.ts'
+import { consoleLog, requestLog } from './cloudflare-console.ts'
 import { createFleetClass } from './cloudflare-fleet.ts'
 import { ReplayLog } from './cloudflare-replay-log.ts'
 import { type BroughtReplayStore, replayPlatformOf, replayStoreOf } from './cloudflare-replays.ts'
@@ -227,7 +227,7 @@ function platformOf(env: RouterEnv, config: () => Config): Platform {
     ...(env.RESPONSE_CACHE === undefined ? {} : { answerNamespace: env.RESPONSE_CACHE }),
     random: () => Math.random(),
     randomId: createRandomIds(),
-    writeLog: consoleLog(env),
+    writeLog: requestLog(env),
     showsConnectPhase: false,
     // Under `serve` as elsewhere; a deployed Worker answers the whole world.
     adminOpenTo: env.ROUTER_SERVE === 'local' && isLoopbackHost(env.ROUTER_HOST ?? '') ? 'loopback' : 'nobody',

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { StartWorkerdOptions, WorkerdServer } from '../cli/host.ts'
 import { REPLAY_STORE_MODULES } from './replay-store-modules.ts'
 import { startLeaveRelay } from './leave-relay.ts'
+import { networkBinding } from './workerd-network.ts'
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = '2026-10-01'
@@ -18,6 +19,9 @@ type ReplayClient = keyof typeof REPLAY_STORE_MODULES
 const WORKER_NAME = 'vllm-edge-router'
 
 const LOOPBACK = '127.0.0.1'
+
+/** The Worker gathers lines of its log for a moment; those of its last requests are still to come when it stops. */
+const LAST_LINES_MS = 50
 
 export async function startWorkerd(options: StartWorkerdOptions): Promise<WorkerdServer> {
   const { convertV4MiniflareOptions, Miniflare } = await importOptional<typeof import('miniflare')>('miniflare')
@@ -45,13 +49,14 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
         DECISION_LOG: { className: 'DecisionLog', useSQLite: true },
         REPLAY_LOG: { className: 'ReplayLog', useSQLite: true },
       },
+      serviceBindings: { ROUTER_OUTBOUND: networkBinding() },
       kvNamespaces: ['CONFIG', 'RESPONSE_CACHE'],
       r2Buckets: ['DECISIONS'],
       hyperdrives: { ...hyperdrives },
       unsafeDirectSockets: [socket],
       handleStructuredLogs: ({ level, message }) => {
-        // Entries of the log; the rest is what workerd has to say of itself.
-        if (message.startsWith('{"time":')) options.writeLine(message)
+        // Entries of the log, one or several; the rest is what workerd has to say of itself.
+        if (message.startsWith('{"time":')) for (const line of message.split('\n')) options.writeLine(line)
         else (level === 'error' || level === 'warn' ? process.stderr : process.stdout).write(`${message}\n`)
       },
     }),
@@ -64,6 +69,7 @@ export async function startWorkerd(options: StartWorkerdOptions): Promise<Worker
     url: `http://${host}:${port}`,
     async stop() {
       await relay?.close()
+      await new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))
       await miniflare.dispose()
     },
   }

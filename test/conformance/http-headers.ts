@@ -135,7 +135,7 @@ export function headersConformance(runtime: RuntimeName): void {
         expect(JSON.stringify([...seen])).not.toContain('canary')
         expect(seen.get('authorization')).toBe('Bearer key-shared')
         // What a runtime adds by itself is the only thing beyond our own headers.
-        const added = 'content-type content-length x-request-id user-agent accept-language sec-fetch-mode cf-worker'
+        const added = 'content-type content-length x-request-id user-agent accept-language sec-fetch-mode'
         const known = [...added.split(' '), ...ours]
         expect([...seen.keys()].filter((name) => !known.includes(name))).toEqual([])
       })
