@@ -42,7 +42,15 @@ export interface TargetOptions {
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-const DENO_ARGS = ['run', '--allow-all', '--no-prompt', '--quiet', '--node-modules-dir=manual']
+/** As `runtime/run-under.ts` starts it. */
+const DENO_ARGS = [
+  'run',
+  '--allow-all',
+  '--no-prompt',
+  '--quiet',
+  '--node-modules-dir=manual',
+  '--unstable-no-legacy-abort',
+]
 
 export const PLAIN = { headers: [], rewritesAnswers: false } as const
 

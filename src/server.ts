@@ -9,6 +9,7 @@ import type { LogEntry, Platform, RequestContext } from './platform.ts'
 import { createRandomIds } from './random-ids.ts'
 import { assembleRouter, type Router } from './router.ts'
 import { openServerState } from './server-state.ts'
+import { createTimers } from './server-timers.ts'
 import { DecisionFile } from './store/decision-file.ts'
 import type { LogFiles } from './store/log-files.ts'
 import type { DecisionLogChange } from './store/log-health.ts'
@@ -74,7 +75,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const { config, source, runtime, logFiles = null, connectRedis = null, writeLog } = options
   const outgoing = {
     now: () => Date.now(),
-    after: startTimer,
+    after: createTimers(),
     send: runtime.send,
     random: () => Math.random(),
     randomId: createRandomIds(),
@@ -156,7 +157,7 @@ export async function askWorkers(
   runtime: Pick<ServerRuntime, 'send'>,
   workers: readonly WorkerConfig[],
 ): Promise<ReadonlyMap<string, readonly string[] | null>> {
-  const outgoing = { send: runtime.send, after: startTimer, binding: () => null }
+  const outgoing = { send: runtime.send, after: createTimers(), binding: () => null }
   const direct = workers.filter(({ binding }) => binding === null)
   const answers = await Promise.all(
     direct.map(async (worker) => {
@@ -183,9 +184,4 @@ async function waitUntilIdle(router: Router, graceMs: number): Promise<boolean> 
 
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-function startTimer(delayMs: number, task: () => void): () => void {
-  const timer = setTimeout(task, delayMs)
-  return () => clearTimeout(timer)
 }

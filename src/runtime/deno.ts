@@ -1,16 +1,18 @@
 // Deno: Deno.serve in front, its fetch behind.
 
-import type { SendFailure } from '../platform.ts'
+import type { SendFailure, WorkerAnswer } from '../platform.ts'
 import type { ServerRuntime } from '../server.ts'
+import { openByteReader } from './byte-reader.ts'
 import { toDecoded } from './decoded.ts'
+import { SentOnce } from './sent-once.ts'
 
 export function serverRuntime(): ServerRuntime {
   return {
     showsConnectPhase: false,
     async send(url, { method, headers, body, signal }) {
-      const init = { method, headers, body: body instanceof Uint8Array ? sentOnce(body) : body, signal }
+      const sent = body instanceof Uint8Array ? new SentOnce(body) : body
       // Deno decodes nothing where the request names the encodings it takes, and ours does.
-      return toDecoded(await fetch(url, { ...init, redirect: 'manual' }), null)
+      return withReader(toDecoded(await fetch(url, { method, headers, body: sent, signal, redirect: 'manual' }), null))
     },
     classifySendError,
     async listen({ host, port, handle }) {
@@ -24,12 +26,12 @@ export function serverRuntime(): ServerRuntime {
   }
 }
 
-/**
- * Deno's fetch sends a request whose body is bytes once more when the connection breaks, though the worker may have
- * begun on it: the prompt would run twice behind the router's back. Of a blob it keeps no copy to send, yet the length.
- */
-function sentOnce(body: Uint8Array<ArrayBuffer>): Blob {
-  return new Blob([body])
+/** What was decoded here comes from a stream of another kind. */
+function withReader(answer: Response & Pick<WorkerAnswer, 'isDecoded'>): WorkerAnswer {
+  const { body, isDecoded } = answer
+  return body === null || isDecoded === true
+    ? answer
+    : Object.assign(answer, { openReader: () => openByteReader(body) })
 }
 
 /** Deno tells the phase of a failed request in words only, its own or its cause's: `client error (Connect)` never left. */

@@ -9,11 +9,12 @@ import type { Host } from '../cli/host.ts'
 type OtherRuntime = Host['runtime']
 
 /** How each runtime runs a script with full access to network and files. */
-const LEADING_ARGS: Readonly<Record<OtherRuntime, readonly string[]>> = {
+export const LEADING_ARGS: Readonly<Record<OtherRuntime, readonly string[]>> = {
   node: [],
   bun: [],
-  // The dependencies are those npm installed; Deno must not look for others.
-  deno: ['run', '--allow-all', '--no-prompt', '--quiet', '--node-modules-dir=manual'],
+  // The dependencies are those npm installed; Deno must not look for others. Without its legacy a request's signal fires for
+  // clients that leave, and not after every answer, each time with two errors and their stacks.
+  deno: ['run', '--allow-all', '--no-prompt', '--quiet', '--node-modules-dir=manual', '--unstable-no-legacy-abort'],
 }
 
 /** Resolves with the exit code where the process could not be replaced. Rejects when the runtime is not installed. */
