@@ -31,31 +31,41 @@ const workerd = cloudflareTest({
   },
 })
 
+/** Most of them wait most of the time: for a process that starts, a deadline that passes. Four keep two cores busy. */
+const maxWorkers = 4
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    // One queue for all projects, so that no core waits for the last file of one: they have the same `maxWorkers`, and
+    // LongestFirst says in which order.
     projects: [
-      // A property or a real socket may take its time while the other projects use both cores.
       {
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'bench/**/*.test.ts'],
           setupFiles: ['test/support/secret-equality.ts'],
-          testTimeout: 20_000,
+          maxWorkers,
+          // No module holds state that a file could leave to the next one, and loading them anew cost as much as the tests.
+          isolate: false,
+          // A property or a real socket may take its time while other projects use the cores.
+          testTimeout: 60_000,
         },
       },
-      { plugins: [workerd], test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], testTimeout: 20_000 } },
       {
-        // Real processes on real ports: few at a time, so that timings mean something on two cores.
+        plugins: [workerd],
+        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], maxWorkers, testTimeout: 60_000 },
+      },
+      {
+        // Real processes on real ports.
         test: {
           name: 'http',
           include: ['test/runtimes/**/*.test.ts', 'test/http/**/*.test.ts', 'test/scripts/**/*.test.ts'],
+          globalSetup: ['test/support/compile-cache.ts'],
+          maxWorkers,
           testTimeout: 30_000,
           hookTimeout: 90_000,
-          // Most of them wait most of the time, so that three share two cores; after all that needs the cores for itself.
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
-          // Router, workers and clients of three files run at once: one second try tells a stall from a defect.
+          // Router, workers and clients of several files run at once: one second try tells a stall from a defect.
           retry: 1,
         },
       },

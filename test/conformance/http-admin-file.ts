@@ -74,7 +74,7 @@ ${more}`
         expect(refused.headers.get('retry-after')).toBe('2')
       }
       expect(await runningHash()).toBe(before)
-      expect(fleet.router.output()).toContain('config.yaml is gone')
+      await fleet.router.told('config.yaml is gone')
       await edit('log_level: warn\n')
       expect((await admin.post('/admin/reload')).json().changed).toEqual(['log_level'])
     })
@@ -103,12 +103,7 @@ ${more}`
       )
       await edit('prot: 1\n')
       fleet.router.process.kill('SIGHUP')
-      await until(
-        () => fleet.router.output().includes('error prot'),
-        5_000,
-        () => fleet.router.output(),
-      )
-      expect(fleet.router.output()).toMatch(/config\.yaml:6:1 error prot: unknown key "prot"; did you mean port\?/)
+      await fleet.router.told(/config\.yaml:6:1 error prot: unknown key "prot"; did you mean port\?/)
     })
 
     test('gets what the API is told, comments kept, its mode kept, whole at every moment', async () => {

@@ -82,10 +82,9 @@ export function lmcacheSight(runtime: RuntimeName): void {
       expect(await sight()).toMatchObject({ because: 'knows_nothing_new', likely_causes: expect.any(String) })
       expect((await admin.get('/health')).json()).toEqual({ status: 'ok', lmcache: 'blind' })
       expect((await admin.get('/admin/stats')).json().counters['lmcache_sight{state="blind"}']).toBe(1)
-      const told = bench.fleet.router
-        .output()
-        .split('\n')
-        .filter((line) => line.includes('"event":"lmcache_sight"'))
+      const { router } = bench.fleet
+      await router.told(/"event":"lmcache_sight".*\n/)
+      const told = linesOf(router.output(), 'lmcache_sight')
       expect(told).toHaveLength(1)
       for (const word of ['"level":"warn"', 'chunk_size', 'PYTHONHASHSEED', 'versions']) expect(told[0]).toContain(word)
 
@@ -122,6 +121,10 @@ export function lmcacheSight(runtime: RuntimeName): void {
 
 function adminOf(bench: LmcacheBench): AdminClient {
   return adminClient(() => bench.fleet.url, null)
+}
+
+function linesOf(output: string, event: string): readonly string[] {
+  return output.split('\n').filter((line) => line.includes(`"event":"${event}"`))
 }
 
 /** Polls of how full caches are so far. */

@@ -16,7 +16,8 @@ import { runCommand } from '../support/run-command.ts'
 const KEY = 'replay-admin-key'
 const READER = 'replay-reader-key'
 const CALLER = 'replay-caller-key'
-const REQUESTS = 2_000
+/** Replaying is the same code everywhere; that a runtime's records hold all that it takes shows in fewer of them, too. */
+const REQUESTS: Readonly<Record<RuntimeName, number>> = { node: 2_000, bun: 600, deno: 600, workerd: 600 }
 /** Requests under way at a time. */
 const AT_ONCE = 16
 const TIME_MS = 60_000
@@ -43,6 +44,7 @@ function configFor(urls: Readonly<Record<keyof typeof WORKERS, string>>, policy:
 }
 
 export function replayConformance(runtime: RuntimeName): void {
+  const requests = REQUESTS[runtime]
   describe(`replay on ${runtime}`, () => {
     const directory = mkdtempSync(join(tmpdir(), 'replay-'))
     afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -64,10 +66,10 @@ export function replayConformance(runtime: RuntimeName): void {
     }
 
     /** The same requests every 150: fifty sessions, and a third of the requests through the rule. */
-    async function chat(requests: number, atOnce = AT_ONCE): Promise<void> {
+    async function chat(count: number, atOnce = AT_ONCE): Promise<void> {
       let next = 0
       async function client(): Promise<void> {
-        while (next < requests) {
+        while (next < count) {
           const n = next
           next += 1
           const body = { ...chatBody(n % 3 === 0 ? `split-${n % 7}` : 'm'), user: `user-${n % 50}` }
@@ -79,9 +81,9 @@ export function replayConformance(runtime: RuntimeName): void {
     }
 
     beforeAll(async () => {
-      await chat(REQUESTS)
+      await chat(requests)
       await until(
-        async () => (await replay({ config: config() })).total >= REQUESTS,
+        async () => (await replay({ config: config() })).total >= requests,
         TIME_MS,
         () => 'the log does not have every record',
       )
@@ -97,21 +99,21 @@ export function replayConformance(runtime: RuntimeName): void {
 
     test('every decision comes out the same under the configuration it was made under', async () => {
       const report = await replay({ config: config() })
-      expect(report).toMatchObject({ same: REQUESTS, different: 0, not_comparable: 0, next_cursor: null })
-      expect(report.same_configuration).toEqual({ records: REQUESTS, different: 0 })
-      expect(report.exact).toEqual({ same: REQUESTS, different: 0 })
+      expect(report).toMatchObject({ same: requests, different: 0, not_comparable: 0, next_cursor: null })
+      expect(report.same_configuration).toEqual({ records: requests, different: 0 })
+      expect(report.exact).toEqual({ same: requests, different: 0 })
     })
 
     test('so it does under one that routes alike, given as YAML', async () => {
       const report = await replay({ config: JSON.stringify(config({ shutdown_grace_secs: 3 })) })
-      expect(report).toMatchObject({ same: REQUESTS, different: 0, not_comparable: 0 })
+      expect(report).toMatchObject({ same: requests, different: 0, not_comparable: 0 })
       expect(report.same_configuration.records).toBe(0)
     })
 
     test('another policy moves some, and says how many', async () => {
       const report = await replay({ config: config({ policy: 'consistent_hash' }), by: 'model' })
       expect(report.sentence).toMatch(/^With consistent_hash instead of power_of_two: [\d,]+ \(\d+\.\d %\) to the same/)
-      expect(report.same + report.different).toBe(REQUESTS)
+      expect(report.same + report.different).toBe(requests)
       expect(report.different).toBeGreaterThan(0)
       expect(report.causes.policy).toBe(report.different)
       expect(Object.keys(report.by.groups)).toContain('split-0')
@@ -124,7 +126,11 @@ export function replayConformance(runtime: RuntimeName): void {
       let total = 0
       let pages = 0
       for (let cursor: string | null = null; pages === 0 || cursor !== null; pages += 1) {
-        const page = await replay({ ...body, limit: 700, ...(cursor === null ? {} : { cursor }) })
+        const page = await replay({
+          ...body,
+          limit: Math.ceil(requests * 0.35),
+          ...(cursor === null ? {} : { cursor }),
+        })
         same += page.same
         total += page.total
         cursor = page.next_cursor
@@ -136,7 +142,7 @@ export function replayConformance(runtime: RuntimeName): void {
     test('filters choose what is replayed', async () => {
       const of = async (filters: object) => (await replay({ config: config(), ...filters })).total
       expect(await of({ model: 'split-0' })).toBeGreaterThan(0)
-      expect(await of({ status: 200 })).toBe(REQUESTS)
+      expect(await of({ status: 200 })).toBe(requests)
       expect(await of({ since: '2999-01-01T00:00:00Z' })).toBe(0)
     })
 
@@ -148,7 +154,7 @@ export function replayConformance(runtime: RuntimeName): void {
       const ruled = await replay({ config: config({ model_rules: [{ match: 'split-*', rewrite: 'n' }] }) })
       expect(ruled.causes.rule).toBe(ruled.different)
       const unruled = await replay({ config: config({ model_rules: [] }) })
-      expect(unruled.newly_refused).toBe(Math.ceil(REQUESTS / 3))
+      expect(unruled.newly_refused).toBe(Math.ceil(requests / 3))
     })
 
     test.each([
@@ -181,7 +187,7 @@ export function replayConformance(runtime: RuntimeName): void {
       expect(ran.code, ran.stderr).toBe(0)
       const output = JSON.parse(ran.stdout)
       replayOutputSchema.parse(output)
-      expect(output).toMatchObject({ same: REQUESTS, different: 0, not_comparable: 0 })
+      expect(output).toMatchObject({ same: requests, different: 0, not_comparable: 0 })
       if (runtime === 'workerd') return
       // With the documents of its views beside it, as the router writes them.
       const beside = await runCommand(['replay', '--decisions', directory, '--config', given, '--json'])
@@ -189,21 +195,21 @@ export function replayConformance(runtime: RuntimeName): void {
     })
 
     /** Another configuration takes over, and gets this many of the same requests. */
-    async function runLive(other: ReturnType<typeof config>, policy: string, requests: number, atOnce = AT_ONCE) {
+    async function runLive(other: ReturnType<typeof config>, policy: string, count: number, atOnce = AT_ONCE) {
       const changed = await admin.putConfig(other)
       expect(changed.status, changed.text).toBe(200)
       const earlier = (await replay({ config: other, policy })).total
-      await chat(requests, atOnce)
+      await chat(count, atOnce)
       let seen = await replay({ config: other, policy })
       await until(
         async () => {
           seen = await replay({ config: other, policy })
-          return seen.total >= earlier + requests
+          return seen.total >= earlier + count
         },
         TIME_MS,
-        () => `the log has ${seen.total - earlier} of ${requests} records`,
+        () => `the log has ${seen.total - earlier} of ${count} records`,
       )
-      expect(seen).toMatchObject({ total: earlier + requests, same: earlier + requests, different: 0 })
+      expect(seen).toMatchObject({ total: earlier + count, same: earlier + count, different: 0 })
       return seen
     }
 
@@ -221,13 +227,18 @@ export function replayConformance(runtime: RuntimeName): void {
 
     // What another policy makes of the loads is not simulated: one request at a time makes none. Workers are drawn from
     // those that idle, so of 500 a share is within 0.022, and the difference of two within 0.15 but once in many millions.
-    test('so it is for least_load, as long as nobody waits', { timeout: 120_000 }, async () => {
-      const other = config({ policy: 'least_load' })
-      await runLive(config({ policy: 'round_robin' }), 'round_robin', 500, 1)
-      const predicted = await replay({ config: other, policy: 'round_robin' })
-      const seen = await runLive(other, 'least_load', 500, 1)
-      expectAlike(predicted, seen, 0.15)
-    })
+    // Only policies, which no runtime changes, could tell it from the one before.
+    test.runIf(runtime === 'node')(
+      'so it is for least_load, as long as nobody waits',
+      { timeout: 120_000 },
+      async () => {
+        const other = config({ policy: 'least_load' })
+        await runLive(config({ policy: 'round_robin' }), 'round_robin', 500, 1)
+        const predicted = await replay({ config: other, policy: 'round_robin' })
+        const seen = await runLive(other, 'least_load', 500, 1)
+        expectAlike(predicted, seen, 0.15)
+      },
+    )
 
     function expectAlike(predicted: Report, seen: Report, tolerance: number): void {
       const shareOf = (report: Report, side: 'before' | 'after', id: string): number =>

@@ -265,7 +265,7 @@ function otherModel(fleet: Fleet, embeddings: Ask): void {
     expect(await recordOf(fleet, id)).toMatchObject({
       steps: expect.arrayContaining([expect.objectContaining({ step: 'clusters', outcome: 'dimension_mismatch' })]),
     })
-    expect(fleet.router.output()).toMatch(/"event":"embeddings".*192 numbers/)
+    await fleet.router.told(/"event":"embeddings".*192 numbers/)
     await until(
       async () => (await chat(fleet, `${CODE} again`)).cluster === 'code',
       HEALS_MS,

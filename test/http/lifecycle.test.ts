@@ -19,7 +19,9 @@ afterEach(() => sim.reset())
 afterAll(() => sim.close())
 
 async function start(runtime: RuntimeName, config: object = {}): Promise<LaunchedRouter> {
-  const router = await launchRouter(runtime, { config: JSON.stringify({ workers: [{ url: sim.url }], ...config }) })
+  const text = JSON.stringify({ workers: [{ url: sim.url }], ...config })
+  // As `--runtime` starts them: signals and exit codes are the runtime's own all the same.
+  const router = await launchRouter(runtime, { config: text, isStartedByNode: true })
   onTestFinished(() => router.stop())
   return router
 }

@@ -99,7 +99,7 @@ describe('three processes', { timeout: 120_000 }, () => {
 
   test('have one leader, and the workers one prober', async () => {
     const leader = await group.leader()
-    expect(leader.router.output()).toContain('"level":"info","event":"fleet_role","role":"leader"}')
+    await leader.router.told('"level":"info","event":"fleet_role","role":"leader"}')
     const before = probesOf(group, 'a')
     const startedAtMs = Date.now()
     await until(
@@ -173,6 +173,11 @@ describe('three processes', { timeout: 120_000 }, () => {
     const timesAlone = () => group.members.map(({ router }) => router.output().split('"role":"alone"').length - 1)
     const before = timesAlone()
     await restartUnderTraffic(group)
+    await until(
+      () => timesAlone().every((times, at) => times > (before[at] ?? 0)),
+      20_000,
+      () => `told of being alone: ${timesAlone().join(', ')} times`,
+    )
     expect(timesAlone()).toEqual(before.map((times) => times + 1))
     for (const { router } of group.members) expect(router.output()).not.toContain('redis://')
     await group.member(0).admin.post('/admin/drain', { id: 'c', timeout_secs: 60 })

@@ -190,6 +190,6 @@ describe('a Redis that hangs', () => {
       // A machine that is busy with something else fires a timer late.
       if (step?.outcome === 'timeout') expect(step.ms).toBeLessThan(1_000)
     }
-    expect(router.output()).toContain('"event":"cache_failed","backend":"redis:prefixes","why":"timeout"')
+    await router.told('"event":"cache_failed","backend":"redis:prefixes","why":"timeout"')
   })
 })

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { complaintsAbout } from '../../bench/soak/judge.ts'
 import { runSoak } from '../../bench/soak/soak.ts'
 
-const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 100)
+const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 120)
 
 /** Every kind of trouble comes by twice. */
 const TROUBLE_EVERY_SECONDS = SECONDS / 12

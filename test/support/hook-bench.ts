@@ -43,7 +43,11 @@ export function openHookBench({ hooks, answer, config = {} }: HookBenchOptions) 
   })
   const send = async (url: string, { body, headers }: SendRequestInit) => {
     calls.push(url.slice('http://hooks.test/'.length))
-    const given = await answer({ url, headers, body: new TextDecoder().decode(body as Uint8Array) })
+    const given = await answer({
+      url,
+      headers: new Headers(headers),
+      body: new TextDecoder().decode(body as Uint8Array),
+    })
     return new Response(typeof given === 'string' ? given : JSON.stringify(given))
   }
   const parts = {

@@ -16,8 +16,9 @@ import { observationOf } from './observation.ts'
 /** Waits from here on are time limits of the router and don't pass. */
 const LIMIT_MS = 4_000
 
-export interface UpstreamCall extends SendRequestInit {
+export interface UpstreamCall extends Omit<SendRequestInit, 'headers'> {
   readonly url: string
+  readonly headers: Headers
   /** Host and port of the worker. */
   readonly worker: string
 }
@@ -93,7 +94,7 @@ export async function inProcessRouter(
     limits: createMemoryLimitStore(now),
     random,
     randomId: () => crypto.randomUUID().replaceAll('-', ''),
-    send: (url, init) => respond({ ...init, url, worker: new URL(url).host }),
+    send: (url, init) => respond({ ...init, headers: new Headers(init.headers), url, worker: new URL(url).host }),
     binding: () => null,
     writeLog(entry) {
       // At debug the log has each record whole; as JSON, so that what is undefined is not there.

@@ -6,6 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { LEADING_ARGS } from '../../src/runtime/run-under.ts'
+import { createRecordReader } from './record-reader.ts'
 
 export type RuntimeName = 'node' | 'bun' | 'deno' | 'workerd'
 
@@ -28,6 +30,11 @@ export interface LaunchOptions {
   readonly args?: readonly string[]
   /** Size that no file it writes may grow beyond. */
   readonly maxFileBytes?: number
+  /**
+   * Whether Node's command line hands over to Bun or Deno, as `--runtime` asks, or they run it themselves, which takes
+   * half the time. They do unless told otherwise; Node always serves workerd.
+   */
+  readonly isStartedByNode?: boolean
 }
 
 export interface LaunchedRouter {
@@ -42,7 +49,12 @@ export interface LaunchedRouter {
   records(): readonly Record<string, unknown>[]
   /** Waits until the log has a record that matches; rejects after twenty seconds. */
   record(matches: (record: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
-  /** Sends a signal and waits for the exit code. */
+  /**
+   * Waits until standard output or error says so; rejects after twenty seconds. What can be asked over HTTP is in the log
+   * a little later.
+   */
+  told(what: string | RegExp): Promise<void>
+  /** Sends a signal and waits for the exit code, and for all that was printed. */
   signal(signal: NodeJS.Signals): Promise<number | null>
   stop(): Promise<void>
 }
@@ -57,16 +69,26 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   // A shell that becomes the router; `ulimit` counts in blocks of 512 bytes.
   const limited = options.maxFileBytes === undefined ? [] : [`ulimit -f ${options.maxFileBytes / 512}; exec "$@"`, 'sh']
   const shell = limited.length === 0 ? [] : ['sh', '-c', ...limited]
-  const [program, ...rest] = [...shell, process.execPath, BIN, ...args]
+  const [program, ...rest] = [
+    ...shell,
+    ...(options.isStartedByNode ? [process.execPath] : programOf(runtime)),
+    BIN,
+    ...args,
+  ]
   const child = spawn(program ?? process.execPath, rest, {
     // At debug the log has every decision record whole.
     env: { ...process.env, ROUTER_LOG_LEVEL: 'debug', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
-  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
-  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
+  const reader = createRecordReader()
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    reader.read(text)
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  const closed = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
 
   const url = `http://127.0.0.1:${port}`
   await until(
@@ -79,11 +101,7 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
   })
   if (child.exitCode !== null) throw new Error(`${runtime} ended at once with ${child.exitCode}:\n${output}`)
 
-  const records = () =>
-    output
-      .split('\n')
-      .filter((line) => line.includes('"event":"decision"') && line.endsWith('}'))
-      .map((line): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{'))))
+  const { records } = reader
   return {
     runtime,
     url,
@@ -92,18 +110,24 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
     output: () => output,
     records,
     async record(matches) {
+      let found: Record<string, unknown> | undefined
       await until(
-        () => records().some(matches),
+        () => (found = records().find(matches)) !== undefined,
         RECORD_WITHIN_MS,
         () => `no such record in:\n${output.slice(-4_000)}`,
       )
-      const found = records().find(matches)
       if (found === undefined) throw new Error('the record went away')
       return found
     },
+    told: (what) =>
+      until(
+        () => (typeof what === 'string' ? output.includes(what) : what.test(output)),
+        RECORD_WITHIN_MS,
+        () => `${what} is not told in:\n${output.slice(-4_000)}`,
+      ),
     async signal(signal) {
       child.kill(signal)
-      return exited
+      return closed
     },
     async stop() {
       // A workerd outlives a parent that is killed, so that one is asked; the others end at once, streams or not.
@@ -112,6 +136,12 @@ export async function launchRouter(runtime: RuntimeName, options: LaunchOptions)
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** What runs a script on this runtime, as `--runtime` would. */
+function programOf(runtime: RuntimeName): readonly string[] {
+  if (runtime === 'node' || runtime === 'workerd') return [process.execPath]
+  return [fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url)), ...LEADING_ARGS[runtime]]
 }
 
 /** Polls until `holds`; rejects with `complaint` after `limitMs`. */

@@ -3,18 +3,31 @@
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Of each project, the suites of the runtimes first, and what lasts a given time. */
+/** What takes minutes, longest first; beside each that computes, one that mostly waits. */
+const MINUTES = [
+  'runtimes/workerd',
+  'http/soak',
+  'runtimes/deno',
+  'runtimes/workerd-over-time',
+  'runtimes/bun',
+  'runtimes/node-over-time',
+  'runtimes/node',
+  'runtimes/deno-over-time',
+  'runtimes/bun-over-time',
+]
+
+/** Then seconds, and fractions of one, which fill what is left of the cores at the end. */
+const PROJECTS = ['http', 'workerd', 'unit']
+
+/** The long files first, then project by project. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const rank = ({ project, moduleId }: TestSpecification) => [
-      project.config.sequence.groupOrder,
-      /\/test\/runtimes\/|\/soak\./.test(moduleId) ? 0 : 1,
-    ]
-    return sorted.toSorted((a, b) => {
-      const [groupA = 0, placeA = 0] = rank(a)
-      const [groupB = 0, placeB = 0] = rank(b)
-      return groupA - groupB || placeA - placeB
-    })
+    return sorted.toSorted((a, b) => placeOf(a) - placeOf(b))
   }
+}
+
+function placeOf({ project, moduleId }: TestSpecification): number {
+  const place = MINUTES.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+  return place === -1 ? MINUTES.length + PROJECTS.indexOf(project.name) : place
 }
