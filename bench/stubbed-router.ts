@@ -2,6 +2,7 @@
 
 import { loadConfig } from '../src/config/load.ts'
 import type { Platform, RequestContext } from '../src/platform.ts'
+import { createRandomIds } from '../src/random-ids.ts'
 import { assembleRouter, type Router } from '../src/router.ts'
 import { policyRegistry } from '../src/routing/policies/index.ts'
 import { toJsonLine } from '../src/observe/log/entry-text.ts'
@@ -104,7 +105,7 @@ export async function createStubbedRouter(objects: Objects, settings = ''): Prom
     send: async () => objects.answer(),
     binding: () => null,
     random: () => Math.random(),
-    randomId: () => crypto.randomUUID().replaceAll('-', ''),
+    randomId: createRandomIds(),
     writeLog: (entry) => void (written += toJsonLine(entry).length),
     showsConnectPhase: true,
     adminOpenTo: 'nobody',

@@ -16,7 +16,7 @@ import type { RouterParts } from './pipeline/router-parts.ts'
 import { ALL_EXPLAINABILITY_HEADERS, HEADER_REQUEST_ID, setDecisionId } from './pipeline/routing-headers.ts'
 import { openTrace } from './pipeline/tracing.ts'
 import { callerTrace } from './tracing/trace-headers.ts'
-import type { RequestContext } from './platform.ts'
+import type { HeaderFields, RequestContext } from './platform.ts'
 import { addAdminRoutes } from './routes/admin/admin-routes.ts'
 import { isAdminPath } from './routes/admin/catalogue.ts'
 import { INFERENCE_ROUTES, OWN_ROUTES, STORED_RESPONSE_ROUTES } from './routes/catalogue.ts'
@@ -47,12 +47,10 @@ export function createApp(parts: RouterParts, admin: AdminParts): FetchHandler {
     try {
       checkHost(request.headers.get('host'))
       const target = targetOf(context.rawTarget ?? request.url)
-      checkPath(target)
       const serve = request.method === 'POST' ? shortcuts?.get(target) : undefined
-      const response = await (serve === undefined
-        ? app.fetch(request, { exchange, parts })
-        : serve({ exchange, parts }, request).catch((error: unknown) => toErrorAnswer(parts, exchange, error)))
-      return withOwnHeaders(response, exchange)
+      if (serve !== undefined) return await serve({ exchange, parts }, request)
+      checkPath(target)
+      return withOwnHeaders(await app.fetch(request, { exchange, parts }), exchange)
     } catch (error) {
       return toErrorAnswer(parts, exchange, error)
     }
@@ -66,10 +64,10 @@ function serveRoutes(): ReadonlyMap<string, Serve> {
   return new Map(
     INFERENCE_ROUTES.map((route) => {
       const infer = inference(route)
-      const serve: Serve = async (bindings, request) => {
+      const serve: Serve = (bindings, request) => {
         noteMatch(bindings.exchange, route.path, route)
-        await passStages(bindings, request)
-        return infer(bindings, request)
+        const passed = passStages(bindings, request)
+        return passed === null ? infer(bindings, request) : passed.then(() => infer(bindings, request))
       }
       return [route.path, serve]
     }),
@@ -112,7 +110,8 @@ function buildRoutes(parts: RouterParts, admin: AdminParts, served: ReadonlyMap<
 }
 
 const stages: MiddlewareHandler<AppEnv> = async ({ env, req }, next) => {
-  await passStages(env, req.raw)
+  const passed = passStages(env, req.raw)
+  if (passed !== null) await passed
   await next()
 }
 
@@ -190,11 +189,13 @@ function knownPaths(passthroughPaths: readonly string[]): Iterable<KnownPath> {
   return known.values()
 }
 
-/** What every answer has, whoever made it. */
+/** What every answer has; those of the pipeline and of errors have it from the start. */
 function withOwnHeaders(response: Response, exchange: Exchange): Response {
-  if (!response.headers.has(HEADER_REQUEST_ID)) response.headers.set(HEADER_REQUEST_ID, exchange.requestId)
-  if (!exchange.isInference) setDecisionId(response.headers, exchange)
-  setLimitHeaders(response.headers, exchange)
+  const own: HeaderFields = {}
+  if (!response.headers.has(HEADER_REQUEST_ID)) own[HEADER_REQUEST_ID] = exchange.requestId
+  if (!exchange.isInference) setDecisionId(own, exchange)
+  setLimitHeaders(own, exchange)
+  for (const [name, value] of Object.entries(own)) response.headers.set(name, value)
   return response
 }
 

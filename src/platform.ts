@@ -32,6 +32,9 @@ export interface AnalyticsDataset {
   writeDataPoint(point: { readonly indexes: string[]; readonly blobs: string[]; readonly doubles: number[] }): void
 }
 
+/** Headers by their names in lower case: what a runtime takes in one go, where each `set` of `Headers` is a call into it. */
+export type HeaderFields = Record<string, string>
+
 /**
  * Outgoing HTTP. Bodies come decoded; an answer that still has a `content-encoding` is in one the runtime can't undo.
  * `connectTimeoutMs` is honoured only where `Platform.showsConnectPhase` is true.
@@ -45,17 +48,32 @@ export type SendRequest = (url: string, init: SendRequestInit) => Promise<Worker
 export interface WorkerAnswer {
   readonly status: number
   readonly ok: boolean
-  readonly headers: Headers
+  readonly headers: AnswerHeaders
   readonly body: ReadableStream<Uint8Array> | null
   /** Its body came encoded and is decoded here; it may turn out not to be what its headers said. */
   readonly isDecoded?: boolean
+  /** In place of a reader of `body`, which it then takes, where the runtime has a cheaper one. */
+  openReader?(): ByteReader
   arrayBuffer(): Promise<ArrayBuffer>
   text(): Promise<string>
 }
 
+/** What is used of a stream's reader, one read at a time; the runtimes' own declarations of it disagree. */
+export interface ByteReader {
+  read(): Promise<ReadChunk>
+}
+
+export interface ReadChunk {
+  readonly done: boolean
+  readonly value?: Uint8Array | undefined
+}
+
+/** Asked by names in lower case. */
+export type AnswerHeaders = Pick<Headers, 'get'>
+
 export interface SendRequestInit {
   readonly method: string
-  readonly headers: Headers
+  readonly headers: Headers | HeaderFields
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
   readonly signal: AbortSignal
   readonly connectTimeoutMs: number | null

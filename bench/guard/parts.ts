@@ -79,7 +79,8 @@ function headersTask(
   })
   const options = { worker, rank: null, requestId: 'r', cluster: null, changes: null, traceparent: null, forward: [] }
   return () => {
-    const answer = toClientHeaders(toWorkerHeaders(incoming, options))
+    const sent = toWorkerHeaders(incoming, options)
+    const answer = toClientHeaders({ get: (name) => sent[name] ?? null })
     setRoutingHeaders(answer, nextExchange())
   }
 }

@@ -20,7 +20,7 @@ export function cacheUseOf({ json, headers, cachesNondeterministic }: CacheUseIn
 }
 
 /** Whether `Cache-Control` of an answer lets others of the same party have it. */
-export function mayBeKept(headers: Headers): boolean {
+export function mayBeKept(headers: Pick<Headers, 'get'>): boolean {
   return !/(?:^|[\s,])(?:no-store|private)(?:$|[\s,=;])/i.test(headers.get('cache-control') ?? '')
 }
 

@@ -9,6 +9,9 @@ const COLON = 0x3a
 const BACKSLASH = 0x5c
 const OPEN_BRACE = 0x7b
 
+/** Keeps nothing from one text to the next, as none is decoded in parts. */
+const UTF8 = new TextDecoder()
+
 /** Deeper than any field a worker nests; only there to bound the scan. */
 const MAX_DEPTH = 128
 
@@ -56,7 +59,7 @@ export function stringAt(bytes: Uint8Array, start: number): string | null {
 /** Parses what a worker sent; undefined when it is no JSON, which is the worker's affair and the client's to see. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(UTF8.decode(bytes))
   } catch {
     // Forwarded as it is all the same; the facts it might have held stay unknown.
     return undefined

@@ -3,6 +3,7 @@
 
 import { errorBody } from '../dialect/error-body.ts'
 import { RouterError } from '../errors/router-error.ts'
+import type { HeaderFields } from '../platform.ts'
 import { closeExchange } from '../pipeline/close.ts'
 import type { Exchange } from '../pipeline/exchange.ts'
 import { adviseOnRetries } from '../pipeline/retry-advice.ts'
@@ -23,12 +24,12 @@ export function toErrorAnswer(parts: RouterParts, exchange: Exchange, error: unk
     streamEnd: isClientGone ? 'client_aborted' : known.code === 'upstream_timeout' ? 'timeout' : null,
     errorCode: known.code,
   })
-  const headers = new Headers({ 'content-type': JSON_TYPE })
+  const headers: HeaderFields = { 'content-type': JSON_TYPE }
   setRoutingHeaders(headers, exchange)
   adviseOnRetries(headers, exchange, status)
-  if (known.retryAfterSeconds !== null) headers.set('retry-after', String(known.retryAfterSeconds))
-  if (known.allow !== null) headers.set('allow', known.allow.join(', '))
-  if (status === 401) headers.set('www-authenticate', 'Bearer')
+  if (known.retryAfterSeconds !== null) headers['retry-after'] = String(known.retryAfterSeconds)
+  if (known.allow !== null) headers['allow'] = known.allow.join(', ')
+  if (status === 401) headers['www-authenticate'] = 'Bearer'
   return new Response(body, { status, headers })
 }
 

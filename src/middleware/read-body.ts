@@ -35,30 +35,41 @@ export async function readBody(
   maxBytes: number = maxBodyBytes(parts),
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkStatedLength(request.headers, maxBytes)
+  // A stated length is enforced by every HTTP server, and the runtime's own reading is far faster than chunk by chunk.
+  const isLengthStated = request.headers.has('content-length')
   // With a stated length `body` is not even looked at: on Node that alone would build a whole stream.
-  if (!request.headers.has('content-length') && request.body === null) return new Uint8Array(0)
-  const { requestBodyMs } = parts.config
-  let callOff: () => void = () => {}
-  // A client that drips bytes must not hold a place for ever.
-  const tooSlow = new Promise<never>((_, reject) => {
-    if (requestBodyMs === null) return
-    callOff = parts.platform.after(requestBodyMs, () =>
-      reject(new RouterError('request_timeout', 'The request body took too long to arrive.')),
-    )
-  })
+  if (!isLengthStated && request.body === null) return new Uint8Array(0)
   try {
-    return await Promise.race([readAll(request, maxBytes), tooSlow])
+    const read = isLengthStated ? request.arrayBuffer() : readChunks(request, maxBytes)
+    return new Uint8Array(await inTime(parts, read))
   } catch (cause) {
     if (cause instanceof RouterError) throw cause
     throw new RouterError('client_closed_request', 'The request body broke off.', { cause })
-  } finally {
-    callOff()
   }
 }
 
-async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  // A stated length is enforced by every HTTP server, and the runtime's own reading is far faster than chunk by chunk.
-  if (request.headers.has('content-length')) return new Uint8Array(await request.arrayBuffer())
+/** A client that drips bytes must not hold a place for ever. */
+function inTime({ config, platform }: RouterParts, read: Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+  const { requestBodyMs } = config
+  if (requestBodyMs === null) return read
+  return new Promise((resolve, reject) => {
+    const callOff = platform.after(requestBodyMs, () =>
+      reject(new RouterError('request_timeout', 'The request body took too long to arrive.')),
+    )
+    read.then(
+      (bytes) => {
+        callOff()
+        return resolve(bytes)
+      },
+      (cause: unknown) => {
+        callOff()
+        return reject(cause)
+      },
+    )
+  })
+}
+
+async function readChunks(request: Request, maxBytes: number): Promise<ArrayBuffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = request.body?.getReader()
@@ -76,14 +87,14 @@ async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<A
   return concatenate(chunks, size)
 }
 
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+function concatenate(chunks: readonly Uint8Array[], size: number): ArrayBuffer {
   const whole = new Uint8Array(size)
   let at = 0
   for (const chunk of chunks) {
     whole.set(chunk, at)
     at += chunk.length
   }
-  return whole
+  return whole.buffer
 }
 
 function tooLarge(maxBytes: number): RouterError {

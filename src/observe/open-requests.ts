@@ -1,7 +1,7 @@
 // Requests that have begun and not ended. The platform can drop one without any of our code running, so each shows that it
 // is alive, and one that does not is given up.
 
-import type { Exchange } from '../pipeline/exchange.ts'
+import type { Exchange, Held } from '../pipeline/exchange.ts'
 
 export interface OpenRequest {
   readonly decisionId: string
@@ -27,9 +27,27 @@ const TELL_AGAIN_MS = 20_000
 /** Those given up that are remembered, should they end after all. */
 const MAX_GIVEN_UP = 1_000
 
-interface Entry extends OpenRequest {
+class Entry implements OpenRequest, Held {
+  readonly decisionId: string
+  readonly exchange: Exchange
   aliveAtMs: number
   toldAtMs: number
+  readonly #requests: OpenRequests
+
+  constructor(requests: OpenRequests, { decisionId, exchange }: OpenRequest, nowMs: number) {
+    this.#requests = requests
+    this.decisionId = decisionId
+    this.exchange = exchange
+    this.aliveAtMs = nowMs
+    this.toldAtMs = nowMs + TELL_AFTER_MS - TELL_AGAIN_MS
+  }
+
+  renew(): void {
+    this.#requests.renewed(this)
+  }
+
+  /** Its record tells that it is over. */
+  release(): void {}
 }
 
 export class OpenRequests {
@@ -43,15 +61,9 @@ export class OpenRequests {
   }
 
   open(decisionId: string, exchange: Exchange): void {
-    const nowMs = this.#options.now()
-    const entry: Entry = {
-      decisionId,
-      exchange,
-      aliveAtMs: nowMs,
-      toldAtMs: nowMs + TELL_AFTER_MS - TELL_AGAIN_MS,
-    }
+    const entry = new Entry(this, { decisionId, exchange }, this.#options.now())
     this.#entries.set(decisionId, entry)
-    exchange.held.push({ renew: () => this.#renewed(entry), release() {} })
+    exchange.held.push(entry)
   }
 
   /** Null for one that is not known; one that was given up has a record already. */
@@ -88,7 +100,7 @@ export class OpenRequests {
   }
 
   /** Tells of all that are due at once, on behalf of the others. */
-  #renewed(entry: Entry): void {
+  renewed(entry: Entry): void {
     const nowMs = this.#options.now()
     entry.aliveAtMs = nowMs
     if (nowMs - entry.toldAtMs < TELL_AGAIN_MS || !this.#entries.has(entry.decisionId)) return

@@ -1,11 +1,15 @@
 // What is looked at in an answer that was read whole: its type, whether it is all there, and a response's id.
 
+import type { AnswerHeaders } from '../platform.ts'
+
 /** The media type without parameters, lower case; empty when there is none. */
-export function mediaType(headers: Headers): string {
-  return (headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+export function mediaType(headers: AnswerHeaders): string {
+  const type = headers.get('content-type') ?? ''
+  const parametersAt = type.indexOf(';')
+  return (parametersAt === -1 ? type : type.slice(0, parametersAt)).trim().toLowerCase()
 }
 
-export function isJson(headers: Headers): boolean {
+export function isJson(headers: AnswerHeaders): boolean {
   const type = mediaType(headers)
   return type === 'application/json' || type.endsWith('+json')
 }

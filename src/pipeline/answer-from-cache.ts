@@ -2,6 +2,7 @@
 // be kept.
 
 import type { Lookup, StoredAnswer } from '../cache/response-store.ts'
+import type { HeaderFields } from '../platform.ts'
 import { SPAN_EXACT_LOOKUP } from '../tracing/span-names.ts'
 import { AnswerKeeper } from './answer-keeper.ts'
 import { type CacheableRequest, toCacheable } from './cacheable-request.ts'
@@ -170,10 +171,10 @@ function deliverKept(
   const nowMs = parts.platform.now()
   noteHit(exchange, kept)
   exchange.firstByteAtMs = nowMs
-  const headers = new Headers(answer.headers.map(([name, value]) => [name, value]))
-  headers.set('age', String(Math.floor(ageMs(answer, nowMs) / 1000)))
+  const headers: HeaderFields = Object.fromEntries(answer.headers)
+  headers['age'] = String(Math.floor(ageMs(answer, nowMs) / 1000))
   setRoutingHeaders(headers, exchange)
-  exchange.replay?.openAnswer(headers.get('content-type'), streamKind)?.push(answer.body)
+  exchange.replay?.openAnswer(headers['content-type'] ?? null, streamKind)?.push(answer.body)
   closeExchange(parts, exchange, { status: 200, streamEnd: 'complete', errorCode: null })
   return new Response(answer.body, { status: 200, headers })
 }

@@ -1,6 +1,7 @@
 // Gathers an answer on its way to the client, to keep it if it turns out whole. It holds no more than may be kept, and
 // looks at what it has when the client has everything.
 
+import type { AnswerHeaders } from '../platform.ts'
 import { mayBeKept } from '../cache/cache-use.ts'
 import type { StoredAnswer } from '../cache/response-store.ts'
 import { joinBytes } from '../dialect/join-bytes.ts'
@@ -11,7 +12,7 @@ import { looksLikeWholeJson, mediaType } from './answer-body.ts'
 /** An answer that could be kept, before its body is known. */
 export interface KeptHead {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: AnswerHeaders
   /** The model that answered; another one than was asked for where a chain went on. */
   readonly model: string | null
 }
@@ -64,7 +65,7 @@ export class AnswerKeeper {
     const body = joinBytes(this.#chunks)
     this.#giveUp()
     if (!isWhole(body, wantsStream)) return
-    const headers = [...toClientHeaders(head.headers)].filter(([name]) => name !== 'retry-after')
+    const headers = Object.entries(toClientHeaders(head.headers)).filter(([name]) => name !== 'retry-after')
     keep({ party, model, headers, body, storedAtMs: now(), epoch })
   }
 

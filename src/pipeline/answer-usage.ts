@@ -3,7 +3,7 @@
 
 import { joinBytes } from '../dialect/join-bytes.ts'
 import { readUsage, type TokenUsage } from '../dialect/usage.ts'
-import type { ByteReader } from '../upstream/relay.ts'
+import type { ByteReader } from '../platform.ts'
 import { tailOf } from './answer-body.ts'
 
 export interface WatchedAnswer {

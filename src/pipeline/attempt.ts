@@ -65,7 +65,8 @@ export async function attempt(
   exchange.attempts.push(line)
   const span = beginAttempt(exchange, options.forward, line)
   const outcome = await sendAttempt(platform, toAttemptRequest(parts, exchange, request, { ...options, lease, span }))
-  const result = await read(parts, request, { ...options, outcome, lease, line, held, span })
+  const reading = read(parts, request, { ...options, outcome, lease, line, held, span })
+  const result = reading instanceof Promise ? await reading : reading
   const endedAtMs = platform.now()
   const word = outcomeOfAttempt({ outcome, failure: result.failure, status: line.status }, endedAtMs)
   if (word !== null) lease.note(word)

@@ -83,7 +83,7 @@ class AttemptLoop {
     return attempt(this.#parts, this.#exchange, this.#request, options)
   }
 
-  async #tryHedged(choice: Choice): Promise<AttemptResult> {
+  #tryHedged(choice: Choice): Promise<AttemptResult> {
     const { hedge } = this.#parts.config
     if (hedge === null || !this.#request.canResend) return this.#begin(choice, null)
     return firstToAnswer({

@@ -27,7 +27,7 @@ const VALIDATION: KeyValidationConfig = {
 }
 const OPEN = { inboundKeyDigest: null, tenants: [], keyValidation: null, adminKeys: [] }
 
-const REQUEST = { requestId: 'req-1', signal: new AbortController().signal, waitUntil() {} }
+const REQUEST = { requestId: 'req-1', signal: () => new AbortController().signal, waitUntil() {} }
 
 function bench(config: Parameters<typeof createCallers>[0]['config'], status = 200) {
   const asked: (string | null)[] = []
@@ -35,7 +35,7 @@ function bench(config: Parameters<typeof createCallers>[0]['config'], status = 2
     now: () => 0,
     after: () => () => {},
     async send(_url: string, { headers }: SendRequestInit) {
-      asked.push(headers.get('authorization'))
+      asked.push(new Headers(headers).get('authorization'))
       return new Response('', { status })
     },
     classifySendError: () => ({ phase: 'not_sent', reason: 'refused' }) as const,

@@ -3,9 +3,9 @@
 
 import { createStreamTap, type StreamTap } from '../dialect/stream-tap.ts'
 import { readUsage } from '../dialect/usage.ts'
-import type { WorkerAnswer } from '../platform.ts'
+import type { HeaderFields, WorkerAnswer } from '../platform.ts'
 import { toClientHeaders } from '../upstream/headers.ts'
-import { relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
+import { openReader, relayBody, type BodyTap, type StreamEnd } from '../upstream/relay.ts'
 import type { Answer } from '../upstream/send.ts'
 import { isJson, mediaType, readResponseId, tailOf } from './answer-body.ts'
 import { watchUsage } from './answer-usage.ts'
@@ -20,42 +20,52 @@ import type { RouterParts } from './router-parts.ts'
 import { setRoutingHeaders } from './routing-headers.ts'
 import { BODILESS_STATUSES } from './short-answer.ts'
 
-/** Turns the worker's answer into the client's. */
-export async function deliver(
+/** Turns the worker's answer into the client's. A promise only where something is to be remembered before. */
+export function deliver(
   parts: RouterParts,
   exchange: Exchange,
   request: InferenceRequest,
   answered: AnsweredAttempt,
-): Promise<Response> {
+): Response | Promise<Response> {
   noteChoice(exchange, answered)
   try {
     const opened = answered.whole === null ? (answered.opened ?? openBody(request, answered)) : null
-    if (opened === null) return await deliverWhole(parts, exchange, request, answered)
-    return deliverStream(parts, exchange, request, { ...answered, opened })
+    if (opened !== null) return deliverStream(parts, exchange, request, { ...answered, opened })
+    const remembered = endWhole(exchange, request, answered)
+    if (remembered === null) return deliverWhole(parts, exchange, request, answered)
+    return remembered.then(() => deliverWhole(parts, exchange, request, answered))
   } catch (error) {
     dropAnswer(answered)
     throw error
   }
 }
 
-async function deliverWhole(
-  parts: RouterParts,
+/** The worker has done its part. Resolves when it is known who holds the response that it stored; null for none. */
+function endWhole(
   exchange: Exchange,
   request: InferenceRequest,
-  { answer, lease, worker, whole, held }: AnsweredAttempt,
-): Promise<Response> {
-  const { response } = answer
-  const { status } = response
-  const bytes = whole ?? new Uint8Array(0)
+  { answer, lease, worker, whole }: AnsweredAttempt,
+): Promise<void> | null {
   noteBody(lease, 'complete', answer)
   answer.finish()
   lease.release()
-  if (response.ok && isJson(response.headers)) {
-    const responseId = request.onResponseId === null ? null : readResponseId(bytes)
-    if (responseId !== null) await request.onResponseId?.(responseId, worker.id)
-    // Long fields may follow the counts where a caller asks for them; that must not keep a limit from counting.
-    exchange.usage = readUsage(tailOf(bytes)) ?? (exchange.tokenEstimate === null ? null : readUsage(bytes))
-  }
+  const { response } = answer
+  if (whole === null || !response.ok || !isJson(response.headers)) return null
+  // Long fields may follow the counts where a caller asks for them; that must not keep a limit from counting.
+  exchange.usage = readUsage(tailOf(whole)) ?? (exchange.tokenEstimate === null ? null : readUsage(whole))
+  const responseId = request.onResponseId === null ? null : readResponseId(whole)
+  return responseId === null ? null : (request.onResponseId?.(responseId, worker.id) ?? null)
+}
+
+function deliverWhole(
+  parts: RouterParts,
+  exchange: Exchange,
+  request: InferenceRequest,
+  { answer, whole, held }: AnsweredAttempt,
+): Response {
+  const { response } = answer
+  const { status } = response
+  const bytes = whole ?? new Uint8Array(0)
   held?.noteAnswer(exchange.usage)
   exchange.replay?.openAnswer(response.headers.get('content-type'), request.streamKind)?.push(bytes)
   keepWhole(exchange, response, bytes)
@@ -76,10 +86,10 @@ function keepWhole(exchange: Exchange, { status, headers }: WorkerAnswer, bytes:
 
 /** A body that nothing was read of; null when the answer has none. */
 function openBody(request: InferenceRequest, { answer }: AnsweredAttempt): Relayed | null {
-  const { body, headers } = answer.response
-  if (body === null) return null
-  const isEventStream = mediaType(headers) === 'text/event-stream'
-  return { reader: body.getReader(), tap: isEventStream ? createStreamTap(request.streamKind) : null, head: null }
+  const reader = openReader(answer.response)
+  if (reader === null) return null
+  const isEventStream = mediaType(answer.response.headers) === 'text/event-stream'
+  return { reader, tap: isEventStream ? createStreamTap(request.streamKind) : null, head: null }
 }
 
 type Relayed = Pick<OpenedBody, 'reader' | 'tap'> & { readonly head: Uint8Array | null }
@@ -144,7 +154,7 @@ function watchFirstToken(exchange: Exchange, tap: StreamTap, now: () => number):
   }
 }
 
-function answerHeaders({ response }: Answer, exchange: Exchange): Headers {
+function answerHeaders({ response }: Answer, exchange: Exchange): HeaderFields {
   const headers = toClientHeaders(response.headers)
   setRoutingHeaders(headers, exchange)
   adviseOnRetries(headers, exchange, response.status)

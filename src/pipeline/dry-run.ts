@@ -89,7 +89,7 @@ async function admit(
     const silent = { config: { ...config, keyValidation: null }, platform, onKeyServiceFailure() {} }
     const callers = asksHooks ? parts.callers : createCallers(silent)
     const { waitUntil } = exchange.context
-    const found = await callers.identify(headers, { requestId: exchange.requestId, signal, waitUntil })
+    const found = await callers.identify(headers, { requestId: exchange.requestId, signal: () => signal, waitUntil })
     if (found.kind === 'known') {
       exchange.tenant = found.tenant
       exchange.party = partyOf(found)

@@ -163,7 +163,10 @@ export interface OpenExchange {
 
 export function openExchange(open: OpenExchange): Exchange {
   return {
-    ...open,
+    requestId: open.requestId,
+    receivedAtMs: open.receivedAtMs,
+    config: open.config,
+    context: open.context,
     tracing: open.tracing ?? null,
     callerTrace: open.callerTrace ?? null,
     route: null,

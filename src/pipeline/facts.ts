@@ -34,24 +34,22 @@ export function ticketKey(policy: Policy, model: string | null): string | null {
   return policy.needs.ticket === undefined ? null : (model ?? '')
 }
 
-/** Waits only for a strict turn; everything else is at hand. */
-export async function gatherFacts(
+/** A promise only for a strict turn; everything else is at hand. */
+export function gatherFacts(
   policy: Policy,
   request: InferenceRequest,
   exchange: Pick<Exchange, 'model' | 'tracing'>,
   turns: Turns,
-): Promise<Facts> {
+): Facts | Promise<Facts> {
   const { model } = exchange
   // Whatever the policy: the record names the session by it, and another policy may be tried on the record one day.
   const source = { header: (name: string) => request.headers.get(name), body: request.json }
   const affinity = findAffinity(source, policy.needs.affinity?.headers)
   const key = ticketKey(policy, model)
-  const known = { affinity, model, lmcache: null }
-  if (key === null) return { ...known, ticket: null }
-  return {
-    ...known,
-    ticket: policy.needs.ticket === 'strict' ? await strictTicket(turns, key, exchange) : turns.ticket(key),
-  }
+  const withTicket = (ticket: number | null): Facts => ({ affinity, ticket, lmcache: null, model })
+  if (key === null) return withTicket(null)
+  if (policy.needs.ticket === 'strict') return strictTicket(turns, key, exchange).then(withTicket)
+  return withTicket(turns.ticket(key))
 }
 
 /** Unknown, not zero, when the count can't be reached: the policy then draws a turn by the seed. */

@@ -3,7 +3,7 @@
 
 import { joinBytes } from '../dialect/join-bytes.ts'
 import type { StreamTap } from '../dialect/stream-tap.ts'
-import type { ByteReader } from '../upstream/relay.ts'
+import type { ByteReader } from '../platform.ts'
 import type { Answer } from '../upstream/send.ts'
 import type { OpenedBody } from './attempt-result.ts'
 
@@ -15,10 +15,9 @@ export interface OpenedStream extends OpenedBody {
 /** Waits for the first whole event, past comments. Null when the stream ended, broke or was interrupted before it. */
 export async function waitForFirstEvent(
   answer: Answer,
-  body: ReadableStream<Uint8Array>,
+  reader: ByteReader,
   tap: StreamTap,
 ): Promise<OpenedStream | null> {
-  const reader: ByteReader = body.getReader()
   // Not every runtime fails a pending read when the request is aborted, so the interruption is waited for as well.
   const interrupted = new Promise<null>((resolve) => answer.onInterrupt(() => resolve(null)))
   const read: Uint8Array[] = []

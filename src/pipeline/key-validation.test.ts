@@ -27,7 +27,7 @@ function bench(respond: Respond, settings: Partial<KeyValidationConfig> = {}) {
     platform: {
       ...clock,
       async send(url, init) {
-        asked.push(`${init.method} ${url} ${init.headers.get('authorization')}`)
+        asked.push(`${init.method} ${url} ${new Headers(init.headers).get('authorization')}`)
         return respond(url, init)
       },
       classifySendError: () => ({ phase: 'maybe_sent', reason: 'network' }),
@@ -42,7 +42,7 @@ function bench(respond: Respond, settings: Partial<KeyValidationConfig> = {}) {
     check: (key: string, signal = new AbortController().signal) =>
       validation.check(key, digestOfKey(key), {
         requestId: 'req-1',
-        signal,
+        signal: () => signal,
         waitUntil: (task) => void beside.push(task),
       }),
   }
@@ -259,7 +259,8 @@ describe('an outage', () => {
   })
 
   test('with `stale` lets accepted keys in for their time, and nobody else', async () => {
-    let respond: Respond = (_, { headers }) => status(headers.get('authorization') === 'Bearer bad' ? 401 : 200)()
+    let respond: Respond = (_, { headers }) =>
+      status(new Headers(headers).get('authorization') === 'Bearer bad' ? 401 : 200)()
     const bad = (url: string, init: SendRequestInit) => respond(url, init)
     const { check, pass } = bench(bad, { onOutage: 'stale' })
     await check('good')
@@ -298,7 +299,8 @@ describe('an outage', () => {
   })
 
   test('of a key on which the service chokes is not one for the others', async () => {
-    const choking: Respond = (_, { headers }) => status(headers.get('authorization') === 'Bearer evil' ? 500 : 200)()
+    const choking: Respond = (_, { headers }) =>
+      status(new Headers(headers).get('authorization') === 'Bearer evil' ? 500 : 200)()
     const { check } = bench(choking)
     for (let at = 0; at < 20; at += 1) expect(await check('evil')).toBe('unknown')
     expect(await check('good')).toBe('accepted')

@@ -21,7 +21,7 @@ const GRACE_MS = 500
 export interface KeyCheck {
   readonly requestId: string
   /** The client's: fires when it leaves. */
-  readonly signal: AbortSignal
+  signal(): AbortSignal
   /** Keeps the runtime alive for a question that nobody waits for. */
   waitUntil(task: Promise<unknown>): void
 }
@@ -82,7 +82,7 @@ export class KeyValidation {
     const sinceMs = platform.now()
     while (this.#questions.isFull(digest, platform.now())) {
       await new Promise<void>((resolve) => void platform.after(LOOK_MS, resolve))
-      if (request.signal.aborted) return 'called_off'
+      if (request.signal().aborted) return 'called_off'
       const heard = this.#heardSince(digest, sinceMs)
       if (heard !== null) return heard
     }
@@ -127,21 +127,23 @@ export class KeyValidation {
     if (askedAgeMs !== null && askedAgeMs <= settings.timeoutMs) return
     this.#verdicts.noteAsked(digest, nowMs)
     // The client of this request may leave; the answer is for those that come after it.
-    request.waitUntil(this.#ask(key, digest, { ...request, signal: new AbortController().signal }))
+    const { signal: nobodyLeaves } = new AbortController()
+    request.waitUntil(this.#ask(key, digest, { ...request, signal: () => nobodyLeaves }))
   }
 
   async #askAll(key: string, request: KeyCheck): Promise<KeyVerdict> {
     // Fires when the client leaves, and once somebody has accepted.
     const controller = new AbortController()
     const stop = () => controller.abort()
-    request.signal.addEventListener('abort', stop)
-    if (request.signal.aborted) stop()
+    const gone = request.signal()
+    gone.addEventListener('abort', stop)
+    if (gone.aborted) stop()
     try {
       return await firstAcceptance(
         this.#services.map((service) => this.#askOne(service, key, request, controller.signal)),
       )
     } finally {
-      request.signal.removeEventListener('abort', stop)
+      gone.removeEventListener('abort', stop)
       stop()
     }
   }

@@ -2,6 +2,7 @@
 // https://platform.openai.com/docs/guides/rate-limits
 
 import type { MeterName } from '../limits/meters.ts'
+import type { HeaderFields } from '../platform.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Slots have no header: nobody else has any, and they come back at no known time. */
@@ -15,15 +16,15 @@ export const LIMIT_HEADERS: readonly string[] = HEADER_ENDINGS.flatMap(([, endin
 )
 
 /** Adds where the limits of the exchange's tenant stand now; nothing for callers that have none. */
-export function setLimitHeaders(headers: Headers, { limits }: Pick<Exchange, 'limits'>): void {
+export function setLimitHeaders(headers: HeaderFields, { limits }: Pick<Exchange, 'limits'>): void {
   if (limits === null) return
   const standings = limits.standing()
   for (const [meter, ending] of HEADER_ENDINGS) {
     const standing = standings[meter]
     if (standing === undefined) continue
-    headers.set(`x-ratelimit-limit-${ending}`, String(standing.limit))
-    headers.set(`x-ratelimit-remaining-${ending}`, String(standing.remaining))
-    headers.set(`x-ratelimit-reset-${ending}`, toDuration(standing.resetMs))
+    headers[`x-ratelimit-limit-${ending}`] = String(standing.limit)
+    headers[`x-ratelimit-remaining-${ending}`] = String(standing.remaining)
+    headers[`x-ratelimit-reset-${ending}`] = toDuration(standing.resetMs)
   }
 }
 

@@ -5,6 +5,7 @@ import type { RetryConfig } from '../config/config.ts'
 import { createStreamTap } from '../dialect/stream-tap.ts'
 import { RouterError } from '../errors/router-error.ts'
 import type { WorkerAnswer } from '../platform.ts'
+import { openReader } from '../upstream/relay.ts'
 import { classifyStatus } from '../upstream/retry.ts'
 import { mediaType } from './answer-body.ts'
 import { type AnsweredAttempt, type AttemptResult, failed, toFailure, toOutcome } from './attempt-result.ts'
@@ -76,9 +77,9 @@ async function readToFirstEvent(
   retry: RetryConfig,
 ): Promise<AttemptResult> {
   const { answer, line } = answered
-  const { body } = answer.response
-  if (body === null) return { answered, failure: null }
-  const opened = await waitForFirstEvent(answer, body, createStreamTap(request.streamKind))
+  const reader = openReader(answer.response)
+  if (reader === null) return { answered, failure: null }
+  const opened = await waitForFirstEvent(answer, reader, createStreamTap(request.streamKind))
   if (opened === null) return endedEarly(answered, request)
   const status = opened.tap.state.openingErrorStatus
   if (status === null) return { answered: { ...answered, opened }, failure: null }

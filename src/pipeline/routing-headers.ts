@@ -2,9 +2,11 @@
 
 import type { Config } from '../config/config.ts'
 import { encodeHeaderValue } from '../dialect/header-value.ts'
+import type { HeaderFields } from '../platform.ts'
 import { hash64 } from '../routing/hash.ts'
 import { type Decided, reasoningOf } from './decided.ts'
 import type { Exchange } from './exchange.ts'
+import { setLimitHeaders } from './limit-headers.ts'
 
 export const HEADER_REQUEST_ID = 'x-request-id'
 export const HEADER_WORKER = 'x-vllm-router-worker'
@@ -50,50 +52,53 @@ export const ALL_EXPLAINABILITY_HEADERS: readonly string[] = [
   HEADER_SELECTED_CONFIDENCE,
 ]
 
-/** Adds what explains this exchange to an answer. `expose_routing_headers: false` leaves the request id alone. */
-export function setRoutingHeaders(headers: Headers, exchange: Exchange): void {
-  headers.set(HEADER_REQUEST_ID, exchange.requestId)
+/**
+ * Adds what every answer has, and what explains this exchange. `expose_routing_headers: false` leaves the request id and
+ * the caller's limits.
+ */
+export function setRoutingHeaders(headers: HeaderFields, exchange: Exchange): void {
+  setLimitHeaders(headers, exchange)
+  headers[HEADER_REQUEST_ID] = exchange.requestId
   setDecisionId(headers, exchange)
   if (!exchange.isInference || !exchange.config.exposeRoutingHeaders) return
   const worker = exchange.worker?.config.id ?? null
-  if (worker !== null) headers.set(HEADER_WORKER, encodeHeaderValue(shownWorker(exchange.config, worker)))
-  headers.set(HEADER_METHOD, exchange.method)
+  if (worker !== null) headers[HEADER_WORKER] = encodeHeaderValue(shownWorker(exchange.config, worker))
+  headers[HEADER_METHOD] = exchange.method
   const policy = exchange.trace?.decision.policy ?? null
-  if (exchange.method === 'policy' && policy !== null) headers.set(HEADER_POLICY, encodeHeaderValue(policy))
+  if (exchange.method === 'policy' && policy !== null) headers[HEADER_POLICY] = encodeHeaderValue(policy)
   const cluster = exchange.trace?.decision.cluster
-  if (exchange.method === 'cluster' && cluster !== undefined) headers.set(HEADER_CLUSTER, cluster)
-  if (exchange.model !== null) headers.set(HEADER_MODEL, encodeHeaderValue(exchange.model))
+  if (exchange.method === 'cluster' && cluster !== undefined) headers[HEADER_CLUSTER] = cluster
+  if (exchange.model !== null) headers[HEADER_MODEL] = encodeHeaderValue(exchange.model)
   if (exchange.isCacheable) setCacheHeaders(headers, exchange.cache)
   // Names are plain ASCII, and cutting the list as other values are cut would make up an entry.
-  if (exchange.hooksRan.length > 0) headers.set(HEADER_HOOKS, exchange.hooksRan.join(','))
-  headers.set(HEADER_ATTEMPTS, String(exchange.attempts.length))
-  if (exchange.decisionId !== null && exchange.replay?.isKept === true)
-    headers.set(HEADER_REPLAY_ID, exchange.decisionId)
+  if (exchange.hooksRan.length > 0) headers[HEADER_HOOKS] = exchange.hooksRan.join(',')
+  headers[HEADER_ATTEMPTS] = String(exchange.attempts.length)
+  if (exchange.decisionId !== null && exchange.replay?.isKept === true) headers[HEADER_REPLAY_ID] = exchange.decisionId
   if (exchange.decided !== null) setDecisionHeaders(headers, exchange.decided, exchange.model)
 }
 
 /** Names are plain ASCII; those of models may hold anything. */
-function setDecisionHeaders(headers: Headers, decided: Decided, model: string | null): void {
+function setDecisionHeaders(headers: HeaderFields, decided: Decided, model: string | null): void {
   const { chosen, category } = decided.ruled
   if (chosen === null) return
-  headers.set(HEADER_DECISION, chosen.name)
-  headers.set(HEADER_SELECTED_DECISION, chosen.name)
-  headers.set(HEADER_SELECTED_CONFIDENCE, chosen.confidence.toFixed(4))
-  if (category !== null) headers.set(HEADER_SELECTED_CATEGORY, category)
-  if (model !== null) headers.set(HEADER_SELECTED_MODEL, encodeHeaderValue(model))
+  headers[HEADER_DECISION] = chosen.name
+  headers[HEADER_SELECTED_DECISION] = chosen.name
+  headers[HEADER_SELECTED_CONFIDENCE] = chosen.confidence.toFixed(4)
+  if (category !== null) headers[HEADER_SELECTED_CATEGORY] = category
+  if (model !== null) headers[HEADER_SELECTED_MODEL] = encodeHeaderValue(model)
   const reasoning = reasoningOf(decided, model)
-  if (reasoning !== null) headers.set(HEADER_SELECTED_REASONING, reasoning)
+  if (reasoning !== null) headers[HEADER_SELECTED_REASONING] = reasoning
 }
 
-function setCacheHeaders(headers: Headers, cache: Exchange['cache']): void {
-  headers.set(HEADER_CACHE_STATUS, cache?.status ?? 'bypass')
+function setCacheHeaders(headers: HeaderFields, cache: Exchange['cache']): void {
+  headers[HEADER_CACHE_STATUS] = cache?.status ?? 'bypass'
   const similarity = cache?.similarity ?? null
-  if (similarity !== null) headers.set(HEADER_CACHE_SIMILARITY, similarity.toFixed(6))
+  if (similarity !== null) headers[HEADER_CACHE_SIMILARITY] = similarity.toFixed(6)
 }
 
 /** On every answer that leaves a record, those of routes that the router answers by itself among them. */
-export function setDecisionId(headers: Headers, { decisionId, config }: Exchange): void {
-  if (decisionId !== null && config.exposeRoutingHeaders) headers.set(HEADER_DECISION_ID, decisionId)
+export function setDecisionId(headers: HeaderFields, { decisionId, config }: Exchange): void {
+  if (decisionId !== null && config.exposeRoutingHeaders) headers[HEADER_DECISION_ID] = decisionId
 }
 
 /** Digits of a hash that stand for a worker: enough to tell a fleet's workers apart, short enough to compare by eye. */

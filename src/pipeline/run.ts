@@ -12,7 +12,7 @@ import { runHooks } from './hooks.ts'
 import type { InferenceRequest } from './inference-request.ts'
 import { gatherLmcacheFact } from './lmcache-facts.ts'
 import { checkRequestedModel } from './model-access.ts'
-import { askOthers, readPrompt } from './prefix-facts.ts'
+import { askOthers, readPrompt, type RequestPrompt } from './prefix-facts.ts'
 import { notePrompt } from './prefix-hashes.ts'
 import { noteRequestText } from './request-text.ts'
 import { chargeForBody } from './tenant-limits.ts'
@@ -29,8 +29,10 @@ export async function run(parts: RouterParts, exchange: Exchange, received: Infe
   const request = await toRouted(parts, exchange, received, steps)
   const kept = hasCache(parts) ? await answerFromCache(parts, exchange, request) : null
   if (kept !== null) return kept
-  const facts = await factsFor(parts, exchange, request, steps)
-  return runAttempts(parts, exchange, request, facts)
+  const gathered = factsFor(parts, exchange, request, steps)
+  const facts = gathered instanceof Promise ? await gathered : gathered
+  // Awaited: a promise that is settled with another one costs a third.
+  return await runAttempts(parts, exchange, request, facts)
 }
 
 /** What of the way to a decision leaves traces, and so differs in a dry run. */
@@ -73,12 +75,13 @@ async function toRouted(
   exchange.model = received.requestedModel
   noteRequestText(exchange, received)
   checkRequestedModel(exchange, received)
-  const hooked = await steps.runHooks(parts, exchange, received)
+  const hooked = parts.hookGroups.length === 0 ? received : await steps.runHooks(parts, exchange, received)
   if (hooked !== received) noteRequestText(exchange, hooked)
   checkRequestedModel(exchange, hooked)
   notePrompt(exchange, hooked)
   chargeForBody(exchange, hooked)
-  const request = await pinned(parts, exchange, requestUsage(exchange, hooked))
+  const asked = requestUsage(exchange, hooked)
+  const request = namesResponse(asked) ? await pinned(parts, exchange, asked) : asked
   exchange.model = null
   exchange.wantsStream = request.wantsStream
   exchange.method = 'none'
@@ -88,23 +91,39 @@ async function toRouted(
   return config.decisions === null ? chooseModel(parts, exchange, request) : decideModel(parts, exchange, request)
 }
 
-async function factsFor(
+/** A promise only where somebody has to be asked. */
+function factsFor(
   parts: RouterParts,
   exchange: Exchange,
   named: InferenceRequest,
   steps: PrepareSteps,
-): Promise<Facts> {
-  const { config } = parts
+): Facts | Promise<Facts> {
+  const { config, clusters, lmcache } = parts
   const prompt = readPrompt(parts, exchange, named)
+  const gathered = gatherFacts(config.policy, named, exchange, steps.turns)
+  const isAtHand = prompt === null && clusters === null && lmcache === null
+  return isAtHand ? gathered : askForFacts(parts, exchange, named, { prompt, gathered })
+}
+
+async function askForFacts(
+  parts: RouterParts,
+  exchange: Exchange,
+  named: InferenceRequest,
+  { prompt, gathered }: { readonly prompt: RequestPrompt | null; readonly gathered: Facts | Promise<Facts> },
+): Promise<Facts> {
   // Asked beside the other facts, which may take a while as well.
   const clusters = parts.clusters === null ? null : gatherClusterFact(parts, exchange, named)
   const lookup = parts.lmcache === null ? null : gatherLmcacheFact(parts, exchange, { request: named, prompt })
   const hint = prompt === null ? null : askOthers(parts, prompt, { exchange, signal: named.signal })
-  const gathered = await gatherFacts(config.policy, named, exchange, steps.turns)
-  const facts = lookup === null ? gathered : { ...gathered, lmcache: await lookup }
+  const known = await gathered
+  const facts = lookup === null ? known : { ...known, lmcache: await lookup }
   const cluster = clusters === null ? null : await clusters
   if (hint !== null) await hint
   return cluster === null ? { ...facts, prompt } : { ...facts, prompt, cluster }
+}
+
+function namesResponse(request: InferenceRequest): boolean {
+  return request.storedResponseId !== null || choosesResponseId(request)
 }
 
 /** Finds the worker that holds what the request refers to. Throws when there is none, or it would take an id of others. */

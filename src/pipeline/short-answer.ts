@@ -4,7 +4,7 @@
 import { joinBytes } from '../dialect/join-bytes.ts'
 import { RouterError } from '../errors/router-error.ts'
 import { answerLength } from '../upstream/headers.ts'
-import type { ByteReader } from '../upstream/relay.ts'
+import { openReader } from '../upstream/relay.ts'
 import { isJson, looksLikeWholeJson } from './answer-body.ts'
 import { type AnsweredAttempt, type AttemptResult, failed, toFailure, toOutcome } from './attempt-result.ts'
 import type { InferenceRequest } from './inference-request.ts'
@@ -43,9 +43,8 @@ async function readWhole(answered: AnsweredAttempt, request: InferenceRequest, l
 /** Of an answer of unknown length; one that turns out to be long goes on as it began. */
 async function readUpToLimit(answered: AnsweredAttempt, request: InferenceRequest): Promise<AttemptResult> {
   const { answer } = answered
-  const { body } = answer.response
-  if (body === null) return { answered, failure: null }
-  const reader: ByteReader = body.getReader()
+  const reader = openReader(answer.response)
+  if (reader === null) return { answered, failure: null }
   const chunks: Uint8Array[] = []
   let size = 0
   // Not every runtime fails a pending read when the request is aborted, so the interruption is waited for as well.

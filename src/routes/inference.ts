@@ -19,45 +19,66 @@ import { workerTarget } from './target.ts'
 /** The handler of one inference route: of nearly every request, so it asks for no more of a framework than a request. */
 export function inference(route: InferenceRoute): (bindings: AppBindings, request: Request) => Promise<Response> {
   return async function infer({ parts, exchange }, request) {
-    const read =
-      route.body === 'json' ? await readJson(parts, exchange, request) : await readMultipart(parts, exchange, request)
-    const { discard, ...body } = read
-    const answer = run(parts, exchange, {
-      method: route.method,
-      target: workerTarget(route.path, request.url),
-      headers: request.headers,
-      ...body,
-      needsModel: true,
-      streamKind: route.streamKind,
-      pinnedWorkerId: null,
-      signal: request.signal,
-      onResponseId: route.storesResponse
-        ? (responseId, workerId) => rememberResponse(parts, exchange, { responseId, workerId })
-        : null,
-    })
-    return answer.catch(async (error: unknown) => {
+    if (route.body === 'json') {
+      const bytes = await readJsonBytes(parts, request)
+      exchange.replay?.noteRequest(bytes, contentType(request))
+      return await run(parts, exchange, toInferenceRequest(request, readJsonRequest(bytes), NO_FAULT))
+    }
+    const { discard, isBodyUntouched, ...form } = await readMultipart(parts, exchange, request)
+    const asked = { ...toInferenceRequest(request, form, form.bodyFault), isBodyUntouched }
+    return run(parts, exchange, asked).catch(async (error: unknown) => {
       await discard()
       throw error
     })
+
+    /** Written out: this is done for every request. */
+    function toInferenceRequest(
+      { url, headers, signal }: Request,
+      read: JsonRequest,
+      bodyFault: InferenceRequest['bodyFault'],
+    ): InferenceRequest {
+      return {
+        method: route.method,
+        target: workerTarget(route.path, url),
+        headers,
+        bodyFor: read.bodyFor,
+        canResend: read.canResend,
+        json: read.json,
+        requestedModel: read.requestedModel,
+        needsModel: true,
+        wantsStream: read.wantsStream,
+        streamKind: route.streamKind,
+        storedResponseId: read.storedResponseId,
+        pinnedWorkerId: null,
+        bodyFault,
+        signal,
+        onResponseId: route.storesResponse
+          ? (responseId, workerId) => rememberResponse(parts, exchange, { responseId, workerId })
+          : null,
+      }
+    }
   }
 }
 
-interface ReadRequest extends JsonRequest, Pick<InferenceRequest, 'bodyFault' | 'isBodyUntouched'> {
+const NO_FAULT = () => null
+
+interface FormRequest extends JsonRequest, Required<Pick<InferenceRequest, 'bodyFault' | 'isBodyUntouched'>> {
   /** Reads what no worker has taken of the body, before the request is refused. */
   discard(): Promise<void>
 }
 
-async function readJson(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
-  const type = request.headers.get('content-type') ?? ''
-  checkJsonType(type)
-  checkContentEncoding(request.headers)
-  const bytes = await readBody(parts, request)
-  exchange.replay?.noteRequest(bytes, type)
-  return { ...readJsonRequest(bytes), bodyFault: () => null, discard: async () => {} }
+function contentType({ headers }: Request): string {
+  return headers.get('content-type') ?? ''
 }
 
-async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<ReadRequest> {
-  const type = request.headers.get('content-type') ?? ''
+function readJsonBytes(parts: RouterParts, request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  checkJsonType(contentType(request))
+  checkContentEncoding(request.headers)
+  return readBody(parts, request)
+}
+
+async function readMultipart(parts: RouterParts, exchange: Exchange, request: Request): Promise<FormRequest> {
+  const type = contentType(request)
   checkFormType(type)
   exchange.replay?.noteOpaqueRequest(type)
   checkContentEncoding(request.headers)

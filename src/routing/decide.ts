@@ -184,7 +184,7 @@ function explain(view: FleetView, { vetoes, notes }: Ruling, verdicts: readonly 
     const veto = vetoes[at] ?? null
     const verdict = veto === null ? verdicts[asked++] : undefined
     const line = { id, score: verdict?.score ?? null, parts: verdict?.parts ?? NO_PARTS, veto: verdict?.veto ?? veto }
-    const note = notes.get(at)
+    const note = notes.size === 0 ? undefined : notes.get(at)
     scored.push(note === undefined ? line : { ...line, note })
   }
   return scored

@@ -14,10 +14,14 @@ export const loadFactorOption = z.union([z.literal('off'), z.number().min(1)])
 /** Below this many requests in flight nobody that gets its usual work is overloaded, whatever the average says. */
 const SMALLEST_BOUND = 2
 
-export interface BoundedLoad {
-  readonly inFlight: number
+/** In the words that explanations use. */
+export interface BoundedLoad extends Readonly<Record<string, number>> {
+  readonly in_flight: number
   readonly bound: number
-  readonly isOver: boolean
+}
+
+export function isOverBound({ in_flight: inFlight, bound }: BoundedLoad): boolean {
+  return inFlight >= bound
 }
 
 /** What each of `candidates` has in flight, and may have, given the age of the news. Never all of them are over. */
@@ -25,7 +29,7 @@ export function loadBounds(
   candidates: readonly CandidateView[],
   loadAgeMs: number,
   loadFactor: number,
-): (of: CandidateView) => BoundedLoad {
+): readonly BoundedLoad[] {
   const inFlightOn = inFlightEstimator(candidates, loadAgeMs)
   let total = 0
   let capacity = 0
@@ -33,11 +37,10 @@ export function loadBounds(
     total += inFlightOn(candidate)
     capacity += capacityOf(candidate)
   }
-  return (candidate) => {
-    const inFlight = inFlightOn(candidate)
+  return candidates.map((candidate) => {
     const fair = (loadFactor * (total + 1) * capacityOf(candidate)) / capacity
     // The bounds add up to more than is in flight, this request included, so they never rule everybody out.
     const bound = Math.ceil(Math.max(SMALLEST_BOUND * candidate.share, fair))
-    return { inFlight, bound, isOver: inFlight >= bound }
-  }
+    return { in_flight: inFlightOn(candidate), bound }
+  })
 }

@@ -18,11 +18,18 @@ export function naturalLog(x: number): number {
   const zeros = Math.clz32(mantissa * TWO_TO_32)
   mantissa *= (1 << zeros) >>> 0
   exponent -= zeros
-  if (mantissa < Math.SQRT1_2) {
-    mantissa *= 2
-    exponent -= 1
-  }
-  return exponent * Math.LN2 + logNearOne(mantissa)
+  const isSmall = belowRootOfHalf(mantissa)
+  return (exponent - isSmall) * Math.LN2 + logNearOne(mantissa * (1 + isSmall))
+}
+
+/** The first 32 bits of the root of one half. */
+const ROOT_OF_HALF = Math.floor(Math.SQRT1_2 * TWO_TO_32)
+
+/** 1 for what is below the root of one half, of [1/2, 1), else 0: by a sign, as a branch would be guessed wrong half the time. */
+function belowRootOfHalf(mantissa: number): number {
+  const bits = Math.floor(mantissa * TWO_TO_32)
+  if (bits === ROOT_OF_HALF) return mantissa < Math.SQRT1_2 ? 1 : 0
+  return ((bits | 0) - (ROOT_OF_HALF | 0)) >>> 31
 }
 
 function logNearOne(mantissa: number): number {

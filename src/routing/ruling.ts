@@ -78,6 +78,10 @@ export function rule(
   { panicThreshold, usesOpenLast }: RulingSettings,
 ): Ruling {
   const tried = input.tried.length === 0 ? null : new Set(input.tried)
+  const isFirstChoice = tried === null && input.pinnedWorkerId === null
+  // Workers that serve the same have one set between them, as a rule.
+  let models: CandidateView['models'] | undefined
+  let mismatch: string | null = null
   const vetoes: (string | null)[] = []
   const notes = new Map<number, string>()
   const eligible: CandidateView[] = []
@@ -85,15 +89,19 @@ export function rule(
   let inTrouble = 0
   for (const candidate of candidates) {
     const { availability } = candidate
-    const mismatch = mismatchOf(candidate, input.model)
+    if (candidate.models !== models) {
+      models = candidate.models
+      mismatch = mismatchOf(candidate, input.model)
+    }
+    const isFree = isUsable(availability)
     // Ranks share their worker's fate, so the first counts for all; what was set aside on purpose is no trouble.
     const isWorker = candidate.rank === null || candidate.rank === 0
     if (isWorker && mismatch === null && !isSetAside(availability)) {
       serving += 1
-      if (!isUsable(availability)) inTrouble += 1
+      if (!isFree) inTrouble += 1
     }
-    const veto = mismatch ?? vetoOf(candidate, input, tried)
-    if (veto === null && !isUsable(availability) && !isSetAside(availability)) notes.set(vetoes.length, NOTE.permit)
+    const veto = mismatch ?? (isFree && isFirstChoice ? null : vetoOf(candidate, input, tried))
+    if (veto === null && !isFree && !isSetAside(availability)) notes.set(vetoes.length, NOTE.permit)
     if (veto === null) eligible.push(candidate)
     vetoes.push(veto)
   }

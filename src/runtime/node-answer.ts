@@ -1,10 +1,11 @@
-// A worker's answer over undici's request API: without the `Response` that its fetch builds for each, which costs more
-// than everything the router does.
+// A worker's answer over undici's request API: without the `Response` and the `Headers` that its fetch builds for each,
+// which cost more than everything the router does.
 
 import { pipeline, Readable } from 'node:stream'
+import { arrayBuffer, text } from 'node:stream/consumers'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Dispatcher } from 'undici'
-import type { WorkerAnswer } from '../platform.ts'
+import type { AnswerHeaders, WorkerAnswer } from '../platform.ts'
 
 /** What can be undone here, by the names it goes by (RFC 9110, 8.4.1). */
 const DECODERS = new Map([
@@ -16,29 +17,40 @@ const DECODERS = new Map([
 
 /** The answer, decoded where the worker encoded it although it was asked not to; what can't be undone stays as it is. */
 export function toWorkerAnswer({ statusCode, headers: incoming, body }: Dispatcher.ResponseData): WorkerAnswer {
-  const headers = toHeaders(incoming)
+  const headers = new ReadHeaders(incoming)
   const createDecoder = DECODERS.get(headers.get('content-encoding')?.toLowerCase() ?? '')
-  if (createDecoder === undefined) return new ReadableAnswer(statusCode, headers, { body, isDecoded: false })
-  headers.delete('content-encoding')
-  headers.delete('content-length')
+  if (createDecoder === undefined) {
+    return new ReadableAnswer(statusCode, headers, { body, whole: body, isDecoded: false })
+  }
+  const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = incoming
   // Whoever reads the decoded stream meets an error of either; there is nothing to add here.
   const decoded = pipeline(body, createDecoder(), () => {})
-  return new ReadableAnswer(statusCode, headers, { body: decoded, isDecoded: true })
+  const whole = { arrayBuffer: () => arrayBuffer(decoded), text: () => text(decoded) }
+  return new ReadableAnswer(statusCode, new ReadHeaders(rest), { body: decoded, whole, isDecoded: true })
+}
+
+interface AnswerBody {
+  readonly body: Readable
+  /** Reads it whole: undici's own way of that takes what is there at once, without an iterator. */
+  readonly whole: Pick<WorkerAnswer, 'arrayBuffer' | 'text'>
+  readonly isDecoded: boolean
 }
 
 class ReadableAnswer implements WorkerAnswer {
   readonly status: number
   readonly ok: boolean
-  readonly headers: Headers
+  readonly headers: AnswerHeaders
   readonly isDecoded: boolean
   readonly #body: Readable
+  readonly #whole: AnswerBody['whole']
 
-  constructor(status: number, headers: Headers, { body, isDecoded }: { body: Readable; isDecoded: boolean }) {
+  constructor(status: number, headers: AnswerHeaders, { body, whole, isDecoded }: AnswerBody) {
     this.status = status
     this.ok = status >= 200 && status < 300
     this.headers = headers
     this.isDecoded = isDecoded
     this.#body = body
+    this.#whole = whole
   }
 
   get body(): ReadableStream<Uint8Array> {
@@ -46,27 +58,25 @@ class ReadableAnswer implements WorkerAnswer {
     return Readable.toWeb(this.#body) as unknown as ReadableStream<Uint8Array>
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    const { buffer, byteOffset, byteLength } = await this.#read()
-    return buffer.slice(byteOffset, byteOffset + byteLength)
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#whole.arrayBuffer()
   }
 
-  async text(): Promise<string> {
-    return (await this.#read()).toString('utf8')
-  }
-
-  async #read(): Promise<Buffer<ArrayBuffer>> {
-    const chunks: Buffer[] = []
-    for await (const chunk of this.#body) chunks.push(chunk)
-    return Buffer.concat(chunks)
+  text(): Promise<string> {
+    return this.#whole.text()
   }
 }
 
-function toHeaders(incoming: Dispatcher.ResponseData['headers']): Headers {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(incoming)) {
-    if (value === undefined) continue
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one)
+/** Headers as undici has read them, with names in lower case. */
+class ReadHeaders implements AnswerHeaders {
+  readonly #incoming: Dispatcher.ResponseData['headers']
+
+  constructor(incoming: Dispatcher.ResponseData['headers']) {
+    this.#incoming = incoming
   }
-  return headers
+
+  get(name: string): string | null {
+    const value = Object.hasOwn(this.#incoming, name) ? this.#incoming[name] : undefined
+    return Array.isArray(value) ? value.join(', ') : (value ?? null)
+  }
 }

@@ -71,7 +71,7 @@ export function serverRuntime(): ServerRuntime {
         origin: url.slice(0, pathAt),
         path: url.slice(pathAt),
         method,
-        headers: Object.fromEntries(headers),
+        headers,
         // Node's declaration of the web stream and the standard's name the same thing apart.
         body: body instanceof ReadableStream ? Readable.fromWeb(body as unknown as NodeReadableStream) : body,
         signal,

@@ -22,6 +22,9 @@ export class DecisionRing implements DecisionLogStore {
   readonly #size: number
   /** Oldest first: a map keeps the order of insertion. */
   readonly #records = new Map<string, DecisionRecord>()
+  /** Whose turn it is to go: the first of a map is found past all those that have been deleted before it. */
+  readonly #places: DecisionRecord[] = []
+  #nextPlace = 0
   readonly #views = new ViewShelf()
   #stored = 0
 
@@ -43,9 +46,11 @@ export class DecisionRing implements DecisionLogStore {
     this.#stored += 1
     this.#records.set(record.decision_id, record)
     this.#views.use(record.view_hash)
-    if (this.#records.size <= this.#size) return
-    const [oldest] = this.#records.values()
-    this.#remove(oldest)
+    const oldest = this.#places[this.#nextPlace]
+    this.#places[this.#nextPlace] = record
+    this.#nextPlace = (this.#nextPlace + 1) % this.#size
+    // One that was closed after all stands in the place of its end.
+    if (oldest !== undefined && this.#records.get(oldest.decision_id) === oldest) this.#remove(oldest)
   }
 
   /** The newest first, as they came. */

@@ -55,28 +55,49 @@ export const MAX_SERIES = 4_096
 /** Those that go, longest untouched first, where there is no room for another. */
 const SERIES_DROPPED = MAX_SERIES / 4
 
-interface Series {
+/** One of the rows of a table. */
+export interface CountSeries {
+  /** To be added to in place. */
   readonly row: number[]
   touched: number
 }
 
 /** Counts that grow. */
 export class CountTable {
-  readonly #metrics = new Map<string, Map<string, Series>>()
+  readonly #metrics = new Map<string, Map<string, CountSeries>>()
   #touches = 0
+  #epoch = 0
+
+  /** Changes when series that were handed out may be part of the table no longer. */
+  get epoch(): number {
+    return this.#epoch
+  }
 
   /** The row of a series, to be added to in place; one of `width` zeros where there was none. */
   row(metric: string, key: string, width: number): number[] {
+    return this.series(metric, key, width).row
+  }
+
+  /** The same with what `touch` wants of whoever keeps it, which is for one epoch. */
+  series(metric: string, key: string, width: number): CountSeries {
     let all = this.#metrics.get(metric)
     if (all === undefined) this.#metrics.set(metric, (all = new Map()))
     let series = all.get(key)
     if (series === undefined) {
-      if (all.size >= MAX_SERIES) dropOldest(all)
+      if (all.size >= MAX_SERIES) {
+        dropOldest(all)
+        this.#epoch += 1
+      }
       series = { row: Array.from({ length: width }, () => 0), touched: 0 }
       all.set(key, series)
     }
+    this.touch(series)
+    return series
+  }
+
+  /** Says that it is in use: what has not been for longest goes first. */
+  touch(series: CountSeries): void {
     series.touched = this.#touches += 1
-    return series.row
   }
 
   /** Adds what another table has. Rows of another width are of another version, and take the place of those here. */
@@ -116,11 +137,12 @@ export class CountTable {
   take(): Counts {
     const counts = this.toCounts()
     this.#metrics.clear()
+    this.#epoch += 1
     return counts
   }
 }
 
-function dropOldest(all: Map<string, Series>): void {
+function dropOldest(all: Map<string, CountSeries>): void {
   const oldest = [...all].sort(([, one], [, other]) => one.touched - other.touched).slice(0, SERIES_DROPPED)
   for (const [key] of oldest) all.delete(key)
 }

@@ -688,3 +688,23 @@ describe('turns', () => {
     expect(await rigOf().mirror.strictTicket('m')).toBe(77)
   })
 })
+
+describe('what is the same for many requests', () => {
+  test('is not made anew, while requests in flight are counted and older views stay as they were', async () => {
+    const { mirror, look } = rigOf()
+    await look()
+    const before = mirror.view().candidates
+    const lease = mirror.acquire('b', () => {})
+    const during = mirror.view().candidates
+    lease.release()
+    const after = mirror.view().candidates
+    expect([before, during, after].map((view) => view.map(({ inFlightHere }) => inFlightHere))).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 0],
+    ])
+    expect(during[0]).toBe(before[0])
+    expect(after).toEqual(before)
+    expect(after).not.toBe(before)
+  })
+})

@@ -6,7 +6,8 @@ import { isUsable } from '../routing/availability.ts'
 import type { Availability, CandidateView, Policy } from '../routing/policy.ts'
 import type { Lease } from './fleet-lease.ts'
 import type { FleetLink } from './fleet-link.ts'
-import { type FleetRoster, type RosterEntry, toRoster } from './fleet-roster.ts'
+import { candidateIdsOf, type FleetRoster, type RosterEntry, toRoster } from './fleet-roster.ts'
+import { IdleCandidates } from './idle-candidates.ts'
 import type { FleetSnapshot } from './fleet-store.ts'
 import { type LmcacheOccupancyView, OccupancyViews } from './lmcache-occupancy.ts'
 import { toWorkerStatus, type WorkerStatus } from './worker-status.ts'
@@ -34,6 +35,8 @@ export class FleetMirror {
   readonly #workers: ReadonlyMap<string, WorkerConfig>
   readonly #occupancy = new OccupancyViews()
   #joined: FleetRoster
+  /** The candidates of that roster; null until a request asks for them. */
+  #idle: IdleCandidates | null = null
   /** The snapshot the roster was joined from. */
   #joinedFrom: FleetSnapshot | null = null
 
@@ -68,10 +71,18 @@ export class FleetMirror {
   view(): MirrorView {
     const snapshot = this.#link.snapshot()
     const nowMs = this.#link.now()
-    const candidates: CandidateView[] = []
-    for (const entry of this.#roster().entries.values()) candidates.push(this.#toCandidate(entry, nowMs))
+    const candidates = this.#candidates(this.#roster(), nowMs)
     const ageMs = snapshot === null ? 0 : Math.max(0, nowMs - snapshot.takenAtMs)
     return { source: this.#link.source(), ageMs, candidates }
+  }
+
+  #candidates(roster: FleetRoster, nowMs: number): readonly CandidateView[] {
+    const { leases, permits, evidence } = this.#link
+    const isCalm = evidence.isEmpty() && permits.isEmpty() && roster.busyUntilMs <= nowMs
+    if (!isCalm) return Array.from(roster.entries.values(), (entry) => this.#toCandidate(entry, nowMs))
+    // All but those with requests of ours are what they were when the roster was joined: one object for every request.
+    this.#idle ??= new IdleCandidates(roster)
+    return this.#idle.with(leases.busy())
   }
 
   /** A request was decided to go to a worker on a permit, so no other may be. */
@@ -143,7 +154,8 @@ export class FleetMirror {
 
   /** Ids of a worker's candidates: itself, or its ranks. */
   candidatesOf(workerId: string): readonly string[] {
-    return [...this.#roster().entries.values()].filter((entry) => entry.workerId === workerId).map(({ id }) => id)
+    const worker = this.#workers.get(workerId)
+    return worker === undefined ? [] : candidateIdsOf(worker)
   }
 
   /** Ids of every model some worker serves, whether or not it is up. */
@@ -218,6 +230,7 @@ export class FleetMirror {
     const snapshot = this.#link.snapshot()
     if (snapshot === this.#joinedFrom) return this.#joined
     this.#joinedFrom = snapshot
+    this.#idle = null
     this.#joined = toRoster(this.#settings.workers, snapshot)
     // Lease turns for every model ahead of its first request, so that no request starts a run of its own.
     if (this.#link.takesTurns()) for (const model of this.#joined.models) this.#link.desk.expect(model)

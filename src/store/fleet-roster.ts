@@ -20,6 +20,8 @@ export interface FleetRoster {
   readonly modelsByWorker: ReadonlyMap<string, ReadonlySet<string>>
   /** Every model some worker serves. */
   readonly models: ReadonlySet<string>
+  /** Until when any of them wants to be left alone; 0 when none does. */
+  readonly busyUntilMs: number
 }
 
 /** What is taken for true of a worker that the snapshot does not know. */
@@ -41,11 +43,17 @@ export function candidateIdsOf({ id, dataParallelSize }: Pick<WorkerConfig, 'id'
 export function toRoster(workers: readonly WorkerConfig[], snapshot: FleetSnapshot | null): FleetRoster {
   const states = new Map(snapshot?.workers.map((state) => [state.workerId, state]))
   const modelsByWorker = new Map<string, ReadonlySet<string>>()
+  // One set for all who serve the same, which a decision then looks into once.
+  const sets = new Map<string, ReadonlySet<string>>()
   for (const worker of workers) {
-    const models = worker.models ?? states.get(worker.id)?.models ?? null
-    if (models !== null) modelsByWorker.set(worker.id, new Set(models))
+    const served = worker.models ?? states.get(worker.id)?.models ?? null
+    if (served === null) continue
+    const key = JSON.stringify(served)
+    const models = sets.get(key) ?? new Set(served)
+    sets.set(key, models)
+    modelsByWorker.set(worker.id, models)
   }
-  const models = new Set([...modelsByWorker.values()].flatMap((served) => [...served]))
+  const models = new Set([...sets.values()].flatMap((served) => [...served]))
   const entries = workers.flatMap((worker) => {
     const shared = {
       workerId: worker.id,
@@ -59,7 +67,8 @@ export function toRoster(workers: readonly WorkerConfig[], snapshot: FleetSnapsh
       return [id, { id, rank, ...shared, inFlightElsewhere: snapshot?.inFlightElsewhere.get(id) ?? 0 }]
     })
   })
-  return { entries: new Map(entries), states, modelsByWorker, models }
+  const busyUntilMs = Math.max(0, ...entries.map(([, entry]) => entry.busyUntilMs))
+  return { entries: new Map(entries), states, modelsByWorker, models, busyUntilMs }
 }
 
 function known(state: WorkerState | undefined, takenAtMs: number) {

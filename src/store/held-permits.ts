@@ -26,6 +26,10 @@ export class HeldPermits {
     }
   }
 
+  isEmpty(): boolean {
+    return this.#held.size === 0
+  }
+
   /** Whether a request may be decided to go to this worker. */
   has(workerId: string): boolean {
     return this.#held.size > 0 && this.#find(workerId, false) !== undefined

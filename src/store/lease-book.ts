@@ -1,6 +1,7 @@
 // Requests this process or isolate has in flight, as leases: taken once, given back once, and forgotten when nobody
 // renews them (an isolate's request can be dropped by the platform without any of our code running).
 
+import { Bag, type Bagged } from './bag.ts'
 import { LEASE_TTL_MS } from './holder-book.ts'
 
 /** What a request's worker did lately; written by whoever reads its answer. */
@@ -27,6 +28,8 @@ export interface LeaseBook {
   /** Requests in flight on a candidate. */
   count(candidateId: string): number
   total(): number
+  /** Counts by candidate as they are; a nought counts for nothing. */
+  busy(): ReadonlyMap<string, number>
   /** Whether any request is in flight on a worker. */
   hasWork(workerId: string): boolean
   /** Counts by candidate, without candidates that have none; drops leases that nobody renewed. */
@@ -35,63 +38,95 @@ export interface LeaseBook {
   lastBytes(): ReadonlyMap<string, number>
 }
 
-interface LiveLease {
-  readonly candidateId: string
-  readonly workerId: string
-  readonly activity: LeaseActivity
-  renewedAtMs: number
+export function createLeaseBook(now: () => number): LeaseBook {
+  return new Book(now)
 }
 
-export function createLeaseBook(now: () => number): LeaseBook {
-  const counts = new Map<string, number>()
-  const live = new Set<LiveLease>()
-  const lastByteAtMs = new Map<string, number>()
+class Book implements LeaseBook {
+  readonly now: () => number
+  /** Those that have none keep their nought until the next report: most get another request soon. */
+  readonly #counts = new Map<string, number>()
+  readonly #live = new Bag<LiveLease>()
+  readonly #lastByteAtMs = new Map<string, number>()
 
-  function noteBytes({ workerId, activity }: LiveLease): void {
-    const atMs = activity.isWaiting ? activity.lastByteAtMs : now()
-    if (atMs !== null) lastByteAtMs.set(workerId, Math.max(atMs, lastByteAtMs.get(workerId) ?? atMs))
+  constructor(now: () => number) {
+    this.now = now
   }
 
-  function giveBack(lease: LiveLease): boolean {
-    if (!live.delete(lease)) return false
-    noteBytes(lease)
-    const left = (counts.get(lease.candidateId) ?? 1) - 1
-    if (left > 0) counts.set(lease.candidateId, left)
-    else counts.delete(lease.candidateId)
+  acquire(candidateId: string, workerId: string): BookedLease {
+    const lease = new LiveLease(this, candidateId, workerId)
+    this.#live.add(lease)
+    this.#counts.set(candidateId, this.count(candidateId) + 1)
+    return lease
+  }
+
+  giveBack(lease: LiveLease): boolean {
+    if (!this.#live.remove(lease)) return false
+    this.#noteBytes(lease)
+    this.#counts.set(lease.candidateId, this.count(lease.candidateId) - 1)
     return true
   }
 
-  return {
-    acquire(candidateId, workerId) {
-      const activity: LeaseActivity = { lastByteAtMs: null, isWaiting: true }
-      const lease: LiveLease = { candidateId, workerId, activity, renewedAtMs: now() }
-      live.add(lease)
-      counts.set(candidateId, (counts.get(candidateId) ?? 0) + 1)
-      return {
-        activity,
-        release: () => giveBack(lease),
-        renew() {
-          lease.renewedAtMs = now()
-        },
-        touch() {
-          activity.lastByteAtMs = now()
-        },
-      }
-    },
-    count: (candidateId) => counts.get(candidateId) ?? 0,
-    total: () => live.size,
-    hasWork(workerId) {
-      for (const lease of live) if (lease.workerId === workerId) return true
-      return false
-    },
-    report() {
-      const oldestMs = now() - LEASE_TTL_MS
-      for (const lease of live) if (lease.renewedAtMs < oldestMs) giveBack(lease)
-      return new Map(counts)
-    },
-    lastBytes() {
-      for (const lease of live) noteBytes(lease)
-      return lastByteAtMs
-    },
+  count(candidateId: string): number {
+    return this.#counts.get(candidateId) ?? 0
+  }
+
+  total(): number {
+    return this.#live.all.length
+  }
+
+  busy(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  hasWork(workerId: string): boolean {
+    return this.#live.all.some((lease) => lease.workerId === workerId)
+  }
+
+  report(): ReadonlyMap<string, number> {
+    const oldestMs = this.now() - LEASE_TTL_MS
+    const forgotten = this.#live.all.filter(({ renewedAtMs }) => renewedAtMs < oldestMs)
+    for (const lease of forgotten) this.giveBack(lease)
+    for (const [candidateId, count] of this.#counts) if (count === 0) this.#counts.delete(candidateId)
+    return new Map(this.#counts)
+  }
+
+  lastBytes(): ReadonlyMap<string, number> {
+    for (const lease of this.#live.all) this.#noteBytes(lease)
+    return this.#lastByteAtMs
+  }
+
+  #noteBytes({ workerId, activity }: LiveLease): void {
+    const atMs = activity.isWaiting ? activity.lastByteAtMs : this.now()
+    if (atMs === null) return
+    this.#lastByteAtMs.set(workerId, Math.max(atMs, this.#lastByteAtMs.get(workerId) ?? atMs))
+  }
+}
+
+class LiveLease implements BookedLease, Bagged {
+  readonly candidateId: string
+  readonly workerId: string
+  readonly activity: LeaseActivity = { lastByteAtMs: null, isWaiting: true }
+  bagAt = -1
+  renewedAtMs: number
+  readonly #book: Book
+
+  constructor(book: Book, candidateId: string, workerId: string) {
+    this.#book = book
+    this.candidateId = candidateId
+    this.workerId = workerId
+    this.renewedAtMs = book.now()
+  }
+
+  release(): boolean {
+    return this.#book.giveBack(this)
+  }
+
+  renew(): void {
+    this.renewedAtMs = this.#book.now()
+  }
+
+  touch(): void {
+    this.activity.lastByteAtMs = this.#book.now()
   }
 }

@@ -28,13 +28,13 @@ test.each([
 ])('%s is none', (value) => expect(isTraceparent(value)).toBe(false))
 
 test('tracestate goes with its traceparent, baggage only when it is too long', () => {
-  const kept = new Headers({ traceparent: GOOD, tracestate: 'a=1', baggage: 'b=2' })
+  const kept = { traceparent: GOOD, tracestate: 'a=1', baggage: 'b=2' }
   dropBadTraceContext(kept)
-  expect(Object.fromEntries(kept)).toEqual({ traceparent: GOOD, tracestate: 'a=1', baggage: 'b=2' })
-  const dropped = new Headers({ traceparent: 'zz', tracestate: 'a=1', baggage: `b=${'x'.repeat(8_191)}` })
+  expect(kept).toEqual({ traceparent: GOOD, tracestate: 'a=1', baggage: 'b=2' })
+  const dropped = { traceparent: 'zz', tracestate: 'a=1', baggage: `b=${'x'.repeat(8_191)}` }
   dropBadTraceContext(dropped)
-  expect([...dropped]).toEqual([])
-  const alone = new Headers({ tracestate: 'a=1', baggage: 'b=2' })
+  expect(dropped).toEqual({})
+  const alone = { tracestate: 'a=1', baggage: 'b=2' }
   dropBadTraceContext(alone)
-  expect([...alone]).toEqual([['baggage', 'b=2']])
+  expect(alone).toEqual({ baggage: 'b=2' })
 })

@@ -8,13 +8,13 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const MAX_BAGGAGE_BYTES = 8_192
 
 /** Takes out what is no trace context. `tracestate` says nothing without its `traceparent`. */
-export function dropBadTraceContext(headers: Headers): void {
-  const parent = headers.get('traceparent')
-  if (parent === null || !isTraceparent(parent)) {
-    headers.delete('traceparent')
-    headers.delete('tracestate')
+export function dropBadTraceContext(headers: Record<string, string>): void {
+  const { traceparent: parent, baggage = '' } = headers
+  if (parent === undefined || !isTraceparent(parent)) {
+    delete headers['traceparent']
+    delete headers['tracestate']
   }
-  if ((headers.get('baggage')?.length ?? 0) > MAX_BAGGAGE_BYTES) headers.delete('baggage')
+  if (baggage.length > MAX_BAGGAGE_BYTES) delete headers['baggage']
 }
 
 export function isTraceparent(value: string): boolean {

@@ -28,7 +28,7 @@ function bench(server: Partial<EmbeddingServerConfig> = {}, bindings: Readonly<R
   let answer: Answer | 'never' | Response = listOf
   const send: SendRequest = async (url, { headers, body }) => {
     const read: Asked['body'] = JSON.parse(new TextDecoder().decode(body as Uint8Array))
-    asked.push({ url, key: headers.get('authorization'), body: read })
+    asked.push({ url, key: new Headers(headers).get('authorization'), body: read })
     if (answer === 'never') return new Promise(() => {})
     return answer instanceof Response ? answer.clone() : Response.json(answer(read.input))
   }

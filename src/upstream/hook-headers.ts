@@ -2,7 +2,7 @@
 
 import { revealAll, type Secret } from '../secret.ts'
 import { dropBadTraceContext } from '../tracing/trace-context.ts'
-import { copyPlain } from './headers.ts'
+import { pickPlain } from './headers.ts'
 
 /** Whether the hook sees the request's body or only its circumstances. A caller can't fake it: bodies are its own. */
 export const HEADER_HOOK_INPUT = 'x-vllm-router-hook-input'
@@ -25,8 +25,9 @@ export interface HookHeaderOptions {
 
 export function toHookHeaders(incoming: Headers, options: HookHeaderOptions): Headers {
   const headers = new Headers(revealAll(options.headers))
-  copyPlain(incoming, headers, ['traceparent', 'tracestate'])
-  dropBadTraceContext(headers)
+  const trace = pickPlain(incoming, ['traceparent', 'tracestate'])
+  dropBadTraceContext(trace)
+  for (const [name, value] of Object.entries(trace)) headers.set(name, value)
   headers.set('content-type', 'application/json')
   headers.set('accept', 'application/json')
   // A compressed answer could unpack to far more than was read.

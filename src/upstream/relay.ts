@@ -2,6 +2,7 @@
 // when the worker's stream ends wrongly.
 
 import type { ErrorCodeName } from '../errors/codes.ts'
+import type { ByteReader, ReadChunk, WorkerAnswer } from '../platform.ts'
 import type { Answer, Interruption } from './send.ts'
 
 /** How an exchange ended, as the record says it. */
@@ -49,14 +50,9 @@ export function relayBody(options: RelayOptions): ReadableStream<Uint8Array> {
   )
 }
 
-interface ReadChunk {
-  readonly done: boolean
-  readonly value?: Uint8Array | undefined
-}
-
-/** What is used of a stream's reader; the runtimes' own declarations of it disagree. */
-export interface ByteReader {
-  read(): Promise<ReadChunk>
+/** A reader of an answer's body; null when it has none. */
+export function openReader(answer: WorkerAnswer): ByteReader | null {
+  return answer.openReader?.() ?? answer.body?.getReader() ?? null
 }
 
 type Controller = ReadableStreamDefaultController<Uint8Array>

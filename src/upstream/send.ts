@@ -1,7 +1,7 @@
 // One attempt at one worker, up to its answer's headers. Outcomes are data; nothing here throws for what a worker does.
 
 import type { Timeouts, WorkerConfig } from '../config/config.ts'
-import type { Platform, WorkerAnswer } from '../platform.ts'
+import type { HeaderFields, Platform, WorkerAnswer } from '../platform.ts'
 import type { LeaseActivity } from '../store/lease-book.ts'
 import { type Deadline, startDeadline, type TimeoutKind } from './deadline.ts'
 
@@ -10,7 +10,7 @@ export interface AttemptRequest {
   /** Path and query as the worker gets them, such as `/v1/models?x=1`. */
   readonly target: string
   readonly method: string
-  readonly headers: Headers
+  readonly headers: HeaderFields
   readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
   readonly timeouts: Timeouts
   /** Kept up to date with what the worker did lately. */

@@ -24,7 +24,8 @@ function rig(answer: (call: Call) => Response | null, bindings: Readonly<Record<
   const tokenizer = createTokenizer({
     now: clock.now,
     after: clock.after,
-    send: (url, { headers, body }: SendRequestInit) => ask(url, headers, new TextDecoder().decode(body as Uint8Array)),
+    send: (url, { headers, body }: SendRequestInit) =>
+      ask(url, new Headers(headers), new TextDecoder().decode(body as Uint8Array)),
     binding: (name) =>
       name in bindings
         ? { fetch: async (request) => ask(`${name}:${request.url}`, request.headers, await request.text()) }

@@ -26,7 +26,7 @@ function openPusher(answer: () => Promise<Response> = async () => new Response('
       after: time.after,
       randomId: () => 'one',
       async send(url, { signal, headers }) {
-        sent.push(`${url} ${headers.get('x-api-key')}`)
+        sent.push(`${url} ${new Headers(headers).get('x-api-key')}`)
         const aborted = new Promise<never>((_, reject) => {
           signal.addEventListener('abort', () => reject(new Error('aborted')))
         })

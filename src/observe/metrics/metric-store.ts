@@ -1,6 +1,7 @@
 // Counts, levels and distributions by label values, and their text for Prometheus (exposition format 0.0.4).
 
-import { type Counts, CountTable, type Levels } from '../../store/fleet-counts.ts'
+import { type Counts, type CountSeries, CountTable, type Levels } from '../../store/fleet-counts.ts'
+import { LabelTree } from '../label-tree.ts'
 import { ALL_METRIC_NAMES, METRICS, type MetricDefinition, type MetricName } from './definitions.ts'
 
 type NamesOf<Type extends MetricDefinition['type']> = {
@@ -35,19 +36,22 @@ export interface Family {
 
 export class MetricStore {
   readonly #counts = new CountTable()
+  /** Series of the table by their labels, for as long as they are part of it. */
+  #found = new LabelTree<CountSeries>()
+  #foundEpoch = 0
   readonly #levels = new Map<string, ReadonlyMap<string, number>>()
   /** Where counts that somebody else keeps stood when they were last looked at. */
   readonly #readings = new Map<string, number>()
 
   add<Name extends NamesOf<'counter'>>(name: Name, labels: LabelValues<Name>, amount = 1): void {
-    const row = this.#counts.row(name, keyOf(labels), 1)
+    const row = this.#row(name, labels, 1)
     row[0] = (row[0] ?? 0) + amount
   }
 
   /** Of a histogram; `value` in seconds. */
   observe<Name extends NamesOf<'histogram'>>(name: Name, labels: LabelValues<Name>, value: number): void {
     const { buckets } = METRICS[name]
-    const row = this.#counts.row(name, keyOf(labels), buckets.length + 2)
+    const row = this.#row(name, labels, buckets.length + 2)
     let at = 0
     while (at < buckets.length && value > (buckets[at] ?? 0)) at += 1
     row[at] = (row[at] ?? 0) + 1
@@ -79,6 +83,17 @@ export class MetricStore {
 
   levels(): Levels {
     return Object.fromEntries(Array.from(this.#levels, ([name, series]) => [name, Object.fromEntries(series)]))
+  }
+
+  #row(name: MetricName, labels: readonly string[], width: number): number[] {
+    if (this.#foundEpoch !== this.#counts.epoch) {
+      this.#found = new LabelTree()
+      this.#foundEpoch = this.#counts.epoch
+    }
+    const slot = this.#found.slot(name, labels)
+    if (slot.value === null) slot.value = this.#counts.series(name, keyOf(labels), width)
+    else this.#counts.touch(slot.value)
+    return slot.value.row
   }
 
   /** Every metric, those without a series yet among them. */

@@ -5,6 +5,7 @@ import type { PipelineEvents } from '../../pipeline/events.ts'
 import type { Exchange } from '../../pipeline/exchange.ts'
 import { shownWorker } from '../../pipeline/routing-headers.ts'
 import type { DecisionRecord } from '../../record/schema.ts'
+import { statusClass } from '../status-class.ts'
 import type { MetricStore } from './metric-store.ts'
 
 /** The label of what is not known to the configuration or the fleet: anybody may ask for any name. */
@@ -79,7 +80,7 @@ function errorTypeOf({ error, status, stream_end: end }: DecisionRecord): string
 
 function addRequest(store: MetricStore, record: DecisionRecord, { route, model, error }: Labels): void {
   const { status, duration_ms: durationMs, ttft_ms: ttftMs, queue_ms: queueMs, stream_end: end, tenant } = record
-  store.add('vllm_router_requests_total', [route, model, `${Math.floor(status / 100)}xx`])
+  store.add('vllm_router_requests_total', [route, model, statusClass(status)])
   store.observe('vllm_router_request_duration_seconds', [route], durationMs / 1000)
   if (queueMs !== undefined) store.observe('vllm_router_queue_duration_seconds', [], queueMs / 1000)
   // What is looked at on its way, such as for a cache, has a first byte as well.
@@ -117,17 +118,13 @@ function isFault(outcome: string, status: number | undefined): boolean {
   return outcome !== 'answered' || (status ?? 200) >= 500
 }
 
-function addTokens(
-  store: MetricStore,
-  { usage, cached_tokens: cached, tenant, ...record }: DecisionRecord,
-  { model }: Labels,
-): void {
+function addTokens(store: MetricStore, record: DecisionRecord, { model }: Labels): void {
+  const { usage, cached_tokens: cached, tenant } = record
   const { prompt_tokens: prompt = 0, completion_tokens: completion = 0 } = usage ?? {}
-  for (const [kind, count] of [
-    ['prompt', prompt],
-    ['completion', completion],
-  ] as const) {
-    if (count === 0) continue
+  addTokensOf('prompt', prompt)
+  addTokensOf('completion', completion)
+  function addTokensOf(kind: 'prompt' | 'completion', count: number): void {
+    if (count === 0) return
     store.add('vllm_router_tokens_total', [model, kind], count)
     if (tenant !== undefined) store.add('vllm_router_tenant_tokens_total', [tenant, kind], count)
   }

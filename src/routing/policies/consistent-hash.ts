@@ -2,10 +2,11 @@
 // on load so that one hot session can't sink one worker.
 
 import * as z from 'zod'
-import { hashState, rendezvousPlace } from '../hash.ts'
-import { loadBounds, loadFactorOption, OVER_LOAD_BOUND } from '../load-bound.ts'
+import { CandidateNames } from '../candidate-names.ts'
+import { hashState } from '../hash.ts'
+import { isOverBound, loadBounds, loadFactorOption, OVER_LOAD_BOUND } from '../load-bound.ts'
 import { naturalLog } from '../natural-log.ts'
-import { definePolicy, type CandidateView, type Policy, type PolicyInput, type Verdict } from '../policy.ts'
+import { definePolicy, type Policy, type Verdict } from '../policy.ts'
 
 /** Header names that differ for each request, and so defeat what this policy is for. */
 const PER_REQUEST_HEADERS: readonly string[] = ['x-request-id', 'x-trace-id', 'traceparent']
@@ -40,7 +41,7 @@ export const consistentHash = definePolicy({
     return {
       name: 'consistent_hash',
       needs: { affinity: headers === undefined ? {} : { headers } },
-      score: load_factor === 'off' ? scorePlaces : (input) => scoreBounded(input, load_factor),
+      score: scorer(load_factor),
     }
   },
   warnings: warningsFor,
@@ -56,27 +57,21 @@ function warningsFor({ hash_headers = [], virtual_nodes }: ConsistentHashOptions
   return warnings
 }
 
-function scorePlaces(input: PolicyInput): Verdict[] {
-  const scoreOf = placeScorer(input)
-  return input.candidates.map((candidate) => ({ score: scoreOf(candidate) }))
-}
-
-function scoreBounded(input: PolicyInput, loadFactor: number): Verdict[] {
-  const { candidates, loadAgeMs } = input
-  const scoreOf = placeScorer(input)
-  const boundOf = loadBounds(candidates, loadAgeMs, loadFactor)
-  return candidates.map((candidate) => {
-    const { inFlight, bound, isOver } = boundOf(candidate)
-    const score = scoreOf(candidate)
-    const parts = { in_flight: inFlight, bound }
-    return isOver ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
-  })
-}
-
-function placeScorer({ affinity, random }: PolicyInput): (candidate: CandidateView) => number {
-  // Without a key there is nothing to be true to: a key of the request's own spreads such requests evenly.
-  const key = affinity === null ? { high: draw32(random), low: draw32(random) } : hashState(affinity.hash)
-  return ({ id, weight }) => naturalLog(rendezvousPlace(key, id)) / weight
+function scorer(loadFactor: ConsistentHashOptions['load_factor']): Policy['score'] {
+  const names = new CandidateNames()
+  return (input) => {
+    const { candidates, loadAgeMs, affinity, random } = input
+    // Without a key there is nothing to be true to: a key of the request's own spreads such requests evenly.
+    const key = affinity === null ? { high: draw32(random), low: draw32(random) } : hashState(affinity.hash)
+    const places = names.places(key, candidates)
+    const bounds = loadFactor === 'off' ? null : loadBounds(candidates, loadAgeMs, loadFactor)
+    return candidates.map(({ weight }, at): Verdict => {
+      const score = naturalLog(places[at] ?? 0) / weight
+      const parts = bounds?.[at]
+      if (parts === undefined) return { score }
+      return isOverBound(parts) ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
+    })
+  }
 }
 
 function draw32(random: () => number): number {

@@ -2,7 +2,7 @@
 
 import type { PrefixFact } from '../cache-facts.ts'
 import { loadEstimator } from '../load.ts'
-import { loadBounds, OVER_LOAD_BOUND } from '../load-bound.ts'
+import { isOverBound, loadBounds, OVER_LOAD_BOUND } from '../load-bound.ts'
 import type { CandidateView, PolicyInput, Verdict } from '../policy.ts'
 import { scoreByCache } from './cache-aware-score.ts'
 
@@ -80,7 +80,7 @@ export function scoreOccupancy(input: PolicyInput, cacheWeight: number, loadFact
   const { candidates, loadAgeMs } = input
   const fullnessOf = fullness(input)
   const loadOf = loadEstimator(candidates, loadAgeMs)
-  const boundOf = loadFactor === 'off' ? null : loadBounds(candidates, loadAgeMs, loadFactor)
+  const bounds = loadFactor === 'off' ? null : loadBounds(candidates, loadAgeMs, loadFactor)
   const loads = candidates.map((candidate) => loadOf(candidate).load)
   const mostLoad = Math.max(0, ...loads)
   return candidates.map((candidate, at) => {
@@ -88,10 +88,10 @@ export function scoreOccupancy(input: PolicyInput, cacheWeight: number, loadFact
     const load = loads[at] ?? 0
     const idle = mostLoad === 0 ? 1 : (mostLoad - load) / mostLoad
     const score = cacheWeight * share + (1 - cacheWeight) * idle
-    if (boundOf === null) return { score, parts: { chunks, load } }
-    const { inFlight, bound, isOver } = boundOf(candidate)
-    const parts = { chunks, load, in_flight: inFlight, bound }
-    return isOver ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
+    const bounded = bounds?.[at]
+    if (bounded === undefined) return { score, parts: { chunks, load } }
+    const parts = { chunks, load, in_flight: bounded.in_flight, bound: bounded.bound }
+    return isOverBound(bounded) ? { score, parts, veto: OVER_LOAD_BOUND } : { score, parts }
   })
 }
 

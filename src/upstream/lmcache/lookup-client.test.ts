@@ -37,7 +37,7 @@ function rig(answer: () => Response | null, given: Partial<LmcacheNeeds> = {}) {
     platform: {
       now: clock.now,
       after: clock.after,
-      send: (url, { headers, body }) => ask(url, headers, new TextDecoder().decode(body as Uint8Array)),
+      send: (url, { headers, body }) => ask(url, new Headers(headers), new TextDecoder().decode(body as Uint8Array)),
       binding: (name) =>
         name === 'VPC' ? { fetch: async (request) => ask(request.url, request.headers, await request.text()) } : null,
       classifySendError: () => ({ phase: 'not_sent', reason: 'refused' }),

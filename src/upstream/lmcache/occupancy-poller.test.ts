@@ -44,8 +44,8 @@ function rigOf(settings: OccupancySettings | null = SETTINGS) {
   }
   const startedAtMs = time.now()
   const send: SendRequest = (url, { headers }) => {
-    rig.asked.push({ atMs: time.now() - startedAtMs, url, key: headers.get('authorization') })
-    return rig.answer(new URL(url).pathname, headers)
+    rig.asked.push({ atMs: time.now() - startedAtMs, url, key: new Headers(headers).get('authorization') })
+    return rig.answer(new URL(url).pathname, new Headers(headers))
   }
   const platform = {
     now: time.now,
@@ -54,8 +54,12 @@ function rigOf(settings: OccupancySettings | null = SETTINGS) {
     send,
     binding: (name: string) => ({
       fetch: async ({ url, headers }: Request) => {
-        rig.asked.push({ atMs: time.now() - startedAtMs, url: `${name} ${url}`, key: headers.get('authorization') })
-        return (await rig.bound(new URL(url).pathname, headers)) as Response
+        rig.asked.push({
+          atMs: time.now() - startedAtMs,
+          url: `${name} ${url}`,
+          key: new Headers(headers).get('authorization'),
+        })
+        return (await rig.bound(new URL(url).pathname, new Headers(headers))) as Response
       },
     }),
   }
