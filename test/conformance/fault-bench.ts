@@ -136,10 +136,11 @@ export function faultBench(
         async () => {
           const { decisions } = (await admin.get('/admin/decisions?limit=50')).json()
           found = decisions.find((each: ShownRecord) => each.request_id === id)
-          return found !== undefined
+          // It is shown from the beginning of the request on.
+          return found !== undefined && found.lifecycle_state !== 'in_progress'
         },
         10_000,
-        () => `no decision of ${id} is shown`,
+        () => `no decision of ${id} that has ended is shown`,
       )
       if (found === undefined) throw new Error('it went away')
       return found

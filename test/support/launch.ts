@@ -157,13 +157,25 @@ export async function until(
   }
 }
 
+/** Test files that run side by side, at most; each has ports of its own, as a port is taken only after it was found free. */
+const POOL = 8
+const PORTS_OF_A_WORKER = 20_000 / POOL
+const FIRST_PORT = 10_000 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % POOL) * PORTS_OF_A_WORKER
+
+/** Ports that this process has given away. */
+const given = new Set<number>()
+
 /**
  * A port nobody listens on, below those that the system gives to outgoing connections: one of these could take it before
  * the process that it is meant for does.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000)
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS_OF_A_WORKER)
+    if (given.has(port)) continue
+    // Those of long ago are free again.
+    if (given.size > PORTS_OF_A_WORKER / 2) given.clear()
+    given.add(port)
     if (await canListen(port)) return port
   }
 }
