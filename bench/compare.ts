@@ -75,10 +75,19 @@ interface Leg extends LoadResult {
 /** A core busier than this leaves no doubt who holds up the rest. */
 const SATURATED = 0.85
 
+/** Every target once under this load, so that its runtime has compiled what it will run; nothing is measured. */
+export async function warmUp(bench: Bench, plan: LoadPlan): Promise<void> {
+  for (const target of targetsOf(bench)) await measure(bench, target, plan, plan.warmUpSeconds)
+}
+
+function targetsOf({ contenders }: Bench): readonly Target[] {
+  return [...new Set(contenders.map(({ target }) => target))]
+}
+
 export async function compare(bench: Bench, plan: LoadPlan): Promise<Comparison> {
   const { upstream, contenders } = bench
-  const all = [...new Set(contenders.map(({ target }) => target))]
-  for (const target of all) await measure(bench, target, plan, plan.warmUpSeconds)
+  const all = targetsOf(bench)
+  await warmUp(bench, plan)
   const legs = new Map<Target, Leg[]>([...all, upstream].map((target) => [target, []]))
   for (let round = 0; round < plan.rounds; round += 1) {
     // The order changes so that a drift of the machine favours nobody.

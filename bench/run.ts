@@ -1,7 +1,7 @@
 // `npm run bench`: the router, a bare pass-through of the same runtime and peers, in alternating rounds of one run.
 
 import { availableParallelism } from 'node:os'
-import { type Bench, type Comparison, compare, type Contender, type LoadPlan } from './compare.ts'
+import { type Bench, type Comparison, compare, type Contender, type LoadPlan, warmUp } from './compare.ts'
 import { describeMachine, type Machine } from './machine.ts'
 import { type BenchOptions, HELP, parseOptions } from './options.ts'
 import { writePage } from './pages.ts'
@@ -18,6 +18,12 @@ const MAX_FAILED_SHARE = 0.01
 const FIXED_SHARE = 0.5
 
 const FIXED_CONNECTIONS = 64
+
+/** Shorter legs only show that the harness works. */
+const MIN_MEASURED_SECONDS = 0.5
+
+/** What runtimes need to compile a router: after a second or two of it the compiler would be what is measured. */
+const FIRST_WARM_UP = { connections: 32, rate: null, rounds: 0, seconds: 0, warmUpSeconds: 6 } as const
 
 const running: Running[] = []
 
@@ -97,6 +103,9 @@ async function measureAll(bench: Bench, options: BenchOptions): Promise<readonly
     comparisons.push(comparison)
     return comparison
   }
+  const [firstLoad] = options.loads
+  if (firstLoad !== undefined && options.seconds >= MIN_MEASURED_SECONDS)
+    await warmUp(bench, { ...FIRST_WARM_UP, load: firstLoad })
   for (const load of options.loads) {
     const own: Comparison[] = []
     for (const connections of options.concurrencies) own.push(await measure({ load, connections, rate: null }))
