@@ -87,7 +87,7 @@ export interface Platform {
   random(): number
   /** 128 random bits, 32 hexadecimal digits. */
   randomId(): string
-  /** Calls `task` once after `delayMs`; the function returned calls it off. */
+  /** Calls `task` once after `delayMs`, or a few per cent later; the function returned calls it off. */
   after(delayMs: number, task: () => void): () => void
   send: SendRequest
   /** A service or VPC binding by name; null when there is none of that name, or the runtime has no bindings. */

@@ -17,7 +17,8 @@ function rig() {
     start(delayMs, task) {
       started += 1
       const timer: FakeTimer = {
-        atMs: nowMs + delayMs,
+        // Beyond 32 bits, runtimes have it come at once.
+        atMs: nowMs + (delayMs < 2 ** 31 ? delayMs : 1),
         task,
         holdsProcess: true,
         ref: () => (timer.holdsProcess = true),
@@ -86,6 +87,17 @@ describe('timers of a server', () => {
     expect(started()).toBeLessThan(5)
   })
 
+  test('the longest does not wake the process before its time', () => {
+    const { after, advance, started } = rig()
+    let fired = 0
+    after(2 ** 31 - 1, () => (fired += 1))
+    advance(2_000)
+    expect([fired, started()]).toEqual([0, 1])
+    advance(2 ** 31 * 1.1)
+    expect(fired).toBe(1)
+    expect(started()).toBeLessThan(5)
+  })
+
   test('a sooner one comes at its own time, before those that were there', () => {
     const { after, advance } = rig()
     const fired: string[] = []
@@ -131,6 +143,20 @@ describe('timers of a server', () => {
     after(5_000, () => {})()
     advance(6_000)
     expect([running(), started()]).toEqual([0, 1])
+  })
+
+  test('timers may be mere numbers', () => {
+    const tasks: (() => void)[] = []
+    let nowMs = 0
+    // As the web has them; the declaration of the runtimes' objects does not fit.
+    const start = (_: number, task: () => void) => tasks.push(task) as unknown as RuntimeTimer
+    const after = createTimers({ now: () => nowMs, start, stop: () => {} })
+    let fired = 0
+    after(5_000, () => (fired += 1))()
+    after(6_000, () => (fired += 1))
+    nowMs = 6_200
+    for (const task of tasks) task()
+    expect(fired).toBe(1)
   })
 
   test('calling off counts once, and not after it came', () => {

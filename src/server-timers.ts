@@ -1,10 +1,10 @@
 // The timers of a server. Short ones are the runtime's own. Long ones are limits of time, of which every request has a few and
 // nearly all are called off: they share one timer of the runtime, and cost an entry in a set.
 
-/** A timer of the runtime's own that is running. It keeps the process alive, or not. */
+/** A timer of the runtime's own that is running. It keeps the process alive, or not, where that can be said of it. */
 export interface RuntimeTimer {
-  ref(): unknown
-  unref(): unknown
+  ref?(): unknown
+  unref?(): unknown
 }
 
 export interface RuntimeClock {
@@ -61,9 +61,9 @@ class SharedTimer {
     slot.add(entry)
     if (dueAtMs < this.#wakesAtMs) this.#arm(dueAtMs)
     // It keeps the process alive as long as somebody waits, as each timer of its own would.
-    if ((this.#waiting += 1) === 1) this.#timer?.ref()
+    if ((this.#waiting += 1) === 1) this.#timer?.ref?.()
     return () => {
-      if (slot.delete(entry) && (this.#waiting -= 1) === 0) this.#timer?.unref()
+      if (slot.delete(entry) && (this.#waiting -= 1) === 0) this.#timer?.unref?.()
     }
   }
 
@@ -80,7 +80,8 @@ class SharedTimer {
     this.#wakesAtMs = wakesAtMs
     // Whole milliseconds: a runtime that cuts off the rest comes too early, and again and again until it is time.
     const delayMs = Math.max(0, Math.ceil(wakesAtMs - this.#clock.now()))
-    this.#timer = this.#clock.start(delayMs, () => this.#wake())
+    // Rounding up can go beyond what a timer can wait; it then looks once more.
+    this.#timer = this.#clock.start(Math.min(delayMs, MAX_DELAY_MS), () => this.#wake())
   }
 
   #wake(): void {
@@ -126,7 +127,7 @@ function roundUp(dueAtMs: number, delayMs: number): number {
 
 const PROCESS_CLOCK: RuntimeClock = {
   now: () => performance.now(),
-  // The web's declaration says a number; every runtime with processes gives an object that has these.
+  // A number, as the web declares, of which nothing can be said (Deno before 2.8), or an object.
   start: (delayMs, task) => setTimeout(task, delayMs) as unknown as RuntimeTimer,
   stop: (timer) => clearTimeout(timer as unknown as ReturnType<typeof setTimeout>),
 }

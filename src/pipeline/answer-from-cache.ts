@@ -173,8 +173,9 @@ function deliverKept(
   exchange.firstByteAtMs = nowMs
   const headers: HeaderFields = Object.fromEntries(answer.headers)
   headers['age'] = String(Math.floor(ageMs(answer, nowMs) / 1000))
-  setRoutingHeaders(headers, exchange)
   exchange.replay?.openAnswer(headers['content-type'] ?? null, streamKind)?.push(answer.body)
   closeExchange(parts, exchange, { status: 200, streamEnd: 'complete', errorCode: null })
+  // Closed before: what a limit was charged ahead is given back by then, and its headers say so.
+  setRoutingHeaders(headers, exchange)
   return new Response(answer.body, { status: 200, headers })
 }

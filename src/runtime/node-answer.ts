@@ -23,8 +23,9 @@ export function toWorkerAnswer({ statusCode, headers: incoming, body }: Dispatch
     return new ReadableAnswer(statusCode, headers, { body, whole: body, isDecoded: false })
   }
   const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = incoming
-  // Whoever reads the decoded stream meets an error of either; there is nothing to add here.
-  const decoded = pipeline(body, createDecoder(), () => {})
+  // Whoever reads the decoded stream meets an error of either. One that nobody reads, as its status is reason enough to try
+  // elsewhere, is listened to all the same: `pipeline` may have stopped by then, and what nobody hears ends the process.
+  const decoded = pipeline(body, createDecoder(), () => {}).on('error', () => {})
   const whole = { arrayBuffer: () => arrayBuffer(decoded), text: () => text(decoded) }
   return new ReadableAnswer(statusCode, new ReadHeaders(rest), { body: decoded, whole, isDecoded: true })
 }
@@ -77,6 +78,8 @@ class ReadHeaders implements AnswerHeaders {
 
   get(name: string): string | null {
     const value = Object.hasOwn(this.#incoming, name) ? this.#incoming[name] : undefined
-    return Array.isArray(value) ? value.join(', ') : (value ?? null)
+    // Undici leaves on what white space stood behind a value.
+    if (Array.isArray(value)) return value.map((one) => one.trim()).join(', ')
+    return value?.trim() ?? null
   }
 }
