@@ -11,3 +11,9 @@ export const ALARMS_PER_EXPORT = 2
 
 /** When `retention_days` or `retention_bytes` deletes a segment. */
 export const ROWS_PER_DELETED_SEGMENT = 3
+
+/** Of a request that lasts longer than five seconds, then and every 20 seconds. */
+export const ROWS_PER_TELLING = 1
+
+/** When such a request has ended. */
+export const ROWS_PER_TOLD_END = 1

@@ -4,7 +4,14 @@ import type { Comparison } from '../compare.ts'
 import { type Machine, machineLines } from '../machine.ts'
 import { markdownTable, percent, type Row, spreadText } from '../pages.ts'
 import type { CoordinationFigures } from './coordination.ts'
-import { ALARMS_PER_EXPORT, ROWS_PER_BATCH, ROWS_PER_DELETED_SEGMENT, ROWS_PER_SEGMENT } from './decision-rows.ts'
+import {
+  ALARMS_PER_EXPORT,
+  ROWS_PER_BATCH,
+  ROWS_PER_DELETED_SEGMENT,
+  ROWS_PER_SEGMENT,
+  ROWS_PER_TELLING,
+  ROWS_PER_TOLD_END,
+} from './decision-rows.ts'
 import type { IsolatesFigures } from './over-http.ts'
 import { costPerMillion, PRICES } from './prices.ts'
 import { MAX_CALLS_PER_SECOND, type ObjectCounts } from './rule.ts'
@@ -161,7 +168,8 @@ function costs({ byRule, workerdCpuMs }: ScaleResults): readonly string[] {
     markdownTable(head, rows),
     '',
     `Rows written are the decision log: ${ROWS_PER_BATCH} for a batch, as it comes and as it goes once the bucket has it, ${ROWS_PER_SEGMENT} and ${ALARMS_PER_EXPORT} alarms for a segment; another`,
-    `${ROWS_PER_DELETED_SEGMENT} when \`retention_days\` deletes the segment. A deployment without the binding \`DECISION_LOG\` pays neither these, nor their calls, nor R2. The log line`,
+    `${ROWS_PER_DELETED_SEGMENT} when \`retention_days\` deletes the segment. Not in the table: a request that lasts longer than five seconds is told of then and every 20 seconds, ${ROWS_PER_TELLING} each time,`,
+    `and ${ROWS_PER_TOLD_END} when it has ended: $${(2 * ROWS_PER_TELLING + ROWS_PER_TOLD_END) * PRICES.rowsWritten} for a million requests of 30 seconds. A deployment without the binding \`DECISION_LOG\` pays neither these, nor their calls, nor R2. The log line`,
     'is Workers Logs with one line a request.',
     '',
   ]

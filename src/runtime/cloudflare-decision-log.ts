@@ -52,10 +52,13 @@ const MAX_FETCHED = 200
 
 const UNEXPORTED_RECORDS = 500
 
+/** Lines of one answer, all in all: a call carries 32 MiB, and a reader holds the answers of all objects. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 300_000
 
-const MAX_VIEW_LENGTH = 1_500_000
+const MAX_VIEW_BYTES = 1_500_000
 
 /** An alarm that is overdue by this much was lost, with too many failures. */
 const LOST_MS = 120_000
@@ -110,7 +113,7 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
 
   async putView(hash: string, text: string, settings: ShardSettings): Promise<void> {
     // A row holds 2 MB. Of a fleet so large the records alone have to do.
-    if (text.length > MAX_VIEW_LENGTH) return
+    if (new TextEncoder().encode(text).length > MAX_VIEW_BYTES) return
     this.#adopt(settings)
     this.#tables.sql.exec(
       'INSERT INTO views VALUES (?, ?, ?, 0) ON CONFLICT (hash) DO UPDATE SET used_ms = excluded.used_ms',
@@ -126,15 +129,16 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     const range = { sinceMs: filters.sinceMs ?? 0, untilMs: filters.untilMs ?? Number.MAX_SAFE_INTEGER }
     const found: FoundRecord[] = []
     let end: Position | null = null
-    let looked = 0
-    let fetched = 0
-    const isFull = () => found.length >= limit || looked >= MAX_LOOKED_AT || fetched >= MAX_FETCHED
+    let [looked, fetched, bytes] = [0, 0, 0]
+    const isFull = () =>
+      found.length >= limit || looked >= MAX_LOOKED_AT || fetched >= MAX_FETCHED || bytes >= MAX_ANSWER_BYTES
     for (const record of this.#index.newestFirst(after, range)) {
       if (isFull()) break
       end = { timeMs: record.timeMs, id: record.id }
       looked += 1
       if (!matches(filters, record.facets)) continue
       found.push(record)
+      bytes += record.bytes
       if (record.block.kind === 'segment') fetched += 1
     }
     const closed = { records: (await this.#segments.linesOf(found)).flatMap(toRecord), end: isFull() ? end : null }
@@ -162,7 +166,7 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
   }
 
   async unexported({ range, after, through }: UnexportedPart): Promise<UnexportedLines> {
-    const records = this.#index.between(after, through, UNEXPORTED_RECORDS).slice(0, UNEXPORTED_RECORDS)
+    const records = answerableOf(this.#index.between(after, through, UNEXPORTED_RECORDS))
     const wanted = records.filter(
       ({ timeMs, id }) => isInTime(range, timeMs) && (this.#bucket() === null || this.#isExported(id)),
     )
@@ -330,6 +334,16 @@ export class DecisionLog extends DurableObject<RouterEnv> implements DecisionSha
     this.#alarmAtMs = atMs
     await this.ctx.storage.setAlarm(atMs)
   }
+}
+
+/** The first of them, as many as one answer has room for. */
+function answerableOf(records: readonly FoundRecord[]): readonly FoundRecord[] {
+  let bytes = 0
+  const end = records.findIndex((record, at) => {
+    bytes += record.bytes
+    return at === UNEXPORTED_RECORDS || (at > 0 && bytes > MAX_ANSWER_BYTES)
+  })
+  return end === -1 ? records : records.slice(0, end)
 }
 
 /** Of what is on disk with its lines; of older records, whether they came is known by their time. */

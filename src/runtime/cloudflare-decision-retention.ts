@@ -22,7 +22,8 @@ export async function forgetOld(
   settings: ShardSettings,
   nowMs: number,
 ): Promise<boolean> {
-  const outdated = outdatedSegments(tables, settings, nowMs)
+  // Without a bucket nobody can say that they are gone: they stay until it is bound again.
+  const outdated = bucket === null ? [] : outdatedSegments(tables, settings, nowMs)
   if (outdated.length > 0 && bucket !== null) {
     // The bucket first: what is forgotten here can't be found there any more.
     await bucket.delete(outdated.map(({ key }) => key))

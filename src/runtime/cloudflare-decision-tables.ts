@@ -3,7 +3,7 @@
 // that says what is in it.
 
 import type { TimeRange } from '../store/decision-log.ts'
-import { facetsStartOf, keepOnly, lineSizes, type RecordBatch } from '../store/record-batch.ts'
+import { facetsStartOf, keepOnly, lineSizes, parseFacets, type RecordBatch } from '../store/record-batch.ts'
 
 /** Records that came together, without their lines. Records are numbered as they come. */
 export interface BatchRow extends Record<string, SqlStorageValue> {
@@ -135,7 +135,9 @@ export class DecisionTables {
       facetsStartOf(id),
     )
     if (batch === undefined) return false
-    const { facets, first_seq: first } = batch
+    const { facets, first_seq: first, places } = batch
+    const rows = parseFacets(facets)
+    const numbers = new Uint32Array(places).filter((_, at) => at % 2 === 0)
     const left = keepOnly({ facets, content: this.content(first) }, ([other]) => other !== id)
     if (left === null) this.sql.exec('DELETE FROM batches WHERE first_seq = ?', first)
     else {
@@ -147,7 +149,11 @@ export class DecisionTables {
         left.ids.length,
         left.content.length,
         left.facets,
-        toPlaces(left.content),
+        // Whoever reads on behind a number misses none.
+        toPlaces(
+          left.content,
+          numbers.filter((_, at) => rows[at]?.[0] !== id),
+        ),
         left.content,
         first,
       )
@@ -241,8 +247,9 @@ function readProgress(sql: SqlStorage): Progress {
   return { taken: Math.max(taken, newest ?? 0), settled, exported }
 }
 
-function toPlaces(content: Uint8Array): Uint32Array {
-  return Uint32Array.from(lineSizes(content).flatMap((bytes, at) => [at, bytes]))
+/** `numbers`, from that of the first record, where these are not one after the other. */
+function toPlaces(content: Uint8Array, numbers: Uint32Array | null = null): Uint32Array {
+  return Uint32Array.from(lineSizes(content).flatMap((bytes, at) => [numbers?.[at] ?? at, bytes]))
 }
 
 /** Versions before 0.1.0 had a row for each record; the segments that they wrote stay. */

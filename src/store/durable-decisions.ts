@@ -60,7 +60,7 @@ export class DurableDecisions implements DecisionLogStore {
       now,
     })
     this.#sender = sender
-    this.#queue = new SendQueue({ now, after, onChange, send: (lines) => sender.send(lines) })
+    this.#queue = new SendQueue({ now, after, onChange, send: (lines, onTaken) => sender.send(lines, onTaken) })
   }
 
   append(records: readonly DecisionRecord[], views: readonly ViewDocument[]): Promise<void> | null {

@@ -53,6 +53,16 @@ test('an object that was told of a request gets its record', () => {
   ])
 })
 
+test('a request that is told of again and again is not the one that is forgotten', () => {
+  const choice = createChoice(2)
+  choice.bind(3, items('long'))
+  for (let n = 0; n < 12_000; n += 1) {
+    choice.bind(3, items(`id${n}`))
+    if (n === 6_000) choice.bind(3, items('long'))
+  }
+  expect(named(choice.group(items('long'), 0))).toEqual([[3, 'long']])
+})
+
 test('does not remember requests without end', () => {
   const choice = createChoice()
   for (let n = 0; n < 20_000; n += 1) choice.bind(3, items(`id${n}`))

@@ -42,7 +42,11 @@ export class ObjectChoice {
 
   /** Told before an object is told: whatever comes of it, from now on it may know of these. */
   bind(object: number, items: readonly Named[]): void {
-    for (const { id } of items) this.#bound.set(id, object)
+    for (const { id } of items) {
+      // To the end: what is told of again is the last to be forgotten.
+      this.#bound.delete(id)
+      this.#bound.set(id, object)
+    }
     for (const id of this.#bound.keys()) {
       if (this.#bound.size <= MAX_BOUND) break
       this.#bound.delete(id)

@@ -3,6 +3,7 @@ import { recordNumber, recordNumbers } from '../../test/support/made-up-records.
 import { matches } from './decision-filters.ts'
 import {
   facetsStartOf,
+  isTooLong,
   keepOnly,
   lineSizes,
   parseFacets,
@@ -56,6 +57,20 @@ describe('a batch of records', () => {
     expect(batches.map(textOf).join('')).toBe(records.map((record) => `${JSON.stringify(record)}\n`).join(''))
     for (const { content, facets } of batches) expect(content.length + facets.length * 3).toBeLessThan(2_000_000)
     expect(batches.length).toBeLessThan(12)
+  })
+
+  test('counts what its records are found by as well', () => {
+    const records = recordNumbers(0, 40).map((record) => ({ ...record, request_id: '文'.repeat(30_000) }))
+    for (const { content, facets } of toBatches(records.map(toBatchLine))) {
+      expect(content.length + new TextEncoder().encode(facets).length).toBeLessThan(2_000_000)
+    }
+  })
+
+  test('can be of one record that fills a row, not of a longer one', () => {
+    const line = toBatchLine(recordNumber(0))
+    const fill = (text: string, count: number) => toBatchLine(recordNumber(0, { request_text: text.repeat(count) }))
+    expect([line, fill('x', 1_890_000), fill('文', 630_000)].map(isTooLong)).toEqual([false, false, false])
+    expect([fill('x', 1_900_000), fill('文', 634_000)].map(isTooLong)).toEqual([true, true])
   })
 
   test('keeps some of its records', () => {

@@ -25,8 +25,11 @@ export interface BatchLine {
 /** What is known of a record without its line: `FACETS` follow id and time. */
 export type FacetRow = readonly [id: string, timeMs: number, requestId: string, ...(string | number | null)[]]
 
-/** A batch is one row of SQLite, which holds 2 MB; a character takes three bytes at most. */
-const MAX_BATCH_LENGTH = 512 * 1024
+/** A batch is one row of SQLite, which holds 2 MB with its numbers. */
+export const MAX_ROW_BYTES = 1_900_000
+
+/** A character takes three bytes at most. */
+const MAX_BATCH_LENGTH = MAX_ROW_BYTES / 3
 
 /** Objects keep facets for as long as records: what is new here goes to the end. */
 const FACETS = [
@@ -54,17 +57,25 @@ export function toBatchLine(record: DecisionRecord): BatchLine {
   return { id, timeMs, facets, line: JSON.stringify(record) }
 }
 
-/** As few batches as rows of SQLite can hold. */
+/** Whether no object can keep it: an object that is given it refuses whatever comes with it. */
+export function isTooLong({ facets, line }: Pick<BatchLine, 'facets' | 'line'>): boolean {
+  // Nearly all are far from it, and need not be measured.
+  if (facets.length + line.length <= MAX_BATCH_LENGTH) return false
+  return ENCODER.encode(facets).length + ENCODER.encode(line).length > MAX_ROW_BYTES
+}
+
+/** As few batches as rows of SQLite can hold, of lines that each can. */
 export function toBatches(lines: readonly BatchLine[]): readonly RecordBatch[] {
   const batches: RecordBatch[] = []
   let [from, length] = [0, 0]
-  for (const [at, { line }] of lines.entries()) {
-    if (at > from && length + line.length > MAX_BATCH_LENGTH) {
+  for (const [at, { facets, line }] of lines.entries()) {
+    const ownLength = facets.length + line.length
+    if (at > from && length + ownLength > MAX_BATCH_LENGTH) {
       batches.push(toBatch(lines.slice(from, at)))
       from = at
       length = 0
     }
-    length += line.length
+    length += ownLength
   }
   if (from < lines.length) batches.push(toBatch(lines.slice(from)))
   return batches

@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createFakeClock, type FakeClock } from '../../test/support/fake-clock.ts'
-import { BATCH_LINES, MAX_QUEUED, SEND_PAUSE_MS, SendQueue, type SendOutcome, type SentLine } from './send-queue.ts'
+import {
+  BATCH_LINES,
+  MAX_QUEUED,
+  SEND_PAUSE_MS,
+  SendQueue,
+  type SendOutcome,
+  type SendQueueOptions,
+  type SentLine,
+} from './send-queue.ts'
 
 const ALL_TAKEN: SendOutcome = { refused: new Set(), failure: null }
 
@@ -22,17 +30,21 @@ async function pass(clock: FakeClock, ms: number, stepMs = 50): Promise<void> {
 }
 
 /** A queue whose sends are noted, and answered by `answer`. */
-function createQueue(answer: (lines: readonly SentLine[]) => Promise<SendOutcome> = async () => ALL_TAKEN) {
+function createQueue(answer: SendQueueOptions['send'] = async () => ALL_TAKEN) {
   const told: string[] = []
+  const reasons: string[] = []
   const clock = createFakeClock()
   const sends: (readonly SentLine[])[] = []
   const queue = new SendQueue({
     now: clock.now,
     after: clock.after,
-    onChange: ({ state }) => void told.push(state),
-    send: (lines) => (sends.push(lines), answer(lines)),
+    onChange({ state, reason }) {
+      told.push(state)
+      reasons.push(reason)
+    },
+    send: (lines, onTaken) => (sends.push(lines), answer(lines, onTaken)),
   })
-  return { clock, queue, sends, told }
+  return { clock, queue, sends, told, reasons }
 }
 
 describe('a queue of an isolate', () => {
@@ -148,8 +160,65 @@ describe('a queue of an isolate', () => {
     for (const outcome of outcomes.slice(-10)) await expect(outcome).rejects.toThrow('no room')
     for (const outcome of outcomes) outcome?.catch(() => {})
     expect(queue.status()).toMatchObject({ waiting: MAX_QUEUED, lost: 10 })
-    await expect(queue.add([lineOf('long', 'x'.repeat(9 * 1024 * 1024))])).rejects.toThrow('no room')
     expect(told.toSorted()).toEqual(['failing', 'losing'])
+  })
+
+  test('goes on at its pace for what others take, while one object is down', async () => {
+    const { clock, queue, sends } = createQueue(async (lines) => {
+      const stuck = lines.filter(({ id }) => id === 'stuck')
+      return { refused: new Set(stuck), failure: stuck.length === 0 ? null : 'overloaded' }
+    })
+    queue.add([lineOf('stuck')])?.catch(() => {})
+    for (let second = 0; second < 18; second += 1) {
+      queue.add([lineOf(String(second))])?.catch(() => {})
+      await pass(clock, 1_000)
+    }
+    expect(queue.status()).toMatchObject({ waiting: 1, lost: 0, failing: 'overloaded' })
+    // The object that is down is not asked more often than any other.
+    expect(sends.length).toBeGreaterThan(14)
+    expect(sends.length).toBeLessThan(22)
+  })
+
+  test('has an end in bytes too', async () => {
+    const { queue } = createQueue(async (lines) => ({ refused: new Set(lines), failure: 'unreachable' }))
+    const long = 'x'.repeat(1_800_000)
+    const outcomes = Array.from({ length: 5 }, (_, n) => queue.add([lineOf(String(n), long)]))
+    await expect(outcomes.at(-1)).rejects.toThrow('no room')
+    for (const outcome of outcomes) outcome?.catch(() => {})
+    expect(queue.status()).toMatchObject({ waiting: 4, lost: 1 })
+  })
+
+  test('loses what no object can hold at once, says why, and goes on with the others', async () => {
+    const { queue, sends, reasons } = createQueue()
+    const tooLong = lineOf('long', 'x'.repeat(2_000_000))
+    await expect(queue.add([tooLong])).rejects.toThrow('longer than')
+    expect(queue.status()).toMatchObject({ waiting: 0, lost: 1 })
+    await queue.add([tooLong, lineOf('short')])
+    expect(sends.map((lines) => lines.map(({ id }) => id))).toEqual([['short']])
+    expect(queue.status()).toEqual({ taken: 1, waiting: 0, lost: 2, failing: null })
+    expect(reasons[0]).toContain('longer than')
+  })
+
+  test('knows what is taken while another object does not answer, and sends the rest alone', async () => {
+    let isHanging = true
+    const { clock, queue, sends } = createQueue((lines, onTaken) => {
+      if (!isHanging) return Promise.resolve(ALL_TAKEN)
+      onTaken(lines.filter(({ id }) => id !== 'stuck'))
+      return new Promise(() => {})
+    })
+    void queue.add([lineOf('stuck'), lineOf('a'), lineOf('b')])
+    await turn()
+    expect(queue.status()).toMatchObject({ taken: 2, waiting: 1, lost: 0 })
+    isHanging = false
+    await pass(clock, 11_000)
+    await queue.add([lineOf('c')])
+    expect(
+      sends
+        .slice(1)
+        .flatMap((lines) => lines.map(({ id }) => id))
+        .toSorted(),
+    ).toEqual(['c', 'stuck'])
+    expect(queue.status()).toMatchObject({ taken: 4, waiting: 0 })
   })
 
   /**

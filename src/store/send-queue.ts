@@ -5,7 +5,7 @@
 
 import type { ViewDocument } from '../record/view-document.ts'
 import { type DecisionLogChange, LogHealth } from './log-health.ts'
-import type { BatchLine } from './record-batch.ts'
+import { type BatchLine, isTooLong, MAX_ROW_BYTES } from './record-batch.ts'
 
 export interface SendQueueOptions {
   now(): number
@@ -13,8 +13,11 @@ export interface SendQueueOptions {
   after(delayMs: number, task: () => void): () => void
   /** Told when handing over begins to fail, when records begin to be lost, and when all is well again. */
   onChange(change: DecisionLogChange): void
-  /** Hands lines over; returns those that were not taken, with why in `failure`. Never rejects. */
-  send(lines: readonly SentLine[]): Promise<SendOutcome>
+  /**
+   * Hands lines over; returns those that were not taken, with why in `failure`. Never rejects. Says which are taken as soon
+   * as they are: one object may have answered long before another does, if that ever does.
+   */
+  send(lines: readonly SentLine[], onTaken: (lines: readonly SentLine[]) => void): Promise<SendOutcome>
 }
 
 export interface SentLine extends BatchLine {
@@ -38,6 +41,7 @@ export const MAX_QUEUED = 2_000
 const MAX_QUEUED_LENGTH = 8 * 1024 * 1024
 
 const TOO_SLOW = 'its objects are too slow'
+const TOO_LONG = `a record is longer than a row of its objects, ${MAX_ROW_BYTES} bytes`
 
 /** A call that takes longer was made by a request that is gone. */
 const SEND_TIMEOUT_MS = 10_000
@@ -51,6 +55,9 @@ const SENDER_MS = 20_000
 /** The pause after a failure; it doubles with each. */
 const FIRST_BACKOFF_MS = 250
 const MAX_BACKOFF_MS = 4_000
+
+/** With one object down and others well, the pause after so many failures: no longer than between any two sends. */
+const FAILURES_OF_SOME = 2
 
 interface Entry {
   readonly line: SentLine
@@ -81,9 +88,14 @@ export class SendQueue {
 
   /**
    * Resolves once all are taken; null when another request sends for all. Rejects when there is no room, or nobody took
-   * them for as long as a request may last; they stay for the next request then.
+   * them for as long as a request may last; they stay for the next request then. What no object can hold is lost at once.
    */
-  add(lines: readonly SentLine[]): Promise<void> | null {
+  add(given: readonly SentLine[]): Promise<void> | null {
+    const lines = given.filter((line) => !isTooLong(line))
+    if (lines.length < given.length) {
+      this.#health.lose(given.length - lines.length, TOO_LONG)
+      if (lines.length === 0) return Promise.reject(new Error(TOO_LONG))
+    }
     const length = lines.reduce((sum, { line }) => sum + line.length, 0)
     if (this.#count() + lines.length > MAX_QUEUED || this.#length + length > MAX_QUEUED_LENGTH) {
       this.#health.lose(lines.length, TOO_SLOW)
@@ -145,8 +157,15 @@ export class SendQueue {
     this.#lastSentAtMs = this.#options.now()
     const sending = { state: 'sending', send: this.#sends, sentAtMs: this.#lastSentAtMs } as const
     for (const entry of entries) this.#sending.add(Object.assign(entry, sending))
-    const { refused, failure } = await this.#options.send(entries.map(({ line }) => line))
-    this.#failures = failure === null ? 0 : this.#failures + 1
+    const byLine = new Map(entries.map((entry) => [entry.line, entry]))
+    const { refused, failure } = await this.#options.send([...byLine.keys()], (taken) => {
+      for (const line of taken) {
+        const entry = byLine.get(line)
+        if (entry !== undefined) this.#settle(entry)
+      }
+    })
+    const most = refused.size < entries.length ? FAILURES_OF_SOME : Number.POSITIVE_INFINITY
+    this.#failures = failure === null ? 0 : Math.min(most, this.#failures + 1)
     for (const entry of entries) {
       if (!refused.has(entry.line)) this.#settle(entry)
       // One that another request has sent anew meanwhile is no longer ours.

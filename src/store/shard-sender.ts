@@ -2,6 +2,7 @@
 // name before them.
 
 import type { OpenRecord } from '../record/open-record.ts'
+import type { ViewDocument } from '../record/view-document.ts'
 import { type DecisionShard, type ShardSettings, viewShardOf } from './decision-shard.ts'
 import type { IsolatePlace } from './isolate-place.ts'
 import { ObjectChoice } from './object-choice.ts'
@@ -34,27 +35,35 @@ export class ShardSender {
     this.#choice = new ObjectChoice(options.place)
   }
 
-  async send(lines: readonly SentLine[]): Promise<SendOutcome> {
+  /** `onTaken` hears of each object's part as that is on disk. */
+  async send(lines: readonly SentLine[], onTaken: (lines: readonly SentLine[]) => void): Promise<SendOutcome> {
     const share = this.#options.settings()
     const failures: unknown[] = []
-    const missing = await this.#sendViews(lines, share, failures)
+    const due = this.#dueViews(lines)
+    const isThere = ({ view_hash: hash }: ViewDocument) => this.#viewsSentAtMs.has(hash)
+    const unsent = due.filter((view) => !isThere(view))
+    // An object that has a document is told that it is in use, and no record waits for that.
+    const told = this.#sendViews(due.filter(isThere), share, failures)
+    const missing = await this.#sendViews(unsent, share, failures)
     const isHeldBack = ({ view }: SentLine) => view !== null && missing.has(view.view_hash)
     const refused = new Set(missing.size === 0 ? [] : lines.filter(isHeldBack))
     const sent = refused.size === 0 ? lines : lines.filter((line) => !refused.has(line))
     const nowMs = this.#options.now()
-    await Promise.all(
-      Array.from(this.#choice.group(sent, nowMs), async ([number, own]) => {
+    await Promise.all([
+      told,
+      ...Array.from(this.#choice.group(sent, nowMs), async ([number, own]) => {
         this.#choice.asked(number, own, nowMs)
         try {
           await this.#options.shard(number).append(toBatches(own), share)
           this.#choice.taken(number, own)
+          onTaken(own)
         } catch (cause) {
           failures.push(cause)
           this.#choice.failed(number)
           for (const line of own) refused.add(line)
         }
       }),
-    )
+    ])
     return { refused, failure: failures.length === 0 ? null : messageOf(failures[0]) }
   }
 
@@ -71,19 +80,27 @@ export class ShardSender {
     )
   }
 
+  /** Documents that these lines name and that have not been handed over lately. */
+  #dueViews(lines: readonly SentLine[]): readonly ViewDocument[] {
+    const nowMs = this.#options.now()
+    const views = new Map(lines.flatMap(({ view }) => (view === null ? [] : [[view.view_hash, view] as const])))
+    return [...views.values()].filter(({ view_hash: hash }) => {
+      const sentAtMs = this.#viewsSentAtMs.get(hash)
+      return sentAtMs === undefined || nowMs - sentAtMs >= VIEW_AGAIN_MS
+    })
+  }
+
   /** Returns the hashes of those that could not be handed over. */
   async #sendViews(
-    lines: readonly SentLine[],
+    views: readonly ViewDocument[],
     share: ShardSettings,
     failures: unknown[],
   ): Promise<ReadonlySet<string>> {
     const nowMs = this.#options.now()
-    const views = new Map(lines.flatMap(({ view }) => (view === null ? [] : [[view.view_hash, view] as const])))
     const missing = new Set<string>()
     await Promise.all(
-      Array.from(views, async ([hash, view]) => {
-        const sentAtMs = this.#viewsSentAtMs.get(hash)
-        if (sentAtMs !== undefined && nowMs - sentAtMs < VIEW_AGAIN_MS) return
+      views.map(async (view) => {
+        const { view_hash: hash } = view
         try {
           await this.#options.shard(viewShardOf(hash)).putView(hash, JSON.stringify(view), share)
           if (this.#viewsSentAtMs.size >= MAX_VIEWS) this.#viewsSentAtMs.clear()

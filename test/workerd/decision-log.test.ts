@@ -5,6 +5,8 @@ import { evictAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DecisionLog } from '../../src/runtime/cloudflare-decision-log.ts'
+import type { DecisionPage, Position } from '../../src/store/decision-log.ts'
+import { compareInList, positionOf } from '../../src/store/decision-position.ts'
 import { DECISION_SHARDS } from '../../src/store/decision-shard.ts'
 import { isSampled } from '../../src/store/export-sample.ts'
 import {
@@ -184,6 +186,33 @@ describe('what came long ago', () => {
     expect(await log.shard(3).status()).toMatchObject({ stored: 3_001, exported: 3_001 })
   })
 
+  test('is listed in order, page after page, however batches overlap in time', async () => {
+    const log = createLog()
+    const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+    // Each batch has records of the whole time, ten of each moment.
+    const records = recordNumbers(0, 2_000).map((record, n) => ({
+      ...record,
+      timestamp: new Date(BEGIN_MS + Math.floor(n / 10) * 1_000).toISOString(),
+    }))
+    for (let batch = 0; batch < 40; batch += 1) {
+      await log.shard(3).append(batchesOf(records.filter((_, n) => n % 40 === batch)), settings)
+      if (batch % 15 === 14) await runDurableObjectAlarm(log.shard(3))
+    }
+    const listed: string[] = []
+    let end: Position | null = null
+    do {
+      const page: DecisionPage = await log
+        .shard(3)
+        .query({ filters: { model: 'llama-3.1-8b' }, after: end, limit: 137 })
+      listed.push(...page.records.map((record) => record.decision_id ?? ''))
+      ;({ end } = page)
+    } while (end !== null)
+    const wanted = records.filter(({ model }) => model === 'llama-3.1-8b')
+    const expected = wanted.toSorted((one, other) => compareInList(positionOf(one), positionOf(other)))
+    expect(expected.length).toBeGreaterThan(100)
+    expect(listed).toEqual(expected.map((record) => record.decision_id))
+  })
+
   test('is handed to whoever surveyed it before the bucket had it', async () => {
     const log = createLog()
     const { settings } = await fillShard(log)
@@ -200,6 +229,42 @@ describe('what came long ago', () => {
       await log.settle()
     }
     expect(lines.map(idOf)).toEqual(ids(10, 2_900))
+  })
+})
+
+describe('long records', () => {
+  test('are kept as far as a row can hold them, and handed out in parts that a call can carry', async () => {
+    const log = createLog()
+    const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+    const long = 'x'.repeat(1_890_000)
+    // More than the 32 MiB that a call can carry.
+    for (let n = 0; n < 19; n += 1) {
+      const batches = batchesOf([recordNumber(n, { request_text: long })])
+      await log.shard(2).append(batches, settings)
+    }
+    const listed: string[] = []
+    let end: Position | null = null
+    do {
+      const page: DecisionPage = await log.shard(2).query({ filters: {}, after: end, limit: 100 })
+      listed.push(...page.records.map((record) => record.decision_id ?? ''))
+      ;({ end } = page)
+    } while (end !== null)
+    expect(listed).toEqual(ids(0, 19).toReversed())
+    const exported: string[] = []
+    for await (const lines of log.store.exportRange({ sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER }))
+      exported.push(...lines.trimEnd().split('\n').map(idOf))
+    expect(exported).toEqual(ids(0, 19))
+  })
+})
+
+describe('a view document', () => {
+  test('that a row can not hold is passed over, whatever characters it is of', async () => {
+    const log = createLog()
+    await log.shard(1).putView('long', JSON.stringify({ text: '文'.repeat(600_000) }), SETTINGS)
+    const kept = await runInDurableObject(log.shard(1), (_object, { storage: { sql } }) =>
+      sql.exec('SELECT hash FROM views').toArray(),
+    )
+    expect(kept).toEqual([])
   })
 })
 
@@ -397,6 +462,20 @@ describe('what is kept for a time only', { timeout: 60_000 }, () => {
     expect(await log.store.query({ filters: {}, after: null, limit: 10 })).toEqual({ records: [], end: null })
   })
 
+  test('stays when its bucket is bound no more, and nothing is woken for it again and again', async () => {
+    const { UNBOUND_DECISION_LOG: objects } = env
+    const shard = objects.get(objects.idFromName('pool/decisions/1')) as unknown as DurableObjectStub<DecisionLog>
+    await runInDurableObject(shard, (_object, { storage: { sql } }) => {
+      // As many as one call to the bucket deletes.
+      for (let n = 1; n <= 1_000; n += 1)
+        sql.exec('INSERT INTO segments VALUES (?, ?, ?, 0, 1, 1, 100, 1)', n, n, `key ${n}`)
+    })
+    await shard.append(batchesOf([recordNumber(0)]), { ...SETTINGS, retentionMs: DAY_MS })
+    await runDurableObjectAlarm(shard)
+    const atMs = await runInDurableObject(shard, (_object, { storage }) => storage.getAlarm())
+    expect(atMs).toBe(nowMs + 3_600_000)
+  })
+
   test('goes by size', async () => {
     const log = createLog({ retentionBytes: 100_000 })
     for (let day = 0; day < 20; day += 1) await liveThrough(log, day)
@@ -464,6 +543,29 @@ describe('requests under way', () => {
     expect(await log.store.find('req-2')).toMatchObject({ lifecycle_state: 'in_progress' })
     await log.settle()
     expect(await exportedIds(log)).toEqual([decisionId(1)])
+  })
+
+  test('that come to an end after all leave the numbers of others as they are', async () => {
+    const log = createLog()
+    const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+    await log.shard(0).noteOpen([1, 2, 3].map(openRecordNumber), settings)
+    await log.shard(0).append(batchesOf([recordNumber(0)]), settings)
+    // A segment is settled without them: they may still be replaced.
+    bucketFaults.put = 'not now'
+    await runDurableObjectAlarm(log.shard(0))
+    nowMs += 100_000
+    await runDurableObjectAlarm(log.shard(0))
+    const range = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER }
+    const read = async (after: number) => {
+      const { lines } = await log.shard(0).unexported({ range, after, through: 4 })
+      return lines.map(idOf)
+    }
+    const [first, ...others] = await read(1)
+    const ended = [1, 2, 3].map((n) => recordNumber(n)).filter((record) => record.decision_id === first)
+    await log.shard(0).append(batchesOf(ended), settings)
+    expect(await log.shard(0).find(first ?? '')).toMatchObject({ lifecycle_state: 'completed' })
+    // Whoever has read the first goes on.
+    expect(await read(2)).toEqual(others)
   })
 
   test('that come to an end after all say so, unless the export has them as unknown', async () => {

@@ -2,8 +2,14 @@
 
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ROWS_PER_BATCH, ROWS_PER_DELETED_SEGMENT, ROWS_PER_SEGMENT } from '../../bench/scale/decision-rows.ts'
-import { recordNumbers } from '../support/made-up-records.ts'
+import {
+  ROWS_PER_BATCH,
+  ROWS_PER_DELETED_SEGMENT,
+  ROWS_PER_SEGMENT,
+  ROWS_PER_TELLING,
+  ROWS_PER_TOLD_END,
+} from '../../bench/scale/decision-rows.ts'
+import { openRecordNumber, recordNumbers } from '../support/made-up-records.ts'
 import { batchesOf, createLog, type LogRig, SETTINGS } from './decision-log-rig.ts'
 
 const DAY_MS = 86_400_000
@@ -56,6 +62,18 @@ test('a batch is written and goes, a segment has a few rows, and nothing is writ
   const rows = await rowsWritten(log, () => liveThrough(log, 3_000, busy))
   expect(rows).toBe(10 * ROWS_PER_BATCH + ROWS_PER_SEGMENT)
   expect(await log.shard(0).status()).toMatchObject({ stored: 4_000, exported: 4_000, waiting: 0 })
+})
+
+test('a request under way is a row each time that it is told of, and one as it ends', async () => {
+  const log = createLog()
+  const settings = { ...SETTINGS, prefix: `${log.pool}/` }
+  const open = Array.from({ length: 10 }, (_, n) => openRecordNumber(n))
+  await log.shard(0).noteOpen(open, settings)
+  const rows = await rowsWritten(log, async () => {
+    await log.shard(0).noteOpen(open, settings)
+    await log.shard(0).append(batchesOf(recordNumbers(0, 10)), settings)
+  })
+  expect(rows).toBe(10 * ROWS_PER_TELLING + 10 * ROWS_PER_TOLD_END + 1)
 })
 
 test('what retention deletes is a few rows a segment', async () => {
