@@ -31,10 +31,15 @@ export function percent(share: number): string {
   return `${value > 0 && value < 1 ? value.toFixed(2) : value.toFixed(0)} %`
 }
 
+/** A dash for what could not be measured, as of a target that answered nothing. */
+export function figureText(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '–'
+}
+
 /** The median, and between which values it lies. */
 export function spreadText(
   { median, min, max }: { readonly median: number; readonly min: number; readonly max: number },
   digits: number,
 ): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
+  return Number.isFinite(median) ? `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})` : '–'
 }

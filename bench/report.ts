@@ -3,7 +3,7 @@
 import type { Comparison, Ratio, TargetFigures } from './compare.ts'
 import { type Goal, goalsOf } from './goals.ts'
 import { type Machine, machineLines } from './machine.ts'
-import { markdownTable, percent, type Row, spreadText, textTable } from './pages.ts'
+import { figureText, markdownTable, percent, type Row, spreadText, textTable } from './pages.ts'
 
 export interface BenchReport {
   /** What a reader types to have it again. */
@@ -87,7 +87,7 @@ function figureCells(figures: TargetFigures): Row {
     figures.p99Ms.toFixed(2),
     percent(figures.refusedShare),
     percent(figures.failedShare),
-    figures.cpuSecondsPer1000.toFixed(3),
+    figureText(figures.cpuSecondsPer1000, 3),
     figures.peakMemoryMb.toFixed(0),
     busyOf(figures),
   ]
