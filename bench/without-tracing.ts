@@ -35,7 +35,7 @@ const CUTS: Readonly<Record<string, readonly (readonly [what: string, instead: s
   ],
   'src/pipeline/attempts.ts': [['this.#forward = beginForward(this.#exchange)', '']],
   'src/pipeline/attempt.ts': [
-    ['const span = beginAttempt(exchange, options.forward)', 'const span = null'],
+    ['const span = beginAttempt(exchange, options.forward, line)', 'const span = null'],
     ['if (span !== null) describeAttempt(span, options.forward, exchange, line)', ''],
     ['exchange.tracing?.traceparent(span) ?? null', 'null'],
   ],
