@@ -18,6 +18,26 @@ export interface Partner extends Running {
   ask<Answer>(message: unknown): Promise<Answer>
 }
 
+/** What a benchmark has started: it ends together, also when a signal ends this process. */
+export class StartedParts {
+  readonly #parts: Running[] = []
+
+  constructor() {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => void this.stop().then(() => process.exit(1)))
+    }
+  }
+
+  keep<Part extends Running>(part: Part): Part {
+    this.#parts.push(part)
+    return part
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#parts.splice(0).map((part) => part.stop()))
+  }
+}
+
 const STOP_MS = 5_000
 const READY_MS = 60_000
 

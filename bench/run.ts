@@ -7,7 +7,7 @@ import { type BenchOptions, HELP, parseOptions } from './options.ts'
 import { writePage } from './pages.ts'
 import { type PeerName, peerVersion, startPeer } from './peers.ts'
 import { cpuSecondsOf, machineBusySeconds } from './proc.ts'
-import { type Running, startPartner } from './processes.ts'
+import { StartedParts, startPartner } from './processes.ts'
 import { type BenchReport, toMarkdown, toText } from './report.ts'
 import { PLAIN, type RuntimeName, startTarget, type Target } from './targets.ts'
 
@@ -25,16 +25,7 @@ const MIN_MEASURED_SECONDS = 0.5
 /** What runtimes need to compile a router: after a second or two of it the compiler would be what is measured. */
 const FIRST_WARM_UP = { connections: 32, rate: null, rounds: 0, seconds: 0, warmUpSeconds: 6 } as const
 
-const running: Running[] = []
-
-async function stopAll(): Promise<void> {
-  await Promise.all(running.splice(0).map((part) => part.stop()))
-}
-
-function keep<Part extends Running>(part: Part): Part {
-  running.push(part)
-  return part
-}
+const started = new StartedParts()
 
 async function runBench(options: BenchOptions): Promise<BenchReport> {
   const before = { atMs: performance.now(), machine: machineBusySeconds(), ours: cpuSecondsOf(process.pid) }
@@ -43,7 +34,7 @@ async function runBench(options: BenchOptions): Promise<BenchReport> {
   const machine = withPeers(describeMachine(...options.runtimes), peers)
   const bench = await startAll(options, peers)
   const comparisons = await measureAll(bench, options)
-  await stopAll()
+  await started.stop()
   const ours = cpuSecondsOf(process.pid) - before.ours
   const others = machineBusySeconds() - before.machine - ours
   const capacity = ((performance.now() - before.atMs) / 1_000) * availableParallelism()
@@ -65,18 +56,18 @@ function withPeers(machine: Machine, peers: readonly PeerName[]): Machine {
 }
 
 async function startAll(options: BenchOptions, peers: readonly PeerName[]): Promise<Bench> {
-  const upstreamProcess = keep(startPartner('upstream/main.ts'))
+  const upstreamProcess = started.keep(startPartner('upstream/main.ts'))
   const upstreamPorts = await upstreamProcess.ask<readonly number[]>(options.workers)
   const upstream = { ...PLAIN, ...upstreamProcess, name: 'straight to upstream', port: upstreamPorts[0] ?? 0 }
   const contenders: Contender[] = []
   for (const runtime of options.runtimes) contenders.push(...(await startContenders(runtime, upstreamPorts, options)))
   const routerOnNode = contenders.find(({ target }) => target.name === 'node router')?.target ?? null
   for (const peer of peers) {
-    const target = keep(await startPeer(peer, upstream.port))
+    const target = started.keep(await startPeer(peer, upstream.port))
     contenders.push({ target, baseline: null })
     if (routerOnNode !== null) contenders.push({ target: routerOnNode, baseline: target })
   }
-  return { generator: keep(startPartner('generator/main.ts')), upstream, contenders }
+  return { generator: started.keep(startPartner('generator/main.ts')), upstream, contenders }
 }
 
 async function startContenders(
@@ -87,7 +78,7 @@ async function startContenders(
   const contenders: Contender[] = []
   let bare: Target | null = null
   for (const kind of kinds) {
-    const target = keep(await startTarget(kind, { runtime, upstreamPorts, profileDirectory, extraConfig }))
+    const target = started.keep(await startTarget(kind, { runtime, upstreamPorts, profileDirectory, extraConfig }))
     if (kind === 'pass-through') bare = target
     contenders.push({ target, baseline: target === bare ? null : bare })
   }
@@ -154,14 +145,11 @@ async function main(): Promise<number> {
   return hasFailed(report, options.peers) ? 1 : 0
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void stopAll().then(() => process.exit(1)))
-
 try {
   process.exitCode = await main()
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 2
 } finally {
-  await stopAll()
+  await started.stop()
 }

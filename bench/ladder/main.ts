@@ -7,7 +7,7 @@ import { type Comparison, compare, type Contender } from '../compare.ts'
 import type { LoadName } from '../loads.ts'
 import { describeMachine, machineLines } from '../machine.ts'
 import { markdownTable, type Row, spreadText, textTable, writePage } from '../pages.ts'
-import { freePort, type Running, startPartner, startServerProcess } from '../processes.ts'
+import { freePort, StartedParts, startPartner, startServerProcess } from '../processes.ts'
 import { launcher, PLAIN, startTarget, type Target } from '../targets.ts'
 import { STEPS } from './steps.js'
 
@@ -45,16 +45,7 @@ const BARE = 'bare pass-through'
 
 const ROUTER = 'the router with its defaults'
 
-const running: Running[] = []
-
-async function stopAll(): Promise<void> {
-  await Promise.all(running.splice(0).map((part) => part.stop()))
-}
-
-function keep<Part extends Running>(part: Part): Part {
-  running.push(part)
-  return part
-}
+const started = new StartedParts()
 
 async function startStep(runtime: LadderRuntime, count: number, upstreamPort: number): Promise<Target> {
   const port = await freePort()
@@ -74,20 +65,20 @@ const nameOf = (count: number) => (count === 0 ? BARE : `${count}. ${STEPS[count
 async function climb(runtime: LadderRuntime): Promise<Comparison> {
   process.stderr.write(`${runtime}\n`)
   try {
-    const upstreamProcess = keep(startPartner('upstream/main.ts'))
+    const upstreamProcess = started.keep(startPartner('upstream/main.ts'))
     const upstreamPorts = await upstreamProcess.ask<readonly number[]>(4)
     const [upstreamPort = 0] = upstreamPorts
-    const bare = keep(await startStep(runtime, 0, upstreamPort))
+    const bare = started.keep(await startStep(runtime, 0, upstreamPort))
     const contenders: Contender[] = [{ target: bare, baseline: null }]
     for (const count of STEPS.keys()) {
-      contenders.push({ target: keep(await startStep(runtime, count + 1, upstreamPort)), baseline: bare })
+      contenders.push({ target: started.keep(await startStep(runtime, count + 1, upstreamPort)), baseline: bare })
     }
     const options = { runtime, upstreamPorts, profileDirectory: null, extraConfig: '' }
-    const router = keep(await startTarget('router', options))
+    const router = started.keep(await startTarget('router', options))
     contenders.push({ target: { ...router, name: ROUTER }, baseline: bare })
     const upstream = { ...PLAIN, ...upstreamProcess, name: 'straight to upstream', port: upstreamPort }
     return await compare(
-      { generator: keep(startPartner('generator/main.ts')), upstream, contenders },
+      { generator: started.keep(startPartner('generator/main.ts')), upstream, contenders },
       {
         // A name that is none fails where the load is looked up.
         load: values.load as LoadName,
@@ -99,7 +90,7 @@ async function climb(runtime: LadderRuntime): Promise<Comparison> {
       },
     )
   } finally {
-    await stopAll()
+    await started.stop()
   }
 }
 
@@ -148,8 +139,5 @@ async function main(): Promise<void> {
   }
   if (!values.quick) process.stderr.write(`${writePage('ladder.md', toPage(climbed))} written\n`)
 }
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void stopAll().then(() => process.exit(1)))
 
 await main()
