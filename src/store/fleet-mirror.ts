@@ -6,7 +6,7 @@ import { isUsable } from '../routing/availability.ts'
 import type { Availability, CandidateView, Policy } from '../routing/policy.ts'
 import type { Lease } from './fleet-lease.ts'
 import type { FleetLink } from './fleet-link.ts'
-import { candidateIdsOf, type FleetRoster, type RosterEntry, toRoster } from './fleet-roster.ts'
+import { candidateIdsOf, type FleetRoster, type RosterEntry, toCandidate, toRoster } from './fleet-roster.ts'
 import { IdleCandidates } from './idle-candidates.ts'
 import type { FleetSnapshot } from './fleet-store.ts'
 import { type LmcacheOccupancyView, OccupancyViews } from './lmcache-occupancy.ts'
@@ -204,25 +204,16 @@ export class FleetMirror {
     return isUsable(availability) && known.busyUntilMs > nowMs ? 'suspect' : availability
   }
 
-  /** Field by field: this runs for each candidate of each decision. */
   #toCandidate(entry: RosterEntry, nowMs: number): CandidateView {
     const { leases, permits, evidence } = this.#link
     const availability = this.#overlaid(entry, nowMs)
     const isTried = availability === 'half_open' || availability === 'ejected'
-    return {
-      id: entry.id,
-      workerId: entry.workerId,
-      rank: entry.rank,
-      weight: entry.weight,
-      labels: entry.labels,
-      models: entry.models,
+    return toCandidate(entry, {
       availability,
       hasPermit: isTried && permits.has(entry.workerId),
       share: evidence.isEmpty() ? entry.share : Math.min(entry.share, evidence.share(entry.workerId)),
       inFlightHere: leases.count(entry.id),
-      inFlightElsewhere: entry.inFlightElsewhere,
-      scraped: entry.scraped,
-    }
+    })
   }
 
   /** Joined anew once a snapshot, by whoever looks first. */

@@ -12,6 +12,9 @@ export interface RosterEntry extends Omit<CandidateView, 'hasPermit' | 'inFlight
   readonly epoch: number
 }
 
+/** What of a candidate may change between two requests. */
+export type CandidateNow = Pick<CandidateView, 'availability' | 'hasPermit' | 'share' | 'inFlightHere'>
+
 export interface FleetRoster {
   /** One entry per worker or data-parallel rank, by candidate id, in the configuration's order. */
   readonly entries: ReadonlyMap<string, RosterEntry>
@@ -69,6 +72,24 @@ export function toRoster(workers: readonly WorkerConfig[], snapshot: FleetSnapsh
   })
   const busyUntilMs = Math.max(0, ...entries.map(([, entry]) => entry.busyUntilMs))
   return { entries: new Map(entries), states, modelsByWorker, models, busyUntilMs }
+}
+
+/** Field by field: this runs for each candidate of a decision. */
+export function toCandidate(entry: RosterEntry, now: CandidateNow): CandidateView {
+  return {
+    id: entry.id,
+    workerId: entry.workerId,
+    rank: entry.rank,
+    weight: entry.weight,
+    labels: entry.labels,
+    models: entry.models,
+    availability: now.availability,
+    hasPermit: now.hasPermit,
+    share: now.share,
+    inFlightHere: now.inFlightHere,
+    inFlightElsewhere: entry.inFlightElsewhere,
+    scraped: entry.scraped,
+  }
 }
 
 function known(state: WorkerState | undefined, takenAtMs: number) {

@@ -2,27 +2,17 @@
 // request with the few in their places that have requests of this process or isolate.
 
 import type { CandidateView } from '../routing/policy.ts'
-import type { FleetRoster } from './fleet-roster.ts'
+import { type FleetRoster, toCandidate } from './fleet-roster.ts'
 
 export class IdleCandidates {
   readonly #candidates: readonly CandidateView[]
   readonly #places: ReadonlyMap<string, number>
 
   constructor({ entries }: FleetRoster) {
-    this.#candidates = Array.from(entries.values(), (entry) => ({
-      id: entry.id,
-      workerId: entry.workerId,
-      rank: entry.rank,
-      weight: entry.weight,
-      labels: entry.labels,
-      models: entry.models,
-      availability: entry.availability,
-      hasPermit: false,
-      share: entry.share,
-      inFlightHere: 0,
-      inFlightElsewhere: entry.inFlightElsewhere,
-      scraped: entry.scraped,
-    }))
+    this.#candidates = Array.from(entries.values(), (entry) => {
+      const { availability, share } = entry
+      return toCandidate(entry, { availability, share, hasPermit: false, inFlightHere: 0 })
+    })
     this.#places = new Map(this.#candidates.map(({ id }, at) => [id, at]))
   }
 
