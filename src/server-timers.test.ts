@@ -1,51 +1,47 @@
 import { describe, expect, test } from 'vitest'
+import { createFakeClock } from '../test/support/fake-clock.ts'
 import { createTimers, type RuntimeTimer } from './server-timers.ts'
 
 interface FakeTimer extends RuntimeTimer {
-  readonly atMs: number
-  readonly task: () => void
   holdsProcess: boolean
+  callOff(): void
 }
 
 /** The runtime's own timers, on a clock that a test moves. Counts how many were started. */
 function rig() {
-  let nowMs = 0
+  const clock = createFakeClock(0)
   let started = 0
   const running = new Set<FakeTimer>()
   const after = createTimers({
-    now: () => nowMs,
+    now: clock.now,
     start(delayMs, task) {
       started += 1
       const timer: FakeTimer = {
-        // Beyond 32 bits, runtimes have it come at once.
-        atMs: nowMs + (delayMs < 2 ** 31 ? delayMs : 1),
-        task,
         holdsProcess: true,
         ref: () => (timer.holdsProcess = true),
         unref: () => (timer.holdsProcess = false),
+        // Beyond 32 bits, runtimes have it come at once.
+        callOff: clock.after(delayMs < 2 ** 31 ? delayMs : 1, () => {
+          running.delete(timer)
+          task()
+        }),
       }
       running.add(timer)
       return timer
     },
-    stop: (timer) => void running.delete(timer as FakeTimer),
+    stop(timer) {
+      const own = timer as FakeTimer
+      own.callOff()
+      running.delete(own)
+    },
   })
   return {
     after,
-    now: () => nowMs,
+    now: clock.now,
     started: () => started,
     running: () => running.size,
     holdsProcess: () => [...running].some((timer) => timer.holdsProcess),
-    advance(ms: number) {
-      const untilMs = nowMs + ms
-      for (;;) {
-        const [next] = [...running].filter(({ atMs }) => atMs <= untilMs).sort((one, other) => one.atMs - other.atMs)
-        if (next === undefined) break
-        running.delete(next)
-        nowMs = Math.max(nowMs, next.atMs)
-        next.task()
-      }
-      nowMs = untilMs
-    },
+    advance: clock.advance,
   }
 }
 
